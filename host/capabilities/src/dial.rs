@@ -1,0 +1,157 @@
+//! From a granted host to a connection: resolve, judge every address, dial exactly those that may be dialled.
+//!
+//! Invariant: there is one lookup per connection; what it gave is judged and dialled, in its order, and never looked up again.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use crate::denial::Capability;
+use crate::egress::{self, Named};
+use crate::failure::Failure;
+use crate::services::Services;
+
+/// Addresses of one name that are judged and tried.
+const ADDRESSES_MAX: usize = 16;
+
+/// What an exchange is waiting for; a timeout names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Dns,
+    Connect,
+    Tls,
+    FirstByte,
+    Body,
+}
+
+impl Phase {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Phase::Dns => "dns",
+            Phase::Connect => "connect",
+            Phase::Tls => "tls",
+            Phase::FirstByte => "first byte",
+            Phase::Body => "body",
+        }
+    }
+}
+
+/// Microseconds that each phase took, of the last connection where there were several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Timings {
+    pub(crate) dns_us: Option<u32>,
+    pub(crate) connect_us: Option<u32>,
+    pub(crate) tls_us: Option<u32>,
+    /// From the first byte sent to the whole header block received.
+    pub(crate) first_byte_us: Option<u32>,
+}
+
+/// How far an exchange has come: kept outside of it, so that it is known when a deadline ends it.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) phase: Phase,
+    pub(crate) timings: Timings,
+    /// Bytes of requests after the first one.
+    pub(crate) bytes_sent_further: u64,
+    pub(crate) bytes_received: u64,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Progress {
+        Progress { phase: Phase::Dns, timings: Timings::default(), bytes_sent_further: 0, bytes_received: 0 }
+    }
+}
+
+/// Microseconds since `earlier`, at most 71 minutes.
+pub(crate) fn microseconds_since(earlier: Instant) -> u32 {
+    u32::try_from(earlier.elapsed().as_micros()).unwrap_or(u32::MAX)
+}
+
+/// Whom to dial, and what the grant says of the address.
+pub(crate) struct Destination<'name> {
+    pub(crate) capability: Capability,
+    pub(crate) host: &'name str,
+    /// The host, where it is an address.
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) port: u16,
+    pub(crate) named: Named,
+}
+
+/// Ends at `deadline` only as far as it divides its time among addresses: the caller bounds the whole.
+pub(crate) async fn dial(
+    services: &Services,
+    destination: &Destination<'_>,
+    deadline: Instant,
+    progress: &mut Progress,
+) -> Result<(TcpStream, SocketAddr), Failure> {
+    let Destination { capability, host, address, port, named } = *destination;
+    if let Some(address) = address {
+        let address = SocketAddr::new(address, port);
+        egress::admit_one(capability, address, named, &services.egress)?;
+        return connect(destination, &[address], deadline, progress).await;
+    }
+    let started = Instant::now();
+    progress.phase = Phase::Dns;
+    let addresses = look_up(services, host, port).await?;
+    progress.timings.dns_us = Some(microseconds_since(started));
+    let addresses = egress::admit(capability, host, addresses, named, &services.egress)?;
+    connect(destination, &addresses, deadline, progress).await
+}
+
+async fn look_up(services: &Services, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    let closed = |_| Failure::Other("the host is shutting down".to_owned());
+    let place = Arc::clone(&services.lookups).acquire_owned().await.map_err(closed)?;
+    let name = host.to_owned();
+    let resolved = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        (name.as_str(), port).to_socket_addrs().map(|addresses| addresses.take(ADDRESSES_MAX).collect::<Vec<_>>())
+    });
+    match resolved.await {
+        Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
+        Ok(Ok(_)) => Err(Failure::Dns(format!("`{host}` has no address"))),
+        Ok(Err(error)) => Err(Failure::Dns(format!("`{host}` cannot be resolved: {error}"))),
+        Err(_) => Err(Failure::Other(format!("the lookup of `{host}` ended unexpectedly"))),
+    }
+}
+
+/// Tries one after the other; each but the last gets its share of the time that is left, so that one that swallows packets does not
+/// use up all of it.
+async fn connect(
+    destination: &Destination<'_>,
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    progress: &mut Progress,
+) -> Result<(TcpStream, SocketAddr), Failure> {
+    let started = Instant::now();
+    progress.phase = Phase::Connect;
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for (index, &address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+        let attempt = TcpStream::connect(address);
+        let outcome = if left == 1 {
+            attempt.await
+        } else {
+            let share = deadline.saturating_duration_since(Instant::now()) / left;
+            timeout(share, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        };
+        match outcome.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
+            Ok(stream) => {
+                progress.timings.connect_us = Some(microseconds_since(started));
+                return Ok((stream, address));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(unconnected(destination, &last))
+}
+
+fn unconnected(destination: &Destination<'_>, error: &io::Error) -> Failure {
+    let Destination { host, port, .. } = destination;
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Failure::Refused(format!("{host}:{port} refused the connection")),
+        kind => Failure::Connect(format!("no connection to {host}:{port}: {kind}")),
+    }
+}

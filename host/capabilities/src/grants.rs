@@ -1,0 +1,31 @@
+//! What the operator's configuration allows one check.
+
+use std::fmt;
+
+use crate::{http, system};
+
+/// Everything that one check was granted; empty denies everything.
+#[derive(Clone, Debug, Default)]
+pub struct Grants {
+    pub http: Vec<http::Grant>,
+    pub system: system::Grant,
+}
+
+/// A grant that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantError {
+    /// What is wrong with it.
+    pub message: String,
+    /// How to write it.
+    pub hint: String,
+    /// Bytes from the start of the grant's text to what is wrong.
+    pub offset: usize,
+}
+
+impl fmt::Display for GrantError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}; hint: {}", self.message, self.hint)
+    }
+}
+
+impl std::error::Error for GrantError {}

@@ -1,0 +1,260 @@
+//! One exchange from the guest's request to the answer: authorise, dial, TLS, converse, and again for every redirect.
+//!
+//! Invariant: [`hop`] is the only way to the network, and it asks the policy first.
+//! Invariant: an exchange ends at its deadline in whatever phase it is; dropping it closes its socket.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderValue, Request, Uri, Version, header, response::Parts};
+use bytes::Bytes;
+use http_body_util::Full;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::client::TlsStream;
+use url::Url;
+
+use super::converse::{self, Content};
+use super::grant::Scheme;
+use super::policy::{self, Target};
+use super::redirect::{self, BodyRule, Step};
+use super::request::{ConnectionHeader, Outgoing, Terms};
+use crate::denial::Capability;
+use crate::dial::{self, Destination, Phase, Progress, Timings, microseconds_since};
+use crate::failure::Failure;
+use crate::grants::Grants;
+use crate::services::Services;
+use crate::tls::{self, Session};
+
+/// What came of a request.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) version: Version,
+    pub(super) headers: HeaderMap,
+    pub(super) content: Content,
+    /// Of the answer: the last one where redirects were followed.
+    pub(super) url: Url,
+    pub(super) redirects: Vec<Passed>,
+    pub(super) timings: Timings,
+    pub(super) total_us: u32,
+    pub(super) peer: SocketAddr,
+    pub(super) tls: Option<Session>,
+}
+
+/// A redirect that was followed.
+#[derive(Debug)]
+pub(super) struct Passed {
+    pub(super) status: u16,
+    /// That answered with it.
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+}
+
+/// What an exchange cost, whatever came of it; the first request is not in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traffic {
+    pub(super) bytes_sent_further: u64,
+    pub(super) bytes_received: u64,
+}
+
+/// Runs the whole exchange, at most until `run_deadline`.
+pub(super) async fn exchange(
+    services: Arc<Services>,
+    grants: Arc<Grants>,
+    outgoing: Outgoing,
+    terms: Terms,
+    run_deadline: Instant,
+) -> (Result<Answer, Failure>, Traffic) {
+    let started = Instant::now();
+    let deadline = terms.timeout.and_then(|timeout| started.checked_add(timeout)).map_or(run_deadline, |own| own.min(run_deadline));
+    let mut progress = Progress::new();
+    let mut outgoing = outgoing;
+    let outcome = {
+        let travel = travel(&services, &grants, &mut outgoing, terms, deadline, &mut progress);
+        timeout_at(deadline, travel).await
+    };
+    let outcome = match outcome {
+        Ok(Ok(mut answer)) => {
+            answer.total_us = microseconds_since(started);
+            Ok(answer)
+        }
+        Ok(Err(failure)) => Err(failure),
+        Err(_) => Err(timed_out(progress.phase, deadline.saturating_duration_since(started), &outgoing.url)),
+    };
+    let traffic = Traffic { bytes_sent_further: progress.bytes_sent_further, bytes_received: progress.bytes_received };
+    (outcome, traffic)
+}
+
+fn timed_out(phase: Phase, after: Duration, url: &Url) -> Failure {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    Failure::Timeout(format!("{} after {} ms ({host}:{port})", phase.as_str(), after.as_millis()))
+}
+
+/// Hop after hop, until one is no redirect or the last that may be followed. `outgoing` is always the request under way.
+async fn travel(
+    services: &Services,
+    grants: &Grants,
+    outgoing: &mut Outgoing,
+    terms: Terms,
+    deadline: Instant,
+    progress: &mut Progress,
+) -> Result<Answer, Failure> {
+    let mut redirects: Vec<Passed> = Vec::new();
+    loop {
+        let redirects_left = usize::from(terms.redirects_max) - redirects.len();
+        let reached = hop(services, grants, outgoing, terms, redirects_left, deadline, progress).await;
+        let (peer, tls, head, end) = match reached {
+            Err(Failure::Denied(denial)) if !redirects.is_empty() => return Err(denial.behind_redirect().into()),
+            reached => reached?,
+        };
+        match end {
+            End::Redirect(step) => {
+                let url = turn(outgoing, step);
+                redirects.push(Passed { status: head.status.as_u16(), url, headers: head.headers });
+                progress.timings = Timings::default();
+                progress.bytes_sent_further += outgoing.bytes();
+            }
+            End::Content(content) => {
+                return Ok(Answer {
+                    status: head.status.as_u16(),
+                    version: head.version,
+                    headers: head.headers,
+                    content,
+                    url: outgoing.url.clone(),
+                    redirects,
+                    timings: progress.timings,
+                    total_us: 0,
+                    peer,
+                    tls,
+                });
+            }
+        }
+    }
+}
+
+/// How a hop ends.
+enum End {
+    Redirect(Step),
+    Content(Content),
+}
+
+type Reached = (SocketAddr, Option<Session>, Parts, End);
+
+/// One request to one server. Where redirects are left, the body of one is not read.
+async fn hop(
+    services: &Services,
+    grants: &Grants,
+    outgoing: &Outgoing,
+    terms: Terms,
+    redirects_left: usize,
+    deadline: Instant,
+    progress: &mut Progress,
+) -> Result<Reached, Failure> {
+    let target = Target::of(&outgoing.url)?;
+    let named = policy::authorise(&grants.http, outgoing.method.as_str(), &target)?;
+    let request = to_request(outgoing, &target)?;
+    let host = outgoing.url.host_str().unwrap_or_default();
+    let destination = Destination { capability: Capability::Http, host, address: target.address(), port: target.port, named };
+    let (stream, peer) = dial::dial(services, &destination, deadline, progress).await?;
+    match target.scheme {
+        Scheme::Http => {
+            let (head, end) = speak(stream, request, outgoing, terms, redirects_left, progress).await?;
+            Ok((peer, None, head, end))
+        }
+        Scheme::Https => {
+            let (stream, session) = encrypt(services, stream, &destination, terms, progress).await?;
+            let (head, end) = speak(stream, request, outgoing, terms, redirects_left, progress).await?;
+            Ok((peer, Some(session), head, end))
+        }
+    }
+}
+
+async fn encrypt(
+    services: &Services,
+    stream: TcpStream,
+    destination: &Destination<'_>,
+    terms: Terms,
+    progress: &mut Progress,
+) -> Result<(TlsStream<TcpStream>, Session), Failure> {
+    let Destination { host, port, address, .. } = destination;
+    let started = Instant::now();
+    progress.phase = Phase::Tls;
+    let name = tls::server_name(host, *address).ok_or_else(|| Failure::Tls(format!("`{host}` cannot be the name of a certificate")))?;
+    let stream = services
+        .tls
+        .connector(terms.trust)
+        .connect(name.clone(), stream)
+        .await
+        .map_err(|error| Failure::Tls(format!("{} ({host}:{port})", tls::explain(&error))))?;
+    progress.timings.tls_us = Some(microseconds_since(started));
+    let session = services.tls.describe(stream.get_ref().1, &name, terms.trust);
+    Ok((stream, session))
+}
+
+async fn speak<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    outgoing: &Outgoing,
+    terms: Terms,
+    redirects_left: usize,
+    progress: &mut Progress,
+) -> Result<(Parts, End), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let begun = converse::begin(stream, request, progress).await?;
+    if redirects_left > 0 {
+        let location = begun.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
+        let step = redirect::follow(begun.head.status.as_u16(), &outgoing.method, &outgoing.url, location)?;
+        if let Some(step) = step {
+            return Ok((begun.head, End::Redirect(step)));
+        }
+    }
+    let (head, content) = converse::read_body(begun, terms.body_bytes_max, progress).await?;
+    Ok((head, End::Content(content)))
+}
+
+/// Makes `outgoing` the request that follows a redirect; gives back the URL that was left.
+fn turn(outgoing: &mut Outgoing, step: Step) -> Url {
+    outgoing.headers.retain(|(name, _)| redirect::keeps(&step, name));
+    if step.body == BodyRule::Drop {
+        outgoing.body = Bytes::new();
+    }
+    outgoing.method = step.method;
+    std::mem::replace(&mut outgoing.url, step.url)
+}
+
+/// The request as it goes out. Header values and the body are shared, not copied.
+fn to_request(outgoing: &Outgoing, target: &Target<'_>) -> Result<Request<Full<Bytes>>, Failure> {
+    let unsendable = || Failure::Invalid("the URL cannot be sent in a request line".to_owned());
+    let mut headers = HeaderMap::with_capacity(outgoing.headers.len() + 3);
+    headers.insert(header::HOST, host_value(target).ok_or_else(unsendable)?);
+    let connection = match outgoing.connection {
+        ConnectionHeader::Close => "close",
+        ConnectionHeader::Upgrade => "Upgrade",
+    };
+    headers.insert(header::CONNECTION, HeaderValue::from_static(connection));
+    for (name, value) in &outgoing.headers {
+        headers.append(name.clone(), value.clone());
+    }
+    // An empty body is told only where a body would be expected.
+    if outgoing.body.is_empty() && matches!(outgoing.method.as_str(), "POST" | "PUT" | "PATCH") {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    let mut request = Request::new(Full::new(outgoing.body.clone()));
+    *request.method_mut() = outgoing.method.clone();
+    *request.uri_mut() = Uri::try_from(target.text).map_err(|_| unsendable())?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// The host as the URL has it, with the port where it is not the scheme's.
+fn host_value(target: &Target<'_>) -> Option<HeaderValue> {
+    let host = &target.host;
+    let text = if target.port == target.scheme.port() { host.to_string() } else { format!("{host}:{}", target.port) };
+    HeaderValue::try_from(text).ok()
+}

@@ -1,0 +1,161 @@
+//! The contract's `http` on a run: counts, translates, and waits for the exchange.
+
+use std::sync::Arc;
+
+use ::http::HeaderMap;
+use sickbay_runtime::HostResult;
+use tokio::task::JoinHandle;
+
+use super::client::{self, Answer, Passed, Traffic};
+use super::converse::version_name;
+use super::request::{Outgoing, Terms, to_text};
+use crate::contract::http::{Header, Host, HttpError, Options, Redirect, Request, Response};
+use crate::contract::types;
+use crate::dial::Timings;
+use crate::failure::Failure;
+use crate::lent::Lent;
+use crate::tls::{Certificate, Session};
+
+/// Requests of one `send-many`.
+const REQUESTS_MAX: usize = 16;
+
+impl Host for Lent {
+    async fn send(&mut self, request: Request, options: Options) -> HostResult<Result<Response, HttpError>> {
+        let exchange = self.begin(request, &options);
+        let answer = self.finish_exchange(exchange).await;
+        Ok(self.tell(answer))
+    }
+
+    async fn send_many(&mut self, requests: Vec<Request>, options: Options) -> HostResult<Vec<Result<Response, HttpError>>> {
+        if requests.len() > REQUESTS_MAX {
+            let message = match self.meter.call() {
+                Ok(()) => format!("{} requests at once, at most {REQUESTS_MAX} are sent", requests.len()),
+                Err(exceeded) => return Ok(requests.iter().map(|_| Err(HttpError::Quota(exceeded.to_string()))).collect()),
+            };
+            return Ok(requests.iter().map(|_| Err(HttpError::Invalid(message.clone()))).collect());
+        }
+        // All are under way before the first is waited for.
+        let exchanges: Vec<_> = requests.into_iter().map(|request| self.begin(request, &options)).collect();
+        let mut answers = Vec::with_capacity(exchanges.len());
+        for exchange in exchanges {
+            let answer = self.finish_exchange(exchange).await;
+            answers.push(self.tell(answer));
+        }
+        Ok(answers)
+    }
+}
+
+/// An exchange under way in a task of its own: a guest's call is polled on the guest's small stack. Dropping it ends the task.
+struct Exchange {
+    task: JoinHandle<(Result<Answer, Failure>, Traffic)>,
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Lent {
+    fn begin(&mut self, request: Request, options: &Options) -> Result<Exchange, Failure> {
+        self.meter.call()?;
+        let terms = Terms::new(options)?;
+        let outgoing = Outgoing::new(request)?;
+        self.meter.send(outgoing.bytes())?;
+        let (services, grants) = (Arc::clone(&self.services), Arc::clone(&self.grants));
+        Ok(Exchange { task: tokio::spawn(client::exchange(services, grants, outgoing, terms, self.scope.deadline)) })
+    }
+
+    async fn finish_exchange(&mut self, exchange: Result<Exchange, Failure>) -> Result<Answer, Failure> {
+        let mut exchange = exchange?;
+        let (answer, traffic) = match (&mut exchange.task).await {
+            Ok(outcome) => outcome,
+            Err(_) => return Err(Failure::Other("the exchange ended unexpectedly".to_owned())),
+        };
+        // Both are counted, whichever limit is passed first.
+        let sent = self.meter.sent(traffic.bytes_sent_further);
+        let received = self.meter.received(traffic.bytes_received);
+        sent?;
+        received?;
+        answer
+    }
+
+    fn tell(&mut self, answer: Result<Answer, Failure>) -> Result<Response, HttpError> {
+        match answer {
+            Ok(answer) => Ok(answer.into()),
+            Err(failure) => Err(self.tell_failure(failure)),
+        }
+    }
+
+    fn tell_failure(&mut self, failure: Failure) -> HttpError {
+        match failure {
+            Failure::Denied(denial) => HttpError::Denied(self.deny(denial)),
+            Failure::Invalid(message) => HttpError::Invalid(message),
+            Failure::Quota(exceeded) => HttpError::Quota(exceeded.to_string()),
+            Failure::Dns(message) => HttpError::Dns(message),
+            Failure::Refused(message) => HttpError::Refused(message),
+            Failure::Connect(message) => HttpError::Connect(message),
+            Failure::Tls(message) => HttpError::Tls(message),
+            Failure::Timeout(message) => HttpError::Timeout(message),
+            Failure::Protocol(message) => HttpError::Protocol(message),
+            Failure::Other(message) => HttpError::Other(message),
+        }
+    }
+}
+
+impl From<Answer> for Response {
+    fn from(answer: Answer) -> Response {
+        Response {
+            status: answer.status,
+            version: version_name(answer.version).to_owned(),
+            headers: to_headers(&answer.headers),
+            body: answer.content.bytes,
+            truncated: answer.content.truncated,
+            url: answer.url.into(),
+            redirects: answer.redirects.into_iter().map(Redirect::from).collect(),
+            timings: to_timings(answer.timings, answer.total_us),
+            peer: Some(answer.peer.to_string()),
+            tls: answer.tls.map(types::TlsSession::from),
+            extras: Vec::new(),
+        }
+    }
+}
+
+impl From<Passed> for Redirect {
+    fn from(passed: Passed) -> Redirect {
+        Redirect { status: passed.status, url: passed.url.into(), headers: to_headers(&passed.headers) }
+    }
+}
+
+impl From<Session> for types::TlsSession {
+    fn from(session: Session) -> types::TlsSession {
+        types::TlsSession {
+            version: session.version.to_owned(),
+            cipher: session.cipher,
+            untrusted: session.untrusted.map(str::to_owned),
+            chain: session.chain.into_iter().map(types::Certificate::from).collect(),
+        }
+    }
+}
+
+impl From<Certificate> for types::Certificate {
+    fn from(certificate: Certificate) -> types::Certificate {
+        types::Certificate {
+            subject: certificate.subject,
+            issuer: certificate.issuer,
+            dns_names: certificate.dns_names,
+            not_before: certificate.not_before_ms,
+            not_after: certificate.not_after_ms,
+            sha256: certificate.sha256,
+        }
+    }
+}
+
+fn to_timings(timings: Timings, total_us: u32) -> types::Timings {
+    let Timings { dns_us, connect_us, tls_us, first_byte_us } = timings;
+    types::Timings { dns_us, connect_us, tls_us, first_byte_us, total_us }
+}
+
+fn to_headers(headers: &HeaderMap) -> Vec<Header> {
+    headers.iter().map(|(name, value)| Header { name: name.as_str().to_owned(), value: to_text(value) }).collect()
+}

@@ -1,0 +1,22 @@
+//! HTTP with what a health check wants to know: the time of each phase, the peer, the certificate, what was redirected.
+//!
+//! Grants: `METHOD[,METHOD] scheme://host[:port]/path` (see [`Grant`]). Every request, and every redirect that it follows, passes the name
+//! layer ([`policy`]) and then the address layer ([`crate::egress`]) before anything is dialled.
+//!
+//! How: `host.rs` takes the guest's request, `request.rs` holds it against the contract's bounds, `client.rs` goes from hop to hop,
+//! `converse.rs` speaks HTTP/1.1 over one connection. An exchange runs in one task of its own, which ends with the run.
+//!
+//! Limits: every request makes a new connection (`reuse` is accepted and changes nothing yet), HTTP/1.1 only, bodies are never
+//! decompressed and are cut at `body-bytes-max`, a header block is at most [`converse::HEAD_BYTES_MAX`].
+
+mod client;
+mod converse;
+mod grant;
+mod host;
+mod policy;
+mod redirect;
+mod request;
+#[cfg(test)]
+mod tests;
+
+pub use grant::Grant;

@@ -1,0 +1,53 @@
+//! The host's own means, made once and shared by all runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use rustls::RootCertStore;
+use tokio::sync::Semaphore;
+
+use crate::egress::{EgressPolicy, EgressSettings};
+use crate::system::Machine;
+use crate::tls::{self, Tls};
+
+/// Name lookups at once. The system's resolver cannot be interrupted: one that hangs keeps its place until it gives up, also when
+/// the run that asked is over.
+const LOOKUPS_MAX: usize = 256;
+
+/// What every [`crate::Lent`] draws on. Dropping the last reference stops the CPU sampler.
+pub struct Services {
+    pub(crate) egress: EgressPolicy,
+    pub(crate) tls: Tls,
+    pub(crate) lookups: Arc<Semaphore>,
+    pub(crate) machine: Machine,
+}
+
+/// The host's own means cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ServicesError {
+    #[error("cannot read the certificates in `{}`; hint: `[egress] ca_file` names a file in PEM", .path.display())]
+    Read { path: PathBuf, source: rustls::pki_types::pem::Error },
+    #[error("no certificate in `{}`; hint: `[egress] ca_file` names a file in PEM with a `BEGIN CERTIFICATE`", .path.display())]
+    Empty { path: PathBuf },
+    #[error("a certificate in `{}` cannot be used as a root", .path.display())]
+    Root { path: PathBuf, source: rustls::Error },
+    #[error("TLS cannot be set up")]
+    Setup { source: rustls::Error },
+}
+
+impl Services {
+    /// Reads the root certificates, which takes some milliseconds. Needs no runtime.
+    pub fn new(settings: &EgressSettings) -> Result<Arc<Services>, ServicesError> {
+        Services::with_roots(&settings.private, tls::roots(settings.ca_file.as_deref())?)
+    }
+
+    pub(crate) fn with_roots(private: &[IpNet], roots: RootCertStore) -> Result<Arc<Services>, ServicesError> {
+        Ok(Arc::new(Services {
+            egress: EgressPolicy::new(private),
+            tls: Tls::new(roots)?,
+            lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
+            machine: Machine::new(),
+        }))
+    }
+}

@@ -1,0 +1,384 @@
+//! TLS towards targets: whom to trust, and what the session was.
+//!
+//! Both client configurations are made once for the host. One refuses a certificate that is not trusted; the other goes on with it, and the
+//! same judgement is made afterwards and told. Sessions are never resumed: a check tests the handshake and the certificate every time.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientConnection, Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, ProtocolVersion, RootCertStore, SignatureScheme};
+use sha2::{Digest, Sha256};
+use tokio_rustls::TlsConnector;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer;
+
+use crate::services::ServicesError;
+
+/// Certificates told of one chain.
+pub(crate) const CHAIN_MAX: usize = 8;
+/// Names told of one certificate.
+pub(crate) const DNS_NAMES_MAX: usize = 100;
+/// A subject, issuer or name is cut here.
+pub(crate) const NAME_BYTES_MAX: usize = 512;
+
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
+
+/// What becomes of a certificate that is not trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It ends the handshake.
+    Required,
+    /// It is told in [`Session::untrusted`].
+    Reported,
+}
+
+/// The system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured) and those of `ca_file`.
+pub(crate) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, ServicesError> {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    for error in &native.errors {
+        tracing::warn!(%error, "some of the system's root certificates cannot be read");
+    }
+    let (_, unusable) = roots.add_parsable_certificates(native.certs);
+    if unusable > 0 {
+        tracing::debug!(unusable, "some of the system's root certificates cannot be used");
+    }
+    if let Some(path) = ca_file {
+        add_file(&mut roots, path)?;
+    }
+    if roots.is_empty() {
+        tracing::warn!(
+            "no root certificate is known, so no certificate is trusted; hint: install ca-certificates or set `[egress] ca_file`"
+        );
+    }
+    Ok(roots)
+}
+
+fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), ServicesError> {
+    let read = |source| ServicesError::Read { path: path.to_owned(), source };
+    let before = roots.len();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(read)? {
+        let certificate = certificate.map_err(read)?;
+        roots.add(certificate).map_err(|source| ServicesError::Root { path: path.to_owned(), source })?;
+    }
+    if roots.len() == before { Err(ServicesError::Empty { path: path.to_owned() }) } else { Ok(()) }
+}
+
+/// Both ways to connect.
+pub(crate) struct Tls {
+    required: TlsConnector,
+    reported: TlsConnector,
+    verifier: Arc<Verifier>,
+}
+
+impl Tls {
+    pub(crate) fn new(roots: RootCertStore) -> Result<Tls, ServicesError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
+        let roots = Arc::new(roots);
+        let verifier = |trust| Arc::new(Verifier { roots: Arc::clone(&roots), algorithms, trust });
+        let required = verifier(Trust::Required);
+        Ok(Tls {
+            required: connector(&provider, Arc::clone(&required))?,
+            reported: connector(&provider, verifier(Trust::Reported))?,
+            verifier: required,
+        })
+    }
+
+    pub(crate) fn connector(&self, trust: Trust) -> &TlsConnector {
+        match trust {
+            Trust::Required => &self.required,
+            Trust::Reported => &self.reported,
+        }
+    }
+
+    /// What is to be told of a session that stands.
+    pub(crate) fn describe(&self, connection: &ClientConnection, server_name: &ServerName<'_>, trust: Trust) -> Session {
+        let chain = connection.peer_certificates().unwrap_or_default();
+        let untrusted = match (trust, chain) {
+            (Trust::Required, _) => None,
+            (Trust::Reported, [leaf, intermediates @ ..]) => self.verifier.judge(leaf, intermediates, server_name, UnixTime::now()).err(),
+            (Trust::Reported, []) => Some(Untrusted { word: "other", message: "the server sent no certificate".to_owned() }),
+        };
+        Session {
+            version: connection.protocol_version().map_or("", version_name),
+            cipher: connection
+                .negotiated_cipher_suite()
+                .and_then(|suite| suite.suite().as_str())
+                .map(|name| name.replacen("TLS13_", "TLS_", 1))
+                .unwrap_or_default(),
+            untrusted: untrusted.map(|untrusted| untrusted.word),
+            chain: chain.iter().take(CHAIN_MAX).map(Certificate::of).collect(),
+        }
+    }
+}
+
+fn connector(provider: &Arc<CryptoProvider>, verifier: Arc<Verifier>) -> Result<TlsConnector, ServicesError> {
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|source| ServicesError::Setup { source })?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn version_name(version: ProtocolVersion) -> &'static str {
+    match version {
+        ProtocolVersion::TLSv1_3 => "TLS 1.3",
+        ProtocolVersion::TLSv1_2 => "TLS 1.2",
+        other => other.as_str().unwrap_or(""),
+    }
+}
+
+/// The name that a certificate is held against. None where `host` cannot be in one.
+pub(crate) fn server_name(host: &str, address: Option<IpAddr>) -> Option<ServerName<'static>> {
+    match address {
+        Some(address) => Some(ServerName::from(address)),
+        None => ServerName::try_from(host.strip_suffix('.').unwrap_or(host).to_owned()).ok(),
+    }
+}
+
+/// Why a handshake failed, for a person.
+pub(crate) fn explain(error: &std::io::Error) -> String {
+    let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => "the server closed during the TLS handshake".to_owned(),
+            std::io::ErrorKind::ConnectionReset => "the server reset during the TLS handshake".to_owned(),
+            kind => format!("the TLS handshake broke: {kind}"),
+        };
+    };
+    match inner {
+        Error::InvalidCertificate(CertificateError::Other(OtherError(untrusted))) => untrusted.to_string(),
+        Error::InvalidMessage(_) => "the server does not speak TLS there".to_owned(),
+        Error::AlertReceived(alert) => format!("the server refused the TLS handshake ({alert:?})"),
+        other => format!("the TLS handshake failed: {other}"),
+    }
+}
+
+/// Judges certificates by the roots, the time and the name. Revocation is not looked up.
+#[derive(Debug)]
+struct Verifier {
+    roots: Arc<RootCertStore>,
+    algorithms: WebPkiSupportedAlgorithms,
+    trust: Trust,
+}
+
+impl Verifier {
+    fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Untrusted> {
+        let verify = || -> Result<(), Error> {
+            let parsed = ParsedCertificate::try_from(leaf)?;
+            verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, self.algorithms.all)?;
+            verify_server_name(&parsed, server_name)
+        };
+        verify().map_err(|error| Untrusted::because(&error, leaf))
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.trust == Trust::Required {
+            self.judge(leaf, intermediates, server_name, now)
+                .map_err(|untrusted| Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(untrusted)))))?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    // The server must hold the certificate's key in either case: otherwise the chain that is told is not the server's.
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Why a certificate is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Untrusted {
+    /// `expired`, `not-yet-valid`, `self-signed`, `wrong-name`, `unknown-issuer`, `revoked` or `other`.
+    word: &'static str,
+    message: String,
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Untrusted {}
+
+impl Untrusted {
+    fn because(error: &Error, leaf: &CertificateDer<'_>) -> Untrusted {
+        use CertificateError as Why;
+        let days = |later: UnixTime, earlier: UnixTime| later.as_secs().saturating_sub(earlier.as_secs()) / SECONDS_PER_DAY;
+        let Error::InvalidCertificate(why) = error else {
+            return Untrusted { word: "other", message: format!("certificate not accepted: {error}") };
+        };
+        let (word, message) = match why {
+            Why::ExpiredContext { time, not_after } => ("expired", format!("certificate expired {} days ago", days(*time, *not_after))),
+            Why::Expired => ("expired", "certificate expired".to_owned()),
+            Why::NotValidYetContext { time, not_before } => {
+                ("not-yet-valid", format!("certificate not valid yet, in {} days", days(*not_before, *time)))
+            }
+            Why::NotValidYet => ("not-yet-valid", "certificate not valid yet".to_owned()),
+            Why::NotValidForNameContext { expected, presented } => {
+                let shown: Vec<&str> = presented.iter().take(4).map(|name| cut(name)).collect();
+                let more = if presented.len() > shown.len() { ", ..." } else { "" };
+                ("wrong-name", format!("certificate is not for `{}` but for: {}{more}", expected.to_str(), shown.join(", ")))
+            }
+            Why::NotValidForName => ("wrong-name", "certificate is for another name".to_owned()),
+            Why::Revoked => ("revoked", "certificate is revoked".to_owned()),
+            _ if is_self_issued(leaf) => ("self-signed", format!("certificate is self-signed; {HINT}")),
+            Why::UnknownIssuer => ("unknown-issuer", format!("certificate is from an unknown issuer; {HINT}")),
+            other => ("other", format!("certificate not accepted: {other}")),
+        };
+        Untrusted { word, message }
+    }
+}
+
+const HINT: &str = "hint: trust its CA with `[egress] ca_file`";
+
+fn is_self_issued(leaf: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(leaf).is_ok_and(|(_, leaf)| leaf.subject().as_raw() == leaf.issuer().as_raw())
+}
+
+/// What TLS came to on one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) version: &'static str,
+    pub(crate) cipher: String,
+    pub(crate) untrusted: Option<&'static str>,
+    /// Leaf first, at most [`CHAIN_MAX`].
+    pub(crate) chain: Vec<Certificate>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Certificate {
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    pub(crate) dns_names: Vec<String>,
+    /// Milliseconds since 1970; 0 where it cannot be read or is before that.
+    pub(crate) not_before_ms: u64,
+    pub(crate) not_after_ms: u64,
+    /// Of the DER form, 64 hexadecimal digits.
+    pub(crate) sha256: String,
+}
+
+impl Certificate {
+    fn of(der: &CertificateDer<'_>) -> Certificate {
+        let sha256 = hexadecimal(&Sha256::digest(der));
+        let Ok((_, parsed)) = X509Certificate::from_der(der) else {
+            let (subject, issuer) = (String::new(), String::new());
+            return Certificate { subject, issuer, dns_names: Vec::new(), not_before_ms: 0, not_after_ms: 0, sha256 };
+        };
+        let validity = parsed.validity();
+        Certificate {
+            subject: cut(&parsed.subject().to_string()).to_owned(),
+            issuer: cut(&parsed.issuer().to_string()).to_owned(),
+            dns_names: dns_names(&parsed),
+            not_before_ms: milliseconds(validity.not_before.timestamp()),
+            not_after_ms: milliseconds(validity.not_after.timestamp()),
+            sha256,
+        }
+    }
+}
+
+fn dns_names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let names = names.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(cut(name).to_owned()),
+        _ => None,
+    });
+    names.take(DNS_NAMES_MAX).collect()
+}
+
+fn milliseconds(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0).saturating_mul(1000)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn cut(text: &str) -> &str {
+    match text.char_indices().find(|(at, letter)| at + letter.len_utf8() > NAME_BYTES_MAX) {
+        Some((at, _)) => &text[..at],
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_certificates_are_cut_between_letters() {
+        assert_eq!(cut("short"), "short");
+        assert_eq!(cut(&"a".repeat(NAME_BYTES_MAX)).len(), NAME_BYTES_MAX);
+        assert_eq!(cut(&"a".repeat(NAME_BYTES_MAX + 1)).len(), NAME_BYTES_MAX);
+        assert_eq!(cut(&"日".repeat(NAME_BYTES_MAX)).len(), NAME_BYTES_MAX / 3 * 3);
+    }
+
+    #[test]
+    fn a_certificate_is_held_against_the_name_without_its_dot() {
+        assert_eq!(server_name("api.example.", None), server_name("api.example", None));
+        assert!(server_name("", Some(IpAddr::from([127, 0, 0, 1]))).is_some());
+        assert!(server_name("a b", None).is_none());
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_an_error_that_names_it() {
+        let path = std::env::temp_dir().join(format!("sickbay-empty-ca-{}.pem", std::process::id()));
+        std::fs::write(&path, "no certificate here\n").expect("a file");
+        let outcome = roots(Some(path.as_path()));
+        std::fs::remove_file(&path).expect("removed");
+        assert!(matches!(&outcome, Err(ServicesError::Empty { path: named }) if *named == path), "{outcome:?}");
+        assert!(matches!(roots(Some(Path::new("/nonexistent/ca.pem"))), Err(ServicesError::Read { .. })));
+    }
+}

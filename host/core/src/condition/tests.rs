@@ -1,0 +1,312 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Label, Metric, MetricKind, Report, Status};
+
+fn metric(name: &str, value: f64) -> Metric {
+    Metric { name: name.into(), value, kind: MetricKind::Gauge, unit: String::new(), labels: Vec::new() }
+}
+
+fn labelled(name: &str, value: f64, label: &str, label_value: &str) -> Metric {
+    Metric { labels: vec![Label { name: label.into(), value: label_value.into() }], ..metric(name, value) }
+}
+
+fn report() -> Report {
+    Report {
+        status: Status::Warning,
+        summary: "slow".into(),
+        failure: Some("latency".into()),
+        metrics: vec![
+            metric("latency_seconds", 0.31),
+            metric("status", 200.0),
+            labelled("used_ratio", 0.95, "mount", "/"),
+            labelled("used_ratio", 0.2, "mount", "/home"),
+        ],
+        details: Some(r#"{"queue": {"length": 12, "names": ["a", "b"]}, "up": true, "none": null}"#.into()),
+        ..Report::default()
+    }
+}
+
+fn condition(source: &str) -> Condition {
+    Condition::parse(source).unwrap_or_else(|error| panic!("`{source}`: {error}"))
+}
+
+fn evaluated(source: &str, report: &Report) -> Result<bool, String> {
+    let condition = condition(source);
+    condition.evaluate(&ReportView::new(report, [&condition]))
+}
+
+fn explained(source: &str) -> Explanation {
+    let condition = condition(source);
+    let report = report();
+    let view = ReportView::new(&report, [&condition]);
+    assert_eq!(condition.evaluate(&view), Ok(true), "{source}");
+    condition.explain(&view)
+}
+
+fn explanation(metric: &str, actual: &str, expected: &str) -> Explanation {
+    Explanation { metric: metric.into(), actual: actual.into(), expected: expected.into() }
+}
+
+fn refused(source: &str) -> ConditionError {
+    match Condition::parse(source) {
+        Ok(_) => panic!("`{source}` was taken"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_condition_reads_every_part_of_a_report() {
+    for source in [
+        "report.status == 'warning'",
+        "report.summary.startsWith('sl')",
+        "has(report.failure) && report.failure == 'latency'",
+        "report.metrics.latency_seconds > 0.2",
+        "report.metrics['latency_seconds'] > 0.2",
+        "report.metrics.status == 200",
+        "has(report.metrics.status) && report.metrics.status < 300.0",
+        "!has(report.metrics.used_ratio)",
+        "report.series.used_ratio.exists(s, s.value > 0.9 && s.labels.mount == '/')",
+        "report.series.used_ratio.all(s, s.value < 0.96)",
+        "report.series.used_ratio.filter(s, s.value > 0.9).size() == 1",
+        "report.series.used_ratio.map(s, s.labels.mount) == ['/', '/home']",
+        "report.series.used_ratio.exists_one(s, s.value > 0.9)",
+        "size(report.series.latency_seconds) == 1",
+        "report.details.queue.length >= 12.0",
+        "report.details.queue.names.exists(name, name == 'b')",
+        "report.details.up && report.details.none == null",
+        "type(report.metrics.status) == double",
+        "report.summary.matches('^s[lm]ow$')",
+    ] {
+        assert_eq!(evaluated(source, &report()), Ok(true), "{source}");
+    }
+}
+
+#[test]
+fn what_a_report_does_not_carry_is_absent() {
+    let bare = Report::default();
+    for source in ["!has(report.failure)", "!has(report.details)", "!has(report.metrics.status)", "!has(report.series.status)"] {
+        assert_eq!(evaluated(source, &bare), Ok(true), "{source}");
+    }
+}
+
+#[test]
+fn details_that_are_no_object_are_absent() {
+    for details in ["[1]", "{", "7"] {
+        let report = Report { details: Some(details.into()), ..Report::default() };
+        assert_eq!(evaluated("has(report.details)", &report), Ok(false), "{details}");
+    }
+}
+
+#[test]
+fn one_view_serves_all_conditions_of_a_check() {
+    let conditions = [condition("report.metrics.status == 200.0"), condition("size(report.series.used_ratio) == 2")];
+    let report = report();
+    let view = ReportView::new(&report, &conditions);
+    for condition in &conditions {
+        assert_eq!(condition.evaluate(&view), Ok(true), "{condition:?}");
+    }
+}
+
+#[test]
+fn a_missing_metric_is_an_error_that_says_how_to_guard() {
+    let error = evaluated("report.metrics.missing > 1.0", &report()).expect_err("it is missing");
+    assert!(error.contains("`missing`") && error.contains("has("), "{error}");
+}
+
+#[test]
+fn a_result_that_is_no_bool_is_an_error_that_says_which_type_came() {
+    let error = evaluated("report.metrics.status", &report()).expect_err("a double");
+    assert!(error.contains("type double"), "{error}");
+    let error = evaluated("report.summary", &report()).expect_err("a string");
+    assert!(error.contains("type string"), "{error}");
+}
+
+#[test]
+fn arithmetic_of_a_double_and_an_int_says_how_to_write_it() {
+    let error = evaluated("report.metrics.status * 2 > 100.0", &report()).expect_err("a double and an int");
+    assert!(error.contains("`2.0`"), "{error}");
+}
+
+#[test]
+fn the_message_of_an_error_is_bounded() {
+    let report = Report { details: Some(format!("{{\"text\": \"{}\"}}", "x".repeat(60_000))), ..Report::default() };
+    let error = evaluated("report.details.text - 1 > 0", &report).expect_err("a string and an int");
+    assert!(error.len() <= MESSAGE_BYTES_MAX, "{} bytes", error.len());
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_its_place_and_a_hint() {
+    let error = refused("report.metrics.status == 200.0 &&\n  reprot.metrics.x > 1.0");
+    assert_eq!(error.place, Some((2, 3)));
+    assert!(error.message.contains("`reprot`") && error.message.contains("hint:"), "{error}");
+}
+
+#[test]
+fn what_does_not_exist_is_refused() {
+    for (source, named) in [
+        ("status == 'ok'", "`status`"),
+        ("report.metric.x > 1.0", "`metric`"),
+        ("report.series.x.exists(s, t.value > 1.0)", "`t`"),
+        ("report.series.x.exists(s, true) && s.value > 1.0", "`s`"),
+        ("avg(report.metrics.x) > 1.0", "`avg`"),
+        ("report.summary.lowerAscii() == 'x'", "`lowerAscii`"),
+        (".report.metrics.x > 1.0", "`.report`"),
+        ("optional.of(report).hasValue()", "`"),
+        ("Foo{a: 1} == 1", "`Foo`"),
+        ("report.series.x.exists(report, report.value > 1.0)", "`report`"),
+    ] {
+        let error = refused(source);
+        assert!(error.message.contains(named) && error.message.contains("hint:"), "`{source}`: {error}");
+    }
+}
+
+#[test]
+fn a_syntax_error_has_a_place() {
+    let error = refused("report.metrics.x >");
+    assert!(error.message.starts_with("it is not valid CEL: "), "{error}");
+    assert_eq!(error.place.map(|(line, _)| line), Some(1));
+    assert!(!error.message.contains("expecting"), "{error}");
+}
+
+#[test]
+fn an_empty_or_too_long_condition_is_refused() {
+    assert!(refused("  \n").message.contains("empty"));
+    let longest = format!("true{}", " ".repeat(CONDITION_BYTES_MAX - 4));
+    assert!(Condition::parse(&longest).is_ok());
+    assert!(refused(&format!("{longest} ")).message.contains("4097"));
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let nested = |levels: usize| format!("{}true{}", "(".repeat(levels), ")".repeat(levels));
+    assert_eq!(evaluated(&nested(64), &report()), Ok(true));
+    assert_eq!(refused(&nested(65)).place, Some((1, 65)));
+    for rubbish in ["(", "[", "{", "a(", "a[", "!(", "-(", "true ? ", "(true ? (", "[{1: "] {
+        let source = rubbish.repeat(CONDITION_BYTES_MAX / rubbish.len());
+        assert!(refused(&source).message.contains("more than"), "{rubbish}");
+    }
+}
+
+#[test]
+fn chains_are_bounded() {
+    let sum = |terms: usize| format!("{} > 1.0", vec!["report.metrics.status"; terms].join(" + "));
+    assert_eq!(evaluated(&sum(100), &report()), Ok(true));
+    let selections = format!("report{} > 1.0", ".a".repeat(2000));
+    let indexes = format!("report{} > 1.0", "[0]".repeat(1000));
+    let memberships = format!("1{}", " in [1]".repeat(500));
+    for source in [sum(150), selections, indexes, memberships] {
+        assert!(refused(&source).message.contains("128"), "{source}");
+    }
+    // The parser balances these, so only the length of the text bounds them.
+    assert_eq!(evaluated(&vec!["report.metrics.status > 1.0"; 130].join(" && "), &report()), Ok(true));
+}
+
+#[test]
+fn brackets_in_texts_and_comments_do_not_count() {
+    let brackets = "(".repeat(200);
+    for source in [
+        format!("report.summary != '{brackets}'"),
+        format!("report.summary != \"\\\"{brackets}\""),
+        format!("report.summary != r'\\{brackets}'"),
+        format!("report.summary != '''it's {brackets}'''"),
+        format!("true // it's {brackets}\n"),
+    ] {
+        assert_eq!(evaluated(&source, &report()), Ok(true), "{source}");
+    }
+}
+
+#[test]
+fn macros_nest_at_most_three_deep() {
+    let nested = |levels: usize| {
+        let open: String = (0..levels).map(|level| format!("report.series.used_ratio.exists(s{level}, ")).collect();
+        format!("{open}true{}", ")".repeat(levels))
+    };
+    assert_eq!(evaluated(&nested(3), &report()), Ok(true));
+    assert!(refused(&nested(4)).message.contains("3 deep"));
+    let one_after_another = "report.series.used_ratio.filter(s, true).filter(s, true).filter(s, true).all(s, true)";
+    assert_eq!(evaluated(one_after_another, &report()), Ok(true));
+}
+
+#[test]
+fn an_evaluation_ends_when_its_steps_are_spent() {
+    let crowd = (0..256).map(|number| labelled("x", 1.0, "number", &number.to_string())).collect();
+    let report = Report { metrics: crowd, ..Report::default() };
+    for source in [
+        "report.series.x.exists(a, report.series.x.exists(b, report.series.x.exists(c, a.value + b.value > 9.0)))",
+        "report.series.x.all(a, report.series.x.all(b, report.series.x.all(c, a.value + b.value < 9.0)))",
+        "report.series.x.map(a, report.series.x.map(b, report.series.x.filter(c, c.value > 9.0))).size() > 0",
+        "report.series.x.exists_one(a, report.series.x.exists_one(b, report.series.x.exists_one(c, c.value > 9.0)))",
+        "report.series.x.exists(a, report.series.x.map(b, report.series.x.map(c, c.value)).size() > 999) || true",
+    ] {
+        let error = evaluated(source, &report).expect_err(source);
+        assert!(error.contains("20000 steps"), "{error}");
+    }
+    assert_eq!(evaluated("report.series.x.exists(a, a.value > 9.0)", &report), Ok(false));
+    assert_eq!(evaluated("report.series.x.filter(a, a.value < 9.0).size() == 256", &report), Ok(true));
+}
+
+#[test]
+fn the_metrics_that_a_condition_names_are_listed() {
+    let names = |source: &str| condition(source).metric_names();
+    assert_eq!(names("has(report.metrics.b) && report.metrics.b > report.metrics['a'] / 2.0"), ["a", "b"]);
+    assert_eq!(names("report.series.used_ratio.exists(s, s.value > report.metrics.limit)"), ["limit", "used_ratio"]);
+    assert_eq!(names("report.summary == 'x' && report.details.metrics.y > 1.0"), Vec::<String>::new());
+}
+
+#[test]
+fn the_comparison_that_decided_is_explained() {
+    assert_eq!(explained("report.metrics.latency_seconds > 0.2"), explanation("latency_seconds", "0.31", "<= 0.2"));
+    assert_eq!(explained("0.2 < report.metrics.latency_seconds"), explanation("latency_seconds", "0.31", "<= 0.2"));
+    assert_eq!(explained("report.metrics.latency_seconds >= 0.31"), explanation("latency_seconds", "0.31", "< 0.31"));
+    assert_eq!(explained("500.0 >= report.metrics.status"), explanation("status", "200", "> 500"));
+    assert_eq!(explained("report.metrics.status != 404.0"), explanation("status", "200", "== 404"));
+    assert_eq!(explained("report.metrics.status == 200"), explanation("status", "200", "!= 200"));
+}
+
+#[test]
+fn a_conjunction_is_explained_by_its_first_comparison_of_a_metric() {
+    let expected = explanation("status", "200", "== 404");
+    assert_eq!(explained("has(report.metrics.status) && report.metrics.status != 404.0"), expected);
+    assert_eq!(explained("report.summary == 'slow' && report.metrics.status != 404.0"), expected);
+}
+
+#[test]
+fn an_alternative_is_explained_by_the_side_that_holds() {
+    let expected = explanation("latency_seconds", "0.31", "<= 0.2");
+    assert_eq!(explained("report.metrics.status > 499.0 || report.metrics.latency_seconds > 0.2"), expected);
+    assert_eq!(explained("report.metrics.latency_seconds > 0.2 || report.metrics.status > 499.0"), expected);
+}
+
+#[test]
+fn a_comparison_of_something_else_is_explained_without_a_metric() {
+    assert_eq!(explained("report.failure == 'latency'"), explanation("", "\"latency\"", "!= \"latency\""));
+    assert_eq!(explained("report.metrics.status / 2.0 > 99.0"), explanation("", "100", "<= 99"));
+}
+
+#[test]
+fn what_no_comparison_decides_has_no_explanation() {
+    assert_eq!(explained("report.series.used_ratio.exists(s, s.value > 0.9)"), Explanation::default());
+    assert_eq!(explained("has(report.metrics.status)"), Explanation::default());
+}
+
+#[test]
+fn equal_texts_are_equal_conditions() {
+    assert_eq!(condition("true"), condition("true"));
+    assert_ne!(condition("true"), condition("false"));
+    assert_eq!(condition("true").source(), "true");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_text_panics_the_caller(source in "\\PC{0,40}|[a-z0-9.()\\[\\]{}<>=!&|?:,+*/%\"'` \\\\\n-]{0,40}") {
+        let report = report();
+        if let Ok(condition) = Condition::parse(&source) {
+            let view = ReportView::new(&report, [&condition]);
+            let _ = condition.evaluate(&view);
+            let _ = condition.explain(&view);
+        }
+    }
+}

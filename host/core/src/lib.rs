@@ -1,0 +1,25 @@
+//! Decisions of Sickbay: when a check is due, what a result means, what state a check is in.
+//!
+//! Invariant: this crate performs no I/O. It knows no clock (`now` is an argument), no runtime, no database and no sandbox,
+//! so the same inputs give the same answers in a test, in a simulation and in the daemon.
+//!
+//! Every decision carries a [`Reason`] with a name: it is stored with the result and shown by the API, and it is the answer to "why".
+
+pub mod condition;
+pub mod judge;
+pub mod reason;
+pub mod report;
+pub mod schedule;
+pub mod state;
+pub mod status;
+mod text;
+pub mod time;
+
+pub use condition::{CONDITION_BYTES_MAX, Condition, ConditionError, Explanation, ReportView};
+pub use judge::{Judgement, Rule, judge};
+pub use reason::Reason;
+pub use report::{EndCause, Evidence, Failure, Finding, Label, Metric, MetricKind, Quota, Report};
+pub use schedule::Schedule;
+pub use state::{CheckState, Decision, Policy, Transition};
+pub use status::{StateKind, Status};
+pub use time::Timestamp;

@@ -1,0 +1,98 @@
+//! Why a result has its status: one name, with the values that decided.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EndCause, Quota, Status};
+
+/// Stored with every result and shown by the API as `{"name": "...", ...}` and as one sentence.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name")]
+pub enum Reason {
+    /// The check has not run since it was configured.
+    #[default]
+    NotYetRun,
+    /// The report and every condition agree: ok.
+    Passed,
+    /// The plugin's own judgement, with the failure kind that it named.
+    Reported { status: Status, failure: Option<String> },
+    /// A condition of the configuration held.
+    ConditionFailed { status: Status, condition: String, actual: String, expected: String },
+    /// A condition could not be evaluated.
+    ConditionError { condition: String, error: String },
+    /// The plugin said that it could not judge.
+    PluginFailure { kind: String, message: String },
+    PluginTrapped { message: String },
+    RunDeadline { timeout_ms: u32 },
+    QuotaExceeded { quota: Quota, limit: u64 },
+    InvalidReport { message: String },
+    PluginMissing { message: String },
+    HostOverloaded { waited_ms: u64 },
+}
+
+impl Reason {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Reason::NotYetRun => "NotYetRun",
+            Reason::Passed => "Passed",
+            Reason::Reported { .. } => "Reported",
+            Reason::ConditionFailed { .. } => "ConditionFailed",
+            Reason::ConditionError { .. } => "ConditionError",
+            Reason::PluginFailure { .. } => "PluginFailure",
+            Reason::PluginTrapped { .. } => "PluginTrapped",
+            Reason::RunDeadline { .. } => "RunDeadline",
+            Reason::QuotaExceeded { .. } => "QuotaExceeded",
+            Reason::InvalidReport { .. } => "InvalidReport",
+            Reason::PluginMissing { .. } => "PluginMissing",
+            Reason::HostOverloaded { .. } => "HostOverloaded",
+        }
+    }
+}
+
+impl From<EndCause> for Reason {
+    fn from(cause: EndCause) -> Reason {
+        match cause {
+            EndCause::Trap { message } => Reason::PluginTrapped { message },
+            EndCause::Deadline { timeout_ms } => Reason::RunDeadline { timeout_ms },
+            EndCause::Quota { quota, limit } => Reason::QuotaExceeded { quota, limit },
+            EndCause::InvalidReport { message } => Reason::InvalidReport { message },
+            EndCause::PluginMissing { message } => Reason::PluginMissing { message },
+            EndCause::Overloaded { waited_ms } => Reason::HostOverloaded { waited_ms },
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NotYetRun => formatter.write_str("has not run yet"),
+            Reason::Passed => formatter.write_str("passed"),
+            Reason::Reported { status, failure: Some(failure) } => write!(formatter, "the plugin reported {status} ({failure})"),
+            Reason::Reported { status, failure: None } => write!(formatter, "the plugin reported {status}"),
+            Reason::ConditionFailed { status, condition, actual, expected } => {
+                write!(formatter, "{status} because `{condition}`")?;
+                if !actual.is_empty() {
+                    write!(formatter, ": is {actual}, wanted {expected}")?;
+                }
+                Ok(())
+            }
+            Reason::ConditionError { condition, error } => write!(formatter, "the condition `{condition}` cannot be evaluated: {error}"),
+            Reason::PluginFailure { kind, message } => write!(formatter, "the plugin could not judge ({kind}): {message}"),
+            Reason::PluginTrapped { message } => write!(formatter, "the plugin crashed: {message}"),
+            Reason::RunDeadline { timeout_ms } => {
+                write!(formatter, "the plugin was still running after {timeout_ms} ms; hint: raise `timeout` of the check")
+            }
+            Reason::QuotaExceeded { quota, limit } => write!(
+                formatter,
+                "the run reached its limit `{name}` = {limit}; hint: raise `limits = {{ {name} = ... }}` of the plugin",
+                name = quota.as_str()
+            ),
+            Reason::InvalidReport { message } => write!(formatter, "the plugin's report is not valid: {message}"),
+            Reason::PluginMissing { message } => formatter.write_str(message),
+            Reason::HostOverloaded { waited_ms } => {
+                write!(formatter, "no permit came free in {waited_ms} ms; hint: raise `concurrency` of the plugin or run fewer checks")
+            }
+        }
+    }
+}

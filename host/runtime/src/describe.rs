@@ -1,0 +1,92 @@
+//! What a plugin says of itself, checked before anyone relies on it.
+
+use std::collections::HashSet;
+
+use crate::LoadError;
+use crate::answer::{bound, json_object, metric_kind, one_line, word};
+use crate::bindings::exports::sickbay::plugin::plugin as exported;
+use crate::descriptor::{Descriptor, Kind, MetricInfo, Need};
+
+const KINDS_MAX: usize = 64;
+const NEEDS_MAX: usize = 32;
+const METRICS_MAX: usize = 256;
+const FAILURES_MAX: usize = 64;
+const SCHEMA_BYTES_MAX: usize = 64 << 10;
+const TEXT_BYTES_MAX: usize = 512;
+const CAPABILITIES: [&str; 9] = ["http", "postgres", "redis", "net", "secrets", "files", "system", "state", "log"];
+
+pub(crate) fn descriptor(said: exported::Descriptor) -> Result<Descriptor, LoadError> {
+    checked(said).map_err(|message| LoadError::new(format!("its `describe` is not valid: {message}")).hint("mend the plugin's descriptor"))
+}
+
+fn checked(said: exported::Descriptor) -> Result<Descriptor, String> {
+    word("name", &said.name)?;
+    let descriptor = Descriptor {
+        name: said.name,
+        version: version(&said.version)?,
+        summary: one_line(&said.summary, TEXT_BYTES_MAX),
+        checks: kinds("checks", said.checks)?,
+        recoveries: kinds("recoveries", said.recoveries)?,
+        sinks: kinds("sinks", said.sinks)?,
+        homepage: said.homepage.map(|text| one_line(&text, TEXT_BYTES_MAX)),
+        licence: said.licence.map(|text| one_line(&text, TEXT_BYTES_MAX)),
+    };
+    if descriptor.checks.is_empty() {
+        return Err("it has no kind of check".to_owned());
+    }
+    Ok(descriptor)
+}
+
+fn version(version: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&version.len()) && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-+_".contains(&byte));
+    if fits { Ok(version.to_owned()) } else { Err(format!("the version `{}` is not a version", one_line(version, 80))) }
+}
+
+fn kinds(what: &str, said: Vec<exported::Kind>) -> Result<Vec<Kind>, String> {
+    bound(what, said.len(), KINDS_MAX)?;
+    let kinds = said.into_iter().map(kind).collect::<Result<Vec<_>, _>>()?;
+    let mut names = HashSet::new();
+    match kinds.iter().find(|kind| !names.insert(kind.name.as_str())) {
+        Some(kind) => Err(format!("the kind `{}` is there twice", kind.name)),
+        None => Ok(kinds),
+    }
+}
+
+fn kind(said: exported::Kind) -> Result<Kind, String> {
+    word("kind", &said.name)?;
+    let within = |error: String| format!("kind `{}`: {error}", said.name);
+    json_object("config-schema", &said.config_schema, SCHEMA_BYTES_MAX).map_err(within)?;
+    json_object("example", &said.example, SCHEMA_BYTES_MAX).map_err(within)?;
+    bound("needs", said.needs.len(), NEEDS_MAX).map_err(within)?;
+    bound("metrics", said.metrics.len(), METRICS_MAX).map_err(within)?;
+    bound("failures", said.failures.len(), FAILURES_MAX).map_err(within)?;
+    Ok(Kind {
+        needs: said.needs.into_iter().map(need).collect::<Result<_, _>>()?,
+        metrics: said.metrics.into_iter().map(metric).collect::<Result<_, _>>()?,
+        failures: said.failures.into_iter().map(|failure| word("failure", &failure).map(|()| failure)).collect::<Result<_, _>>()?,
+        summary: one_line(&said.summary, TEXT_BYTES_MAX),
+        name: said.name,
+        config_schema: said.config_schema,
+        example: said.example,
+    })
+}
+
+fn need(said: exported::Need) -> Result<Need, String> {
+    if !CAPABILITIES.contains(&said.capability.as_str()) {
+        return Err(format!("the capability `{}` does not exist; known: {}", one_line(&said.capability, 64), CAPABILITIES.join(", ")));
+    }
+    Ok(Need { capability: said.capability, reason: one_line(&said.reason, TEXT_BYTES_MAX), grant: one_line(&said.grant, TEXT_BYTES_MAX) })
+}
+
+fn metric(said: exported::MetricInfo) -> Result<MetricInfo, String> {
+    let stem = said.name.strip_suffix('*').unwrap_or(&said.name);
+    if !(stem.is_empty() && said.name == "*") {
+        crate::answer::metric_name("metric", stem)?;
+    }
+    Ok(MetricInfo {
+        kind: metric_kind(said.kind),
+        unit: one_line(&said.unit, 64),
+        summary: one_line(&said.summary, TEXT_BYTES_MAX),
+        name: said.name,
+    })
+}

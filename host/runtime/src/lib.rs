@@ -1,0 +1,75 @@
+//! The sandbox: everything that names wasmtime.
+//!
+//! Who is who: a [`Sandbox`] owns the engine, the linker and the artifact cache. [`Sandbox::load`] turns the bytes of a file into a
+//! [`Plugin`]: refuse native code, compile in a process of its own ([`worker`]), link, `describe`. [`Plugin::check`] is one run: a fresh
+//! store and instance under [`Limits`], ended by its deadline, its answer validated against the contract's bounds.
+//! What a guest may do is not decided here: a run is given one [`Lend`], and every call of the guest goes to it.
+//!
+//! Invariant: nothing of a run outlives it; what a guest returned is bounded before anyone else sees it.
+//! Invariant: no other crate names wasmtime; those that answer a guest's calls use [`bindings`], [`HostResult`] and [`trap`].
+
+mod answer;
+pub mod bindings;
+mod cache;
+mod compile;
+mod context;
+mod cpu;
+mod describe;
+pub mod descriptor;
+mod engine;
+pub mod limits;
+mod linker;
+mod loader;
+mod memory;
+mod output;
+mod plugin;
+mod sandbox;
+pub mod worker;
+
+pub use context::RunContext;
+pub use descriptor::{Descriptor, Kind, MetricInfo, Need};
+pub use limits::Limits;
+pub use engine::INSTANCES_MAX;
+pub use loader::{LoadError, WASM_BYTES_MAX};
+pub use plugin::{CheckRequest, Plugin, Previous, RunOutcome, RunUsage};
+pub use sandbox::{Sandbox, SandboxError, SandboxSettings, digest};
+
+use bindings::sickbay::plugin as contract;
+
+/// The version of the contract that this host offers.
+pub const CONTRACT: &str = "sickbay:plugin@0.1.0";
+/// The engine's version, for `sickbay_build_info`.
+pub const ENGINE: &str = "wasmtime 48";
+
+/// What an answer to a guest's call returns; an error ends the run as a trap.
+pub type HostResult<T> = wasmtime::Result<T>;
+
+/// Resources that guests hold handles of.
+pub mod resource {
+    pub use wasmtime::component::Resource;
+}
+
+/// An error that ends the guest's run.
+pub fn trap(message: impl std::fmt::Display) -> wasmtime::Error {
+    wasmtime::Error::msg(message.to_string())
+}
+
+/// What is lent to one run: answers to every call of the contract, each authorised where it is answered.
+pub trait Lend:
+    contract::types::Host
+    + contract::http::Host
+    + contract::postgres::Host
+    + contract::redis::Host
+    + contract::net::Host
+    + contract::net::HostConnection
+    + contract::secrets::Host
+    + contract::files::Host
+    + contract::system::Host
+    + contract::state::Host
+    + contract::log::Host
+    + Send
+    + 'static
+{
+    /// The first quota that the guest ran into through calls of the host, with its limit.
+    fn exceeded(&self) -> Option<(sickbay_core::Quota, u64)>;
+}

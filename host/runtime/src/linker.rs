@@ -1,0 +1,29 @@
+//! What a guest may import: the contract, answered by what is lent, and WASI 0.2 with nothing behind it.
+
+use wasmtime::Engine;
+use wasmtime::component::{HasData, Linker};
+
+use crate::bindings::sickbay::plugin as contract;
+use crate::{Lend, RunContext};
+
+struct Lent<L>(std::marker::PhantomData<L>);
+
+impl<L: 'static> HasData for Lent<L> {
+    type Data<'a> = &'a mut L;
+}
+
+pub(crate) fn linker<L: Lend>(engine: &Engine) -> wasmtime::Result<Linker<RunContext<L>>> {
+    let mut linker = Linker::<RunContext<L>>::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    contract::types::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    contract::http::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    contract::postgres::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    contract::redis::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    contract::net::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    contract::secrets::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    contract::files::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    contract::system::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    contract::state::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    contract::log::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    Ok(linker)
+}

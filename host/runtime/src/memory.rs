@@ -1,0 +1,46 @@
+//! One bound over all linear memories and tables of a component; wasmtime's own limits count each by itself.
+
+use wasmtime::ResourceLimiter;
+
+/// What a table element costs the host.
+const TABLE_ELEMENT_BYTES: u64 = 16;
+
+#[derive(Debug)]
+pub(crate) struct MemoryMeter {
+    bytes_max: u64,
+    bytes: u64,
+    pub(crate) exceeded: bool,
+}
+
+impl MemoryMeter {
+    pub(crate) fn new(bytes_max: u64) -> MemoryMeter {
+        MemoryMeter { bytes_max, bytes: 0, exceeded: false }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn grow(&mut self, bytes: u64) -> bool {
+        match self.bytes.checked_add(bytes) {
+            Some(sum) if sum <= self.bytes_max => {
+                self.bytes = sum;
+                true
+            }
+            _ => {
+                self.exceeded = true;
+                false
+            }
+        }
+    }
+}
+
+impl ResourceLimiter for MemoryMeter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current) as u64))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current) as u64 * TABLE_ELEMENT_BYTES))
+    }
+}

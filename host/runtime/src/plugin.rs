@@ -1,0 +1,237 @@
+//! One loaded version of a plugin, and one run of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sickbay_core::{EndCause, Finding, Label, Metric, MetricKind, Quota, Status, Timestamp};
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+use crate::bindings::exports::sickbay::plugin::check;
+use crate::bindings::sickbay::plugin::types;
+use crate::bindings::{CheckPlugin, CheckPluginPre};
+use crate::cpu::{CpuMeter, Metered};
+use crate::{Descriptor, Lend, Limits, LoadError, RunContext, answer, describe};
+
+/// Bytes that a guest may hand to the host in one call.
+const HOSTCALL_BYTES_MAX: usize = 4 << 20;
+const HANDLES_MAX: usize = 1_000;
+/// What of a trap's message and of a panic's text is kept.
+const TRAP_BYTES_MAX: usize = 1 << 10;
+/// `describe` runs once, with no capability.
+const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
+const DESCRIBE_LIMITS: Limits =
+    Limits { cpu_ms: 3_000, memory_bytes: 256 << 20, host_calls: 0, bytes_in: 0, bytes_out: 0, rows: 0, log_bytes: 16 << 10 };
+
+/// One loaded version. Runs that began on it finish on it, whatever replaces it.
+pub struct Plugin<L: Lend> {
+    pub name: Arc<str>,
+    /// SHA-256 of the file in hex: the identity of the version.
+    pub sha256: String,
+    pub size_bytes: u64,
+    pub descriptor: Descriptor,
+    pub imports: Vec<String>,
+    pub exports: Vec<String>,
+    pub(crate) engine: Engine,
+    pub(crate) pre: CheckPluginPre<RunContext<L>>,
+}
+
+/// What a check is asked.
+#[derive(Clone, Debug)]
+pub struct CheckRequest<'a> {
+    pub check: &'a str,
+    pub kind: &'a str,
+    /// JSON text.
+    pub config: &'a str,
+    pub scheduled_at: Timestamp,
+    pub attempt: u32,
+    pub labels: &'a [Label],
+    pub previous: Option<Previous<'a>>,
+}
+
+/// The last run that gave a report, without its details.
+#[derive(Clone, Copy, Debug)]
+pub struct Previous<'a> {
+    pub scheduled_at: Timestamp,
+    pub status: Status,
+    pub summary: &'a str,
+    pub failure: Option<&'a str>,
+    pub metrics: &'a [Metric],
+}
+
+/// What a run used, measured by the sandbox.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunUsage {
+    pub cpu_us: u64,
+    pub memory_bytes: u64,
+    pub wall_us: u64,
+    /// Metrics that were not finite.
+    pub metrics_dropped: u32,
+    pub output_bytes_dropped: u64,
+}
+
+/// How a run ended; the instance is gone.
+pub struct RunOutcome<L> {
+    pub finding: Finding,
+    pub usage: RunUsage,
+    /// What the guest wrote to stdout and stderr, at most `log_bytes`.
+    pub output: String,
+    /// What was lent comes back, with what it saw.
+    pub lent: L,
+}
+
+impl<L: Lend> Plugin<L> {
+    /// One run: fresh instance, `check.run`, at most `timeout` on the wall clock.
+    ///
+    /// Every way that a guest can end is a [`Finding`]; nothing it does is an error of the host.
+    pub async fn check(&self, request: &CheckRequest<'_>, lent: L, limits: &Limits, timeout: Duration) -> RunOutcome<L> {
+        let began = Instant::now();
+        let (mut store, cpu) = fresh_store(&self.engine, lent, limits);
+        let asked = asked(request, timeout);
+        let call = async {
+            let instance = self.pre.instantiate_async(&mut store).await?;
+            instance.sickbay_plugin_check().call_run(&mut store, &asked).await
+        };
+        let ended = bounded(call, &cpu, timeout).await;
+        let (output, output_bytes_dropped) = store.data().take_output();
+        let mut usage = RunUsage {
+            cpu_us: cpu.spent_us(),
+            memory_bytes: store.data().memory.bytes(),
+            wall_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            metrics_dropped: 0,
+            output_bytes_dropped,
+        };
+        let finding = match (exceeded(&store, &cpu, limits), ended) {
+            (Some((quota, limit)), _) => Finding::Ended(EndCause::Quota { quota, limit }),
+            (None, Err(_)) => Finding::Ended(EndCause::Deadline { timeout_ms: millis(timeout) }),
+            (None, Ok(Err(error))) => Finding::Ended(end_cause(&error, &output)),
+            (None, Ok(Ok(Err(failure)))) => Finding::Failure(answer::failure(failure)),
+            (None, Ok(Ok(Ok(report)))) => match answer::report(report) {
+                Ok(accepted) => {
+                    usage.metrics_dropped = accepted.metrics_dropped;
+                    Finding::Report(accepted.report)
+                }
+                Err(message) => Finding::Ended(EndCause::InvalidReport { message }),
+            },
+        };
+        RunOutcome { finding, usage, output, lent: store.into_data().lent }
+    }
+
+    /// Asks the plugin what it is, with nothing lent.
+    pub(crate) async fn describe(engine: &Engine, pre: &CheckPluginPre<RunContext<L>>, nothing: L) -> Result<Descriptor, LoadError> {
+        let (mut store, cpu) = fresh_store(engine, nothing, &DESCRIBE_LIMITS);
+        let call = async {
+            let instance: CheckPlugin = pre.instantiate_async(&mut store).await?;
+            instance.sickbay_plugin_plugin().call_describe(&mut store).await
+        };
+        let ended = bounded(call, &cpu, DESCRIBE_TIME_MAX).await;
+        let (output, _) = store.data().take_output();
+        let failed = |message: String| LoadError::new(format!("its `describe` {message}")).hint("`describe` must return at once and needs no capability");
+        match (exceeded(&store, &cpu, &DESCRIBE_LIMITS), ended) {
+            (Some((quota, limit)), _) => Err(failed(format!("used more than {} = {limit}", quota.as_str()))),
+            (None, Err(_)) => Err(failed(format!("did not return in {} s", DESCRIBE_TIME_MAX.as_secs()))),
+            (None, Ok(Err(error))) => Err(failed(format!("crashed: {}", trap_message(&error, &output)))),
+            (None, Ok(Ok(said))) => describe::descriptor(said),
+        }
+    }
+}
+
+/// The one place where a run's bounds are set.
+fn fresh_store<L: Lend>(engine: &Engine, lent: L, limits: &Limits) -> (Store<RunContext<L>>, Arc<CpuMeter>) {
+    let cpu = CpuMeter::new(limits.cpu_ms);
+    let mut store = Store::new(engine, RunContext::new(lent, limits));
+    store.limiter(|context| &mut context.memory);
+    store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
+    store.set_max_component_handles(HANDLES_MAX);
+    let meter = Arc::clone(&cpu);
+    store.epoch_deadline_callback(move |_| Ok(if meter.may_go_on() { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt }));
+    store.set_epoch_deadline(1);
+    (store, cpu)
+}
+
+/// The call under its wall-clock deadline, its computing charged to `cpu`. A call that is ended is dropped here, with its fiber.
+async fn bounded<T>(call: impl Future<Output = T>, cpu: &Arc<CpuMeter>, time_max: Duration) -> Result<T, tokio::time::error::Elapsed> {
+    let call = Metered { future: std::pin::pin!(call), meter: Arc::clone(cpu) };
+    tokio::time::timeout(time_max, call).await
+}
+
+fn exceeded<L: Lend>(store: &Store<RunContext<L>>, cpu: &CpuMeter, limits: &Limits) -> Option<(Quota, u64)> {
+    if cpu.exceeded() {
+        return Some((Quota::CpuMs, limits.of(Quota::CpuMs)));
+    }
+    if store.data().memory.exceeded {
+        return Some((Quota::MemoryBytes, limits.of(Quota::MemoryBytes)));
+    }
+    store.data().lent.exceeded()
+}
+
+fn asked(request: &CheckRequest<'_>, timeout: Duration) -> check::Request {
+    check::Request {
+        check: request.check.to_owned(),
+        kind: request.kind.to_owned(),
+        config: request.config.to_owned(),
+        scheduled_at: request.scheduled_at.0,
+        timeout_ms: millis(timeout),
+        attempt: request.attempt,
+        target: None,
+        labels: request.labels.iter().map(contract_label).collect(),
+        previous: request.previous.map(|previous| check::Earlier { scheduled_at: previous.scheduled_at.0, report: contract_report(previous) }),
+        extras: Vec::new(),
+    }
+}
+
+fn contract_label(label: &Label) -> types::Label {
+    types::Label { name: label.name.clone(), value: label.value.clone() }
+}
+
+fn contract_report(previous: Previous<'_>) -> types::Report {
+    types::Report {
+        status: match previous.status {
+            Status::Unknown => types::Status::Unknown,
+            Status::Ok => types::Status::Ok,
+            Status::Warning => types::Status::Warning,
+            Status::Critical => types::Status::Critical,
+        },
+        summary: previous.summary.to_owned(),
+        failure: previous.failure.map(str::to_owned),
+        metrics: previous.metrics.iter().map(contract_metric).collect(),
+        evidence: Vec::new(),
+        details: None,
+        extras: Vec::new(),
+    }
+}
+
+fn contract_metric(metric: &Metric) -> types::Metric {
+    types::Metric {
+        name: metric.name.clone(),
+        value: metric.value,
+        kind: match metric.kind {
+            MetricKind::Gauge => types::MetricKind::Gauge,
+            MetricKind::Counter => types::MetricKind::Counter,
+        },
+        unit: metric.unit.clone(),
+        labels: metric.labels.iter().map(contract_label).collect(),
+    }
+}
+
+fn end_cause(error: &wasmtime::Error, output: &str) -> EndCause {
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return EndCause::Overloaded { waited_ms: 0 };
+    }
+    EndCause::Trap { message: trap_message(error, output) }
+}
+
+/// Why it trapped, in one line: the cause, where the guest was, and the last line that it wrote (a panic's text).
+fn trap_message(error: &wasmtime::Error, output: &str) -> String {
+    let cause = error.root_cause().to_string();
+    let last_words = output.lines().rev().find(|line| !line.trim().is_empty() && !line.starts_with("note: "));
+    let panic = output.lines().position(|line| line.contains("panicked at")).map(|index| output.lines().skip(index).take(2).collect::<Vec<_>>().join(" "));
+    let message = match panic.as_deref().or(last_words) {
+        Some(words) => format!("{} ({cause})", words.trim()),
+        None => cause,
+    };
+    answer::one_line(&message, TRAP_BYTES_MAX)
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,208 @@
+//! Who may speak to a loopback listener: programs of this machine, and pages that this server sent.
+//!
+//! A loopback listener asks for no token, and any web page that a browser of this machine opens can send requests to it. Three rules
+//! keep such pages out:
+//! - `Host` must name the loopback interface. A page of `evil.example` that points its own name at 127.0.0.1 (DNS rebinding) sends its
+//!   own name. The port does not matter: a tunnel may have another one at its near end, and no page gains by it.
+//! - `Origin`, where there is one, must be that very host and port. Also other local servers' pages are foreign.
+//! - `Sec-Fetch-Site`, which browsers send also where they send no `Origin`, must be `same-origin` or `none`. Following a link is the
+//!   one exception: it shows an answer to the person and not to the page.
+//!
+//! Invariant: no path is exempt, neither `/livez` nor `/metrics`.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::{Problem, ProblemKind, quoted};
+
+const HOST: &str = "host";
+const ORIGIN: &str = "origin";
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
+const SEC_FETCH_MODE: &str = "sec-fetch-mode";
+const SEC_FETCH_DEST: &str = "sec-fetch-dest";
+
+/// The port that `http://` means where none is written.
+const HTTP_PORT: u16 = 80;
+
+/// The middleware; `address` is where the server listens, for hints.
+pub(crate) async fn loopback_only(State(address): State<SocketAddr>, request: Request, next: Next) -> Response {
+    match judge(request.method(), request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.hint(format!("use http://{address} from this machine, without another page in between")).into_response(),
+    }
+}
+
+/// Pure: may this request be answered?
+fn judge(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let host = host(uri, headers)?;
+    if let Some(origin) = single(headers, ORIGIN)?
+        && origin_of(origin).as_ref() != Some(&host)
+    {
+        return Err(Problem::new(ProblemKind::OriginRefused, format!("the request comes from a page of {}", quoted(origin))));
+    }
+    match single(headers, SEC_FETCH_SITE)? {
+        Some(site) if !matches!(site, "same-origin" | "none") => {
+            if follows_a_link(method, headers)? {
+                return Ok(());
+            }
+            Err(Problem::new(ProblemKind::OriginRefused, format!("the browser calls the request {}", quoted(site))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A person opened the address in a window of its own; the page that held the link sees nothing of the answer.
+fn follows_a_link(method: &Method, headers: &HeaderMap) -> Result<bool, Problem> {
+    Ok(*method == Method::GET
+        && single(headers, SEC_FETCH_MODE)? == Some("navigate")
+        && single(headers, SEC_FETCH_DEST)? == Some("document"))
+}
+
+/// A loopback name, in lower case, and its port.
+#[derive(Debug, PartialEq, Eq)]
+struct LoopbackHost {
+    name: String,
+    port: u16,
+}
+
+fn host(uri: &Uri, headers: &HeaderMap) -> Result<LoopbackHost, Problem> {
+    let Some(text) = single(headers, HOST)? else {
+        return Err(Problem::new(ProblemKind::HeaderInvalid, "the request has no `Host`"));
+    };
+    let refused = |text: &str| Problem::new(ProblemKind::HostRefused, format!("the request is for {}", quoted(text)));
+    let host = loopback_host(text).ok_or_else(|| refused(text))?;
+    // A request line with a whole address counts more than `Host`, so it must say the same.
+    if let Some(authority) = uri.authority()
+        && loopback_host(authority.as_str()).as_ref() != Some(&host)
+    {
+        return Err(refused(authority.as_str()));
+    }
+    Ok(host)
+}
+
+/// `localhost`, an address in 127.0.0.0/8 or `[::1]`, with or without a port. Other spellings of these addresses are not needed by
+/// anyone and are refused.
+fn loopback_host(text: &str) -> Option<LoopbackHost> {
+    let (name, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']')?;
+            (address.parse::<Ipv6Addr>().ok()?.is_loopback().then(|| "[::1]".to_owned())?, port)
+        }
+        None => {
+            let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+            let is_loopback = name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+            (is_loopback.then(|| name.to_ascii_lowercase())?, port)
+        }
+    };
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => HTTP_PORT,
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
+        _ => return None,
+    };
+    Some(LoopbackHost { name, port })
+}
+
+/// The host of an `Origin`; this server speaks no TLS, so `https:` is another origin, and so is `null`.
+fn origin_of(origin: &str) -> Option<LoopbackHost> {
+    loopback_host(origin.strip_prefix("http://")?)
+}
+
+/// The text of a header that may stand at most once.
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::new(ProblemKind::HeaderInvalid, format!("`{name}` stands more than once")));
+    }
+    match value.to_str() {
+        Ok(text) => Ok(Some(text)),
+        Err(_) => Err(Problem::new(ProblemKind::HeaderInvalid, format!("`{name}` is not in ASCII"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(method: &str, uri: &str, headers: &[(&str, &str)]) -> u16 {
+        let mut request = axum::http::Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        judge(&parts.method, &parts.uri, &parts.headers).map_or_else(|problem| problem.status, |()| 200)
+    }
+
+    #[test]
+    fn only_loopback_hosts_are_served() {
+        for host in ["localhost", "LocalHost:9470", "127.0.0.1", "127.0.0.1:9470", "127.9.9.9:1", "[::1]", "[::1]:9470"] {
+            assert_eq!(status("GET", "/livez", &[("host", host)]), 200, "{host}");
+        }
+        let refused = [
+            "evil.example", "evil.example:9470", "localhost.evil.example", "127.0.0.1.evil.example", "localhost:9470.evil.example",
+            "localhost:", "localhost:x", "localhost:99999", "localhost:+80", "localhost ", "", ":9470", "127.1", "0177.0.0.1", "2130706433", "0.0.0.0",
+            "10.0.0.1", "[::]", "[::1", "[::1]x", "::1", "[::ffff:127.0.0.1]", "user@localhost", "localhost/", "localhost:80:80",
+        ];
+        for host in refused {
+            assert_eq!(status("GET", "/livez", &[("host", host)]), 421, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_or_repeated_host_is_a_bad_request() {
+        assert_eq!(status("GET", "/", &[]), 400);
+        assert_eq!(status("GET", "/", &[("host", "localhost"), ("host", "localhost")]), 400);
+    }
+
+    #[test]
+    fn a_whole_address_in_the_request_line_must_agree_with_host() {
+        assert_eq!(status("GET", "http://localhost:9470/", &[("host", "localhost:9470")]), 200);
+        assert_eq!(status("GET", "http://evil.example/", &[("host", "localhost:9470")]), 421);
+    }
+
+    #[test]
+    fn an_origin_must_be_the_very_same_host_and_port() {
+        for method in ["GET", "POST", "OPTIONS", "DELETE"] {
+            for (host, origin, wanted) in [
+                ("localhost:9470", "http://localhost:9470", 200),
+                ("localhost:9470", "http://LOCALHOST:9470", 200),
+                ("localhost", "http://localhost:80", 200),
+                ("[::1]:9470", "http://[::1]:9470", 200),
+                ("localhost:9470", "http://localhost:3000", 403),
+                ("localhost:9470", "http://localhost", 403),
+                ("localhost:9470", "http://127.0.0.1:9470", 403),
+                ("localhost:9470", "https://localhost:9470", 403),
+                ("localhost:9470", "http://evil.example", 403),
+                ("localhost:9470", "http://localhost:9470.evil.example", 403),
+                ("localhost:9470", "http://localhost:9470/", 403),
+                ("localhost:9470", "null", 403),
+                ("localhost:9470", "", 403),
+            ] {
+                assert_eq!(status(method, "/", &[("host", host), ("origin", origin)]), wanted, "{method} {host} {origin}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_foreign_page_is_refused_also_where_the_browser_sends_no_origin() {
+        for (site, wanted) in [("none", 200), ("same-origin", 200), ("same-site", 403), ("cross-site", 403), ("new-word", 403)] {
+            assert_eq!(status("GET", "/metrics", &[("host", "localhost"), ("sec-fetch-site", site)]), wanted, "{site}");
+        }
+    }
+
+    #[test]
+    fn a_link_may_be_followed_but_not_framed_and_not_posted() {
+        let navigate = |method, destination| {
+            let headers =
+                [("host", "localhost"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", destination)];
+            status(method, "/", &headers)
+        };
+        assert_eq!(navigate("GET", "document"), 200);
+        assert_eq!(navigate("GET", "iframe"), 403);
+        assert_eq!(navigate("POST", "document"), 403);
+    }
+}

@@ -1,0 +1,83 @@
+//! What stands round every route: bounds on bodies and time, a net under panics, and the headers that keep browsers careful.
+//!
+//! Invariant: a handler sees a body that is whole, bounded and in memory.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+
+use super::problem::{Problem, ProblemKind};
+
+/// No request of this API needs more.
+pub(crate) const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
+/// From the request's head to the last byte of its body.
+pub(crate) const REQUEST_BODY_TIME_MAX: Duration = Duration::from_secs(10);
+/// From the whole request to the answer, where the path sets no time of its own.
+pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Everything comes from this server, and nothing of it is a script or may stand in a frame.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Headers of every answer. `Cache-Control` stays where a handler has set it.
+pub(crate) async fn security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A panic ends its request with a problem, not its connection without one. The panic hook has logged it.
+pub(crate) async fn catch_panic(request: Request, next: Next) -> Response {
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_panic) => Problem::new(ProblemKind::Internal, "the request was given up half-way")
+            .hint("see the log of `sickbay serve`, and report it please")
+            .into_response(),
+    }
+}
+
+/// Reads the whole body before the handler runs.
+pub(crate) async fn bounded_body(request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(REQUEST_BODY_TIME_MAX, to_bytes(body, REQUEST_BODY_BYTES_MAX)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(error)) if std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) => {
+            Problem::new(ProblemKind::BodyTooLarge, format!("the body is longer than {REQUEST_BODY_BYTES_MAX} bytes")).into_response()
+        }
+        Ok(Err(_)) => Problem::new(ProblemKind::BodyInvalid, "the body ended before its end").into_response(),
+        Err(_elapsed) => {
+            let seconds = REQUEST_BODY_TIME_MAX.as_secs();
+            Problem::new(ProblemKind::BodyTimeout, format!("the body was not whole after {seconds} s")).into_response()
+        }
+    }
+}
+
+/// For paths that answer from memory or the store.
+pub(crate) async fn bounded_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER_TIME_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => {
+            let seconds = ANSWER_TIME_MAX.as_secs();
+            Problem::new(ProblemKind::RequestTimeout, format!("no answer was ready after {seconds} s")).into_response()
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The HTTP side of the daemon: what dashboards, scripts and browsers ask.
+//!
+//! Who is who: [`router`] puts every path together; `model` are the shapes of the JSON; `problem` are the errors; [`server`] takes the
+//! connections. `health`, `checks`, `run`, `plugins`, `events` and `scrape` answer, one module per family of paths; `guard` and `layers`
+//! stand round all of them.
+//!
+//! How a request goes: `connection (server) -> security headers -> net under panics -> loopback rules (guard) -> whole body -> time
+//! limit -> handler -> Live or the store`.
+//!
+//! Limits: bodies `layers::REQUEST_BODY_BYTES_MAX`, time `layers::ANSWER_TIME_MAX` (a run takes its check's own time, an event stream has
+//! none), lists `checks::ITEMS_MAX`, event streams `events::STREAMS_MAX`, scrapes [`SCRAPES_MAX`] at a time.
+//!
+//! Invariant: handlers read [`Live`] and the store, and change nothing but by [`crate::daemon::Runner::run_now`].
+//! Invariant: a check's `config` is in no answer.
+
+mod checks;
+mod events;
+mod guard;
+mod health;
+mod layers;
+pub mod model;
+pub(crate) mod parameters;
+mod plugins;
+pub mod problem;
+mod run;
+mod scrape;
+pub mod server;
+mod stall;
+#[cfg(test)]
+mod testing;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::RawQuery;
+use axum::http::{Method, Uri, header};
+use axum::routing::get;
+use axum::{Router, middleware};
+use tokio::sync::Semaphore;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::parameters::Parameters;
+use self::problem::{Problem, ProblemKind, quoted};
+use crate::live::Live;
+use crate::page;
+
+pub use self::server::serve;
+
+/// `/metrics` of many checks costs CPU and memory: others wait, within their time limit.
+const SCRAPES_MAX: usize = 2;
+
+/// What handlers share; cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    pub live: Arc<Live>,
+    streams: Arc<Semaphore>,
+    scrapes: Arc<Semaphore>,
+}
+
+impl Api {
+    fn new(live: Arc<Live>) -> Api {
+        Api { live, streams: Arc::new(Semaphore::new(events::STREAMS_MAX)), scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)) }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Sickbay", description = "Check, treat, tell: what the checks of one Sickbay say."),
+    components(schemas(events::Gap)),
+    tags(
+        (name = "health", description = "Is Sickbay alive, is it ready, are the checks well?"),
+        (name = "checks", description = "State, history and runs of checks."),
+        (name = "plugins", description = "What the plugins are and how they stand."),
+        (name = "events", description = "Results as they come."),
+    )
+)]
+struct Document;
+
+/// Every path of the daemon. `local_addr` is where it listens; hints name it.
+pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
+    let quick: OpenApiRouter<Api> = OpenApiRouter::new()
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::healthz))
+        .routes(routes!(scrape::metrics))
+        .routes(routes!(checks::list_checks))
+        .routes(routes!(checks::get_check))
+        .routes(routes!(checks::check_results))
+        .routes(routes!(plugins::list_plugins))
+        .routes(routes!(plugins::get_plugin))
+        .layer(middleware::from_fn(layers::bounded_time));
+    let unhurried: OpenApiRouter<Api> = OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(events::events));
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(quick).merge(unhurried).split_for_parts();
+    let document = Bytes::from(document.to_json().expect("the document is made of constants"));
+
+    router
+        .route("/api/openapi.json", get(move |query: RawQuery| openapi(query, document)))
+        .route("/", get(page::page))
+        .route(page::STYLE_PATH, get(page::style))
+        .fallback(path_unknown)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn(layers::bounded_body))
+        .layer(middleware::from_fn_with_state(local_addr, guard::loopback_only))
+        .layer(middleware::from_fn(layers::catch_panic))
+        .layer(middleware::from_fn(layers::security_headers))
+        .with_state(Api::new(live))
+}
+
+async fn openapi(RawQuery(query): RawQuery, document: Bytes) -> Result<([(header::HeaderName, &'static str); 1], Bytes), Problem> {
+    Parameters::read(query.as_deref(), &[])?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document))
+}
+
+async fn path_unknown(uri: Uri) -> Problem {
+    Problem::new(ProblemKind::PathUnknown, format!("nothing is at {}", quoted(uri.path()))).hint("the paths are listed at /api/openapi.json")
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    Problem::new(ProblemKind::MethodNotAllowed, format!("{} is not for {}", quoted(method.as_str()), quoted(uri.path())))
+        .hint("the header `Allow` names the methods")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::testing::{Host, get, request};
+
+    #[tokio::test]
+    async fn every_error_is_a_problem() {
+        let host = Host::start("").await;
+        for (method, path, status, name) in [
+            ("GET", "/nothing", 404, "path-unknown"),
+            ("GET", "/api/v1/checks/", 404, "path-unknown"),
+            ("GET", "/api/v1/checks/absent", 404, "check-unknown"),
+            ("GET", "/api/v1/checks/absent/results", 404, "check-unknown"),
+            ("GET", "/api/v1/checks/%ff", 404, "path-unknown"),
+            ("GET", "/api/v1/plugins/absent", 404, "plugin-unknown"),
+            ("DELETE", "/api/v1/checks", 405, "method-not-allowed"),
+            ("GET", "/api/v1/checks/absent/run", 405, "method-not-allowed"),
+            ("POST", "/livez", 405, "method-not-allowed"),
+            ("GET", "/api/v1/checks?limit=0", 400, "parameter-invalid"),
+            ("GET", "/api/v1/events?after=x", 400, "parameter-invalid"),
+            ("GET", "/api/openapi.json?x=1", 400, "parameter-invalid"),
+            ("POST", "/api/v1/checks/absent/run", 503, "not-ready"),
+        ] {
+            let answer = host.ask(request(method, path)).await;
+            assert_eq!(answer.status, status, "{method} {path}");
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{method} {path}");
+            let problem = answer.json();
+            assert_eq!(problem["type"], format!("urn:sickbay:problem:{name}"), "{method} {path}");
+            assert_eq!(problem["status"], status, "{method} {path}");
+            assert!(problem["title"].is_string() && problem["detail"].is_string() && problem["hint"].is_string(), "{method} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_method_that_is_not_allowed_is_told_which_are() {
+        let host = Host::start("").await;
+        let answer = host.ask(request("DELETE", "/api/v1/checks")).await;
+        assert!(answer.header("allow").is_some_and(|methods| methods.contains("GET")), "{:?}", answer.header("allow"));
+    }
+
+    #[tokio::test]
+    async fn no_path_is_exempt_from_the_loopback_rules() {
+        let host = Host::start("").await;
+        for path in ["/", "/livez", "/readyz", "/healthz", "/metrics", "/api/v1/checks", "/api/v1/events", "/api/openapi.json", "/nothing"] {
+            let mut foreign_host = request("GET", path);
+            foreign_host.headers_mut().insert("host", "evil.example".parse().unwrap());
+            assert_eq!(host.ask(foreign_host).await.status, 421, "{path}");
+            let mut foreign_origin = request("GET", path);
+            foreign_origin.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
+            assert_eq!(host.ask(foreign_origin).await.status, 403, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_request_learns_where_to_ask() {
+        let host = Host::start("").await;
+        let mut foreign = request("GET", "/");
+        foreign.headers_mut().insert("host", "evil.example".parse().unwrap());
+        let problem = host.ask(foreign).await.json();
+        assert!(problem["hint"].as_str().unwrap().contains("http://127.0.0.1:9470"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn a_body_above_the_limit_is_refused_on_every_path() {
+        let host = Host::start("").await;
+        for (method, path) in [("POST", "/api/v1/checks/absent/run"), ("GET", "/api/v1/checks"), ("PUT", "/nothing")] {
+            let mut large = request(method, path);
+            *large.body_mut() = vec![b'x'; super::layers::REQUEST_BODY_BYTES_MAX + 1].into();
+            let answer = host.ask(large).await;
+            assert_eq!(answer.status, 413, "{path}");
+            assert_eq!(answer.json()["type"], "urn:sickbay:problem:body-too-large");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_the_headers_that_keep_browsers_careful() {
+        let host = Host::start("").await;
+        for path in ["/", "/livez", "/api/v1/checks", "/nothing"] {
+            let answer = host.ask(get(path)).await;
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+            assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+            assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none';"), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_document_lists_every_path_once_with_problems_for_its_errors() {
+        let host = Host::start("").await;
+        let document = host.ask(get("/api/openapi.json")).await.json();
+        let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+        for path in [
+            "/livez", "/readyz", "/healthz", "/metrics", "/api/v1/checks", "/api/v1/checks/{name}", "/api/v1/checks/{name}/results",
+            "/api/v1/checks/{name}/run", "/api/v1/plugins", "/api/v1/plugins/{name}", "/api/v1/events",
+        ] {
+            assert!(paths.iter().any(|known| *known == path), "{path} is not in {paths:?}");
+        }
+        assert_eq!(paths.len(), 11);
+        let refused = &document["paths"]["/api/v1/checks"]["get"]["responses"]["400"]["content"];
+        assert!(refused["application/problem+json"].is_object(), "{refused}");
+        let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"].as_array().unwrap().iter().map(|parameter| &parameter["name"]).collect();
+        assert_eq!(names, ["limit", "cursor", "status", "plugin", "label"]);
+    }
+
+    #[tokio::test]
+    async fn head_is_answered_where_get_is() {
+        let host = Host::start("").await;
+        let answer = host.ask(request("HEAD", "/api/v1/checks")).await;
+        assert_eq!((answer.status, answer.body.len()), (200, 0));
+    }
+}

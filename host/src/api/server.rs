@@ -1,0 +1,179 @@
+//! The listener: takes connections, bounds them, and ends them in order.
+//!
+//! Limits: [`CONNECTIONS_MAX`] connections at once (more wait in the kernel's queue), [`HEADER_TIME_MAX`] for a request's head (which also
+//! ends idle connections), [`HEADERS_MAX`] headers in [`HEAD_BYTES_MAX`], [`WRITE_STALL_MAX`] without progress in writing, and
+//! [`DRAIN_TIME_MAX`] for what is under way when the daemon stops.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::stall::StallGuard;
+
+pub const CONNECTIONS_MAX: usize = 1024;
+pub const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
+pub const HEADERS_MAX: usize = 64;
+pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// After an error of `accept`, which comes from a lack of file descriptors or memory: without it the loop would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// In the extensions of every request: cancelled when the server stops, so that endless answers end.
+#[derive(Clone, Debug, Default)]
+pub struct Stopping(pub CancellationToken);
+
+/// Serves `router` until `shutdown` is there, then lets requests that are under way finish.
+///
+/// Fails at once where the listener is not on a loopback address: any other needs tokens, which this version does not know.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        let message = format!("{address} is not a loopback address, and others need tokens, which come later; hint: listen on 127.0.0.1");
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    let stopping = CancellationToken::new();
+    let router = router.layer(Extension(Stopping(stopping.clone())));
+    let mut connections = JoinSet::new();
+    tokio::select! {
+        () = shutdown => {}
+        () = take_connections(&listener, &router, &stopping, &mut connections) => {}
+    }
+    stopping.cancel();
+    // Nobody else is let in while the rest finishes.
+    drop(listener);
+    let drained = tokio::time::timeout(DRAIN_TIME_MAX, async { while connections.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!(connections = connections.len(), "connections were cut: they did not finish in {} s", DRAIN_TIME_MAX.as_secs());
+        connections.shutdown().await;
+    }
+    Ok(())
+}
+
+/// Takes connections for ever.
+async fn take_connections(listener: &TcpListener, router: &Router, stopping: &CancellationToken, connections: &mut JoinSet<()>) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        // The semaphore is never closed.
+        let permit = permits.clone().acquire_owned().await;
+        match listener.accept().await {
+            Ok((stream, _peer)) => {
+                let connection = connection(stream, router.clone(), stopping.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        // Ended ones would pile up in the set otherwise.
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, stopping: CancellationToken) {
+    // Answers are written whole; waiting for more to send would only delay them. A failure costs speed only.
+    let _ = stream.set_nodelay(true);
+    let io = TokioIo::new(StallGuard::new(stream, WRITE_STALL_MAX));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME_MAX)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(io, TowerToHyperService::new(router));
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // The peer's doing: it went away, was too slow, or spoke no HTTP.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn listener() -> TcpListener {
+        TcpListener::bind("127.0.0.1:0").await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_others_can_reach_is_refused() {
+        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let error = serve(listener, Router::new(), std::future::pending()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert!(error.to_string().contains("hint:"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_request_under_way_is_answered_when_the_server_stops() {
+        let shutdown = CancellationToken::new();
+        let stop = shutdown.clone();
+        // Stops the server from inside a request, and answers after that.
+        let router = Router::new().route(
+            "/",
+            get(move || async move {
+                stop.cancel();
+                tokio::task::yield_now().await;
+                "answered"
+            }),
+        );
+        let listener = listener().await;
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(serve(listener, router, shutdown.cancelled_owned()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("answered"), "{answer}");
+        served.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_ends_when_the_server_stops() {
+        let shutdown = CancellationToken::new();
+        let reached = Arc::new(tokio::sync::Notify::new());
+        let handler_reached = reached.clone();
+        let router = Router::new().route(
+            "/",
+            get(move |Extension(Stopping(stopping)): Extension<Stopping>| async move {
+                handler_reached.notify_one();
+                stopping.cancelled().await;
+                "ended"
+            }),
+        );
+        let listener = listener().await;
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(serve(listener, router, shutdown.clone().cancelled_owned()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        reached.notified().await;
+        shutdown.cancel();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("ended"), "{answer}");
+        served.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,311 @@
+//! The command line: which verbs there are, what their help says, how they end.
+//!
+//! Who is who: one module per verb, each with its `Args` and `run(args) -> anyhow::Result<ExitCode>`; [`run`] parses, calls one of
+//! them, and is the only place that prints a failure.
+//!
+//! How it works: data goes to standard output, everything else to standard error. A reader that closes the pipe early (`| head`)
+//! ends the program quietly. A failure is printed with its causes and its hint; its exit code is 1, or 2 where the command line or
+//! the configuration is to blame. `probe` speaks Nagios instead: 0 ok, 1 warning, 2 critical, 3 unknown, and every failure is 3.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Parser, Subcommand};
+
+use crate::failure::{Blame, Failure};
+
+pub mod build;
+pub mod client;
+pub mod completions;
+pub mod doctor;
+pub mod plugin;
+pub mod probe;
+pub mod quickstart;
+pub mod schema;
+pub mod serve;
+pub mod status;
+pub mod validate;
+
+/// The command line or the configuration is wrong.
+pub const EXIT_USAGE: u8 = 2;
+/// `probe` could not tell.
+const EXIT_NAGIOS_UNKNOWN: u8 = 3;
+
+/// Verbs that are planned and not built yet.
+const LATER_VERBS: [&str; 10] = ["new", "watch", "test", "inspect", "bench", "replay", "incident", "silence", "routes", "rollback"];
+
+const EXAMPLES: &str = "\
+First steps:
+  sickbay quickstart                build the first plugins, write a configuration, serve
+  sickbay status                    what the checks say
+  sickbay validate                  is ./sickbay.toml right?
+  sickbay probe api                 run the check `api` once, with Nagios exit codes
+  sickbay build my-check --out plugins
+
+Exit codes:
+  0  done
+  1  it failed, or something needed is missing
+  2  the command line or the configuration is wrong
+  `probe` ends as Nagios expects: 0 ok, 1 warning, 2 critical, 3 unknown.
+
+Environment:
+  SICKBAY_URL, SICKBAY_TOKEN        for the verbs that ask a running Sickbay
+  NO_COLOR                          no colours";
+
+/// Check, treat, tell: runs health checks as sandboxed WebAssembly plugins.
+#[derive(Parser)]
+#[command(name = "sickbay", version, after_help = EXAMPLES, max_term_width = 110)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    #[command(
+        about = "Build the first plugins, write a commented configuration, and serve it",
+        long_about = None,
+        after_help = "Keeps everything in ./sickbay-quickstart. A configuration that you edited is used as it is.\n\n\
+                      Examples:\n  sickbay quickstart\n  sickbay quickstart --listen 127.0.0.1:9471\n  sickbay quickstart --dir /tmp/try-sickbay\n\n\
+                      Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 failed, 2 wrong usage or configuration."
+    )]
+    Quickstart(quickstart::QuickstartArgs),
+    #[command(
+        about = "Run the checks of a configuration until stopped",
+        long_about = None,
+        after_help = "The configuration and the plugin folder are watched; SIGHUP reads the configuration again, SIGTERM and Ctrl-C stop.\n\n\
+                      Examples:\n  sickbay serve\n  sickbay serve --config /etc/sickbay/sickbay.toml\n\n\
+                      Exit codes: 0 stopped as asked, 1 failed, 2 the configuration is wrong."
+    )]
+    Serve(serve::ServeArgs),
+    #[command(
+        about = "Check a configuration without starting anything",
+        long_about = None,
+        after_help = "Examples:\n  sickbay validate\n  sickbay validate --config /etc/sickbay/sickbay.toml\n\n\
+                      Exit codes: 0 the configuration is right, 1 it could not be read, 2 it is wrong: each mistake with file, line, column and hint."
+    )]
+    Validate(validate::ValidateArgs),
+    #[command(
+        about = "Run one check once and end with its Nagios exit code",
+        long_about = None,
+        after_help = "Examples:\n  sickbay probe api                     the check `api` of ./sickbay.toml\n  \
+                      sickbay probe api --debug             with what the plugin logged and called\n  \
+                      sickbay probe --plugin my-check.wasm  with the plugin's own example and no grants\n\n\
+                      Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown or it could not run."
+    )]
+    Probe(probe::ProbeArgs),
+    #[command(
+        about = "Build plugins written in Rust into components",
+        long_about = None,
+        after_help = build::AFTER_HELP
+    )]
+    Build(build::BuildArgs),
+    #[command(
+        about = "Tell what this machine has and what is missing",
+        long_about = None,
+        after_help = "Examples:\n  sickbay doctor\n  sickbay doctor --fix      add what building plugins needs\n\n\
+                      Exit codes: 0 nothing that is needed is missing or wrong, 1 something is."
+    )]
+    Doctor(doctor::DoctorArgs),
+    #[command(
+        about = "Show what the checks of a running Sickbay say",
+        long_about = None,
+        after_help = "Examples:\n  sickbay status\n  sickbay status -o json\n  sickbay status --url http://127.0.0.1:9471\n\n\
+                      Exit codes: 0 answered, 1 Sickbay does not answer, 2 wrong usage."
+    )]
+    Status(status::StatusArgs),
+    #[command(
+        about = "Show the plugins of a running Sickbay",
+        long_about = None,
+        after_help = "Examples:\n  sickbay plugin list\n  sickbay plugin inspect http\n  sickbay plugin list -o json\n\n\
+                      Exit codes: 0 answered, 1 Sickbay does not answer or knows no such plugin, 2 wrong usage."
+    )]
+    Plugin(plugin::PluginArgs),
+    #[command(
+        about = "Print the JSON Schema of the configuration",
+        long_about = None,
+        after_help = "Editors complete and check sickbay.toml with it.\n\nExample:\n  sickbay schema > sickbay.schema.json"
+    )]
+    Schema(schema::SchemaArgs),
+    #[command(
+        about = "Print completions for a shell",
+        long_about = None,
+        after_help = "Examples:\n  source <(sickbay completions bash)\n  sickbay completions zsh > ~/.zfunc/_sickbay\n  sickbay completions fish > ~/.config/fish/completions/sickbay.fish"
+    )]
+    Completions(completions::CompletionsArgs),
+}
+
+impl Verb {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Verb::Quickstart(args) => quickstart::run(args),
+            Verb::Serve(args) => serve::run(args),
+            Verb::Validate(args) => validate::run(args),
+            Verb::Probe(args) => probe::run(args),
+            Verb::Build(args) => build::run(args),
+            Verb::Doctor(args) => doctor::run(args),
+            Verb::Status(args) => status::run(args),
+            Verb::Plugin(args) => plugin::run(args),
+            Verb::Schema(args) => schema::run(args),
+            Verb::Completions(args) => completions::run(args),
+        }
+    }
+}
+
+/// Runs one command line, the program's name first, and says how to end.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    end_quietly_when_the_reader_is_gone();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let probing = arguments.get(1).is_some_and(|verb| verb == "probe");
+    let command_line = match CommandLine::try_parse_from(arguments) {
+        Ok(command_line) => command_line,
+        Err(error) => return usage(&error, probing),
+    };
+    match command_line.verb.run() {
+        Ok(exit_code) => exit_code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", failure_text(&error));
+            ExitCode::from(exit_code_of(&error, probing))
+        }
+    }
+}
+
+/// Prints what clap has to say: help and version are data, a mistake is not.
+fn usage(error: &clap::Error, probing: bool) -> ExitCode {
+    if let Some(verb) = later_verb(error) {
+        eprintln!("error: `{verb}` is not built yet in this version\n  hint: sickbay --help lists what is");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    // Nothing can be done for a reader that is gone.
+    let _ = error.print();
+    match (error.exit_code(), probing) {
+        (0, _) => ExitCode::SUCCESS,
+        // To Nagios, 2 would say that the service is down.
+        (_, true) => ExitCode::from(EXIT_NAGIOS_UNKNOWN),
+        (_, false) => ExitCode::from(EXIT_USAGE),
+    }
+}
+
+fn later_verb(error: &clap::Error) -> Option<&'static str> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(verb)) => LATER_VERBS.iter().copied().find(|later| later == verb),
+        _ => None,
+    }
+}
+
+fn exit_code_of(error: &anyhow::Error, probing: bool) -> u8 {
+    if probing {
+        return EXIT_NAGIOS_UNKNOWN;
+    }
+    match error.downcast_ref::<Failure>().map(Failure::blame) {
+        Some(Blame::Usage) => EXIT_USAGE,
+        Some(Blame::Circumstances) | None => 1,
+    }
+}
+
+/// A failure as a person reads it: what happened, because of what, and what to do.
+fn failure_text(error: &anyhow::Error) -> String {
+    let mut text = format!("error: {error}");
+    for cause in error.chain().skip(1) {
+        text.push_str(&format!("\n  because: {cause}"));
+    }
+    if let Some(hint) = error.downcast_ref::<Failure>().and_then(Failure::hint) {
+        text.push_str(&format!("\n  hint: {hint}"));
+    }
+    text
+}
+
+/// Prints data on standard output, as it is.
+///
+/// # Errors
+/// When it cannot be written; [`run`] takes a reader that is gone for a quiet end.
+pub(crate) fn print_data(data: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(data)?;
+    stdout.flush()?;
+    Ok(())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe))
+}
+
+/// `println!` panics when nobody reads any more; that is an end, not a fault.
+fn end_quietly_when_the_reader_is_gone() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload().downcast_ref::<String>().map(String::as_str).unwrap_or_default();
+        if message.starts_with("failed printing to stdout") && message.contains("Broken pipe") {
+            #[expect(clippy::disallowed_methods, reason = "nobody reads what is left to print, and there is nothing to undo")]
+            std::process::exit(0);
+        }
+        report(panic);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_teaches_by_example() {
+        for verb in CommandLine::command().get_subcommands() {
+            let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Example"), "{} shows no example", verb.get_name());
+            assert!(after.contains(&format!("sickbay {}", verb.get_name())), "{} shows no command of its own", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn a_later_verb_is_known_and_not_built_yet() {
+        for line in ["sickbay new my-check", "sickbay incident list", "sickbay silence add x", "sickbay plugin rollback http"] {
+            let error = parse(line).err().expect("not built yet");
+            assert!(later_verb(&error).is_some(), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_verb_is_not_taken_for_a_later_one() {
+        let error = parse("sickbay sreve").err().expect("no such verb");
+        assert_eq!(later_verb(&error), None);
+        assert!(error.to_string().contains("serve"), "{error}");
+    }
+
+    #[test]
+    fn a_failure_is_told_with_cause_and_hint() {
+        let cause = std::io::Error::other("disk full");
+        let error = anyhow::Error::from(cause).context(Failure::usage("cannot write x").with_hint("make room"));
+        assert_eq!(failure_text(&error), "error: cannot write x\n  because: disk full\n  hint: make room");
+        assert_eq!(exit_code_of(&error, false), 2);
+    }
+
+    #[test]
+    fn a_failure_under_probe_is_unknown_never_critical() {
+        let error = anyhow::Error::from(Failure::usage("no such check"));
+        assert_eq!(exit_code_of(&error, true), 3);
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_recognised_below_any_context() {
+        let error = anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe)).context("printing");
+        assert!(is_broken_pipe(&error));
+        assert!(!is_broken_pipe(&anyhow::anyhow!("other")));
+    }
+}

@@ -1,0 +1,286 @@
+//! `sickbay probe`: one run of one check, with the exit code and the line that Nagios expects.
+//!
+//! `probe NAME` runs a check of the configuration as the daemon would; `probe --plugin FILE` runs a kind of a plugin with its own example
+//! and no grants. Nothing is stored.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use sickbay_capabilities::{EgressSettings, Grants, Lent, RunScope, Services, Usage};
+use sickbay_core::{Finding, Judgement, Label, Metric, MetricKind, Rule, Status, judge};
+use sickbay_runtime::{CheckRequest, Kind, Limits, RunUsage, SandboxSettings};
+use tokio::time::Instant;
+
+use super::serve::{load, runtime};
+use crate::clock;
+use crate::config::{Check, Config};
+use crate::daemon::folder::{name_of, nothing, read_bounded};
+use crate::daemon::{artifacts, host_calls_end, sandbox};
+use crate::failure::Failure;
+use crate::logging::{self, LogFormat};
+use crate::plugins::{Loaded, Plugin, Sandbox};
+
+#[derive(Args)]
+pub struct ProbeArgs {
+    /// A check of the configuration
+    #[arg(value_name = "NAME", required_unless_present = "plugin", conflicts_with = "plugin")]
+    name: Option<String>,
+    /// The configuration
+    #[arg(long, default_value = "sickbay.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// A plugin to run with its own example and no grants
+    #[arg(long, value_name = "FILE")]
+    plugin: Option<PathBuf>,
+    /// The kind to run, where the plugin has several
+    #[arg(long, requires = "plugin")]
+    kind: Option<String>,
+    /// Show what the plugin logged, what it used and the whole report
+    #[arg(long)]
+    debug: bool,
+}
+
+/// What is run.
+struct Probe {
+    name: String,
+    plugin: Plugin,
+    kind: String,
+    config: String,
+    timeout: Duration,
+    rules: Vec<Rule>,
+    labels: Vec<Label>,
+    grants: Arc<Grants>,
+    limits: Limits,
+    services: Arc<Services>,
+}
+
+pub fn run(args: ProbeArgs) -> anyhow::Result<ExitCode> {
+    if args.debug {
+        logging::start(LogFormat::Text);
+    }
+    runtime()?.block_on(async {
+        let probe = match (&args.plugin, &args.name) {
+            (Some(file), _) => of_file(file, args.kind.as_deref()).await?,
+            (None, Some(name)) => of_configuration(&args.config, name).await?,
+            (None, None) => return Err(Failure::usage("name a check or a plugin file").into()),
+        };
+        let ran = probe.run().await;
+        print!("{}", nagios(&ran.judgement, &ran.metrics));
+        if args.debug {
+            eprint!("{}", ran.debug(&probe));
+        }
+        Ok(ExitCode::from(exit_code(ran.judgement.status)))
+    })
+}
+
+async fn of_configuration(path: &Path, name: &str) -> anyhow::Result<Probe> {
+    let config = load(path)?;
+    let check = config.checks.iter().find(|check| check.name == name).ok_or_else(|| no_check(&config, path, name))?;
+    let services = Services::new(&config.egress)?;
+    let file = config.plugins.dir.join(format!("{}.wasm", check.plugin));
+    let loaded = open(&sandbox(&config)?, &services, &file).await?;
+    let kind = loaded.kind_of(check).map_err(Failure::usage)?.to_owned();
+    refuse_unfit(check, &loaded)?;
+    Ok(Probe {
+        name: check.name.clone(),
+        kind,
+        config: check.config_text.to_string(),
+        timeout: check.timeout,
+        rules: check.rules.clone(),
+        labels: check.labels.iter().map(|(name, value)| Label { name: name.clone(), value: value.clone() }).collect(),
+        grants: Arc::clone(&check.grants),
+        limits: config.limits_of(check),
+        services,
+        plugin: loaded.plugin,
+    })
+}
+
+fn refuse_unfit(check: &Check, loaded: &Loaded) -> anyhow::Result<()> {
+    let found = crate::config::check_against(check, &check.plugin, &loaded.kinds());
+    let errors: Vec<_> = found.into_iter().filter(|found| found.severity == crate::config::Severity::Error).collect();
+    if errors.is_empty() { Ok(()) } else { Err(super::serve::mistakes(&crate::config::ConfigErrors(errors))) }
+}
+
+fn no_check(config: &Config, path: &Path, name: &str) -> Failure {
+    let names: Vec<&str> = config.checks.iter().take(20).map(|check| check.name.as_str()).collect();
+    Failure::usage(format!("there is no check `{name}` in {}", path.display())).with_hint(format!("there are: {}", names.join(", ")))
+}
+
+async fn of_file(file: &Path, kind: Option<&str>) -> anyhow::Result<Probe> {
+    let services = Services::new(&EgressSettings::default())?;
+    let sandbox = Sandbox::new(&SandboxSettings { artifacts: artifacts(&std::env::temp_dir()), worker: std::env::current_exe()? })?;
+    let loaded = open(&sandbox, &services, file).await?;
+    let kind = pick(&loaded.plugin.descriptor.checks, kind)?;
+    Ok(Probe {
+        name: "probe".to_owned(),
+        kind: kind.name.clone(),
+        config: kind.example.clone(),
+        timeout: Duration::from_secs(10),
+        rules: Vec::new(),
+        labels: Vec::new(),
+        grants: Arc::default(),
+        limits: Limits::default(),
+        services,
+        plugin: loaded.plugin,
+    })
+}
+
+fn pick<'a>(kinds: &'a [Kind], wanted: Option<&str>) -> Result<&'a Kind, Failure> {
+    let known = || kinds.iter().map(|kind| kind.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (wanted, kinds) {
+        (Some(name), _) => kinds
+            .iter()
+            .find(|kind| kind.name == name)
+            .ok_or_else(|| Failure::usage(format!("the plugin has no kind `{name}`")).with_hint(format!("it has: {}", known()))),
+        (None, [only]) => Ok(only),
+        (None, _) => Err(Failure::usage("the plugin has several kinds").with_hint(format!("name one with --kind: {}", known()))),
+    }
+}
+
+async fn open(sandbox: &Sandbox, services: &Arc<Services>, file: &Path) -> anyhow::Result<Loaded> {
+    let name = name_of(file).unwrap_or_else(|| "plugin".to_owned());
+    let refused = |error: sickbay_runtime::LoadError| {
+        let failure = Failure::new(format!("the plugin {} cannot be loaded: {}", file.display(), error.message));
+        match error.hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    };
+    let bytes = read_bounded(file).map_err(refused)?;
+    let plugin = sandbox.load(&name, bytes, nothing(services, &name)).await.map_err(refused)?;
+    Ok(Loaded::new(plugin, clock::now()))
+}
+
+struct Ran {
+    judgement: Judgement,
+    metrics: Vec<Metric>,
+    details: Option<String>,
+    usage: RunUsage,
+    calls: Usage,
+    output: String,
+}
+
+impl Probe {
+    async fn run(&self) -> Ran {
+        let scope = RunScope {
+            check: Arc::from(self.name.as_str()),
+            plugin: Arc::clone(&self.plugin.name),
+            run_id: 1,
+            deadline: Instant::now() + host_calls_end(self.timeout),
+            state: Arc::new(BTreeMap::new()),
+        };
+        let lent = Lent::new(&self.services, &self.grants, &self.limits, scope);
+        let request = CheckRequest {
+            check: &self.name,
+            kind: &self.kind,
+            config: &self.config,
+            scheduled_at: clock::now(),
+            attempt: 1,
+            labels: &self.labels,
+            previous: None,
+        };
+        let outcome = self.plugin.check(&request, lent, &self.limits, self.timeout).await;
+        let judgement = judge(&outcome.finding, &self.rules);
+        let (metrics, details) = match outcome.finding {
+            Finding::Report(report) => (report.metrics, report.details),
+            Finding::Failure(_) | Finding::Ended(_) => (Vec::new(), None),
+        };
+        Ran { judgement, metrics, details, usage: outcome.usage, calls: outcome.lent.finish(), output: outcome.output }
+    }
+}
+
+impl Ran {
+    fn debug(&self, probe: &Probe) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: String| {
+            let _ = writeln!(text, "{name:<12} {value}");
+        };
+        line("plugin", format!("{} {} ({})", probe.plugin.name, probe.plugin.descriptor.version, &probe.plugin.sha256[..12]));
+        line("kind", probe.kind.clone());
+        line("reason", format!("{}: {}", self.judgement.reason.name(), shown(&self.judgement.reason.to_string())));
+        for evidence in &self.judgement.evidence {
+            line("evidence", shown(&format!("{} is {}, wanted {}", evidence.metric, evidence.actual, evidence.expected)));
+        }
+        for (capability, reason) in &self.calls.denials {
+            line("denied", format!("{} ({})", capability.as_str(), reason.as_str()));
+        }
+        line("wall", format!("{:.3} ms", self.usage.wall_us as f64 / 1000.0));
+        line("cpu", format!("{:.3} ms", self.usage.cpu_us as f64 / 1000.0));
+        line("memory", format!("{} KiB", self.usage.memory_bytes / 1024));
+        line("host calls", format!("{} ({} bytes out, {} bytes in)", self.calls.host_calls, self.calls.bytes_out, self.calls.bytes_in));
+        if let Some(details) = &self.details {
+            line("details", shown(details));
+        }
+        for output in self.output.lines() {
+            line("output", shown(output));
+        }
+        text
+    }
+}
+
+/// Text of a guest on a terminal: control characters stay visible and without effect.
+fn shown(text: &str) -> String {
+    text.chars().flat_map(|character| if character.is_control() { character.escape_default().collect::<Vec<_>>() } else { vec![character] }).collect()
+}
+
+fn exit_code(status: Status) -> u8 {
+    match status {
+        Status::Ok => 0,
+        Status::Warning => 1,
+        Status::Critical => 2,
+        Status::Unknown => 3,
+    }
+}
+
+/// `STATUS - summary | 'label'=value[unit] ...` as the Monitoring Plugins guidelines define it.
+fn nagios(judgement: &Judgement, metrics: &[Metric]) -> String {
+    let mut line = format!("{} - {}", judgement.status.as_str().to_uppercase(), shown(&judgement.summary).replace('|', "/"));
+    for (index, metric) in metrics.iter().enumerate() {
+        line.push_str(if index == 0 { " |" } else { "" });
+        let _ = write!(line, " '{}'={}{}", performance_label(metric), metric.value, performance_unit(metric));
+    }
+    line.push('\n');
+    line
+}
+
+fn performance_label(metric: &Metric) -> String {
+    let mut label = metric.name.clone();
+    for part in &metric.labels {
+        let _ = write!(label, "_{}", part.value);
+    }
+    label.chars().map(|character| if matches!(character, '\'' | '=' | '|') || character.is_control() { '_' } else { character }).collect()
+}
+
+fn performance_unit(metric: &Metric) -> &'static str {
+    match (metric.kind, metric.unit.as_str()) {
+        (MetricKind::Counter, _) => "c",
+        (MetricKind::Gauge, "seconds") => "s",
+        (MetricKind::Gauge, "bytes") => "B",
+        (MetricKind::Gauge, _) => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sickbay_core::Reason;
+
+    use super::*;
+
+    #[test]
+    fn the_line_is_what_nagios_reads() {
+        let judgement = Judgement { status: Status::Warning, summary: "slow | 1s\u{1b}".to_owned(), reason: Reason::Passed, failure: None, evidence: Vec::new() };
+        let metric = |name: &str, value, unit: &str, labels: &[(&str, &str)]| Metric {
+            name: name.to_owned(),
+            value,
+            kind: MetricKind::Gauge,
+            unit: unit.to_owned(),
+            labels: labels.iter().map(|(name, value)| Label { name: (*name).to_owned(), value: (*value).to_owned() }).collect(),
+        };
+        let metrics = [metric("latency_seconds", 0.25, "seconds", &[]), metric("used", 1.0, "ratio", &[("mount", "/a'b=c")])];
+        assert_eq!(nagios(&judgement, &metrics), "WARNING - slow / 1s\\u{1b} | 'latency_seconds'=0.25s 'used_/a_b_c'=1\n");
+    }
+}

@@ -1,0 +1,310 @@
+//! One check: its values, bounds and defaults, its conditions and grants compiled.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use sickbay_capabilities::{GrantError, Grants, http, system};
+use sickbay_core::{Condition, ConditionError, Policy, Rule, Status};
+
+use super::diagnostic::{Findings, Problem, shown, without_credentials};
+use super::free::{self, ConfigPlaces};
+use super::place::{Source, Span};
+use super::settings::{Scope, isolation, lowered_limits};
+use super::text::{CheckText, GrantsText, Placed};
+use super::values::{self, DurationBounds};
+use super::{Check, FAILURES_DEFAULT, Place, PluginSettings, SUCCESSES_DEFAULT};
+
+const EVERY: DurationBounds = DurationBounds {
+    least: Duration::from_millis(100),
+    least_text: "100ms",
+    most: Duration::from_secs(86_400),
+    most_text: "24h",
+};
+const TIMEOUT: DurationBounds =
+    DurationBounds { least: Duration::from_millis(10), least_text: "10ms", most: Duration::from_secs(600), most_text: "10m" };
+/// A timeout that is not written is as long as the cadence, within these.
+const TIMEOUT_DEFAULT_LEAST: Duration = Duration::from_secs(1);
+const TIMEOUT_DEFAULT_MOST: Duration = Duration::from_secs(10);
+
+const CHECKS_MAX: usize = 100_000;
+const CONSECUTIVE_MAX: u32 = 100;
+const CONFIG_BYTES_MAX: usize = 64 << 10;
+const CONDITIONS_MAX: usize = 32;
+const GRANTS_MAX: usize = 64;
+const LABELS_MAX: usize = 32;
+const LABEL_NAME_BYTES_MAX: usize = 128;
+const LABEL_VALUE_BYTES_MAX: usize = 1 << 10;
+/// Labels that Sickbay itself gives to an alert.
+const LABELS_RESERVED: [&str; 4] = ["alertname", "check", "kind", "plugin"];
+
+/// Reads the checks of all files, in their order.
+pub(super) struct CheckReader<'a> {
+    plugin: &'a BTreeMap<String, PluginSettings>,
+    /// Relative paths resolve against it.
+    dir: &'a Path,
+    /// Names that are taken, and where.
+    taken: HashMap<String, (Arc<Source>, Span)>,
+    /// Many checks share a condition; compiling one is dear.
+    compiled: HashMap<String, Result<Condition, ConditionError>>,
+    checks: Vec<Arc<Check>>,
+}
+
+impl<'a> CheckReader<'a> {
+    pub(super) fn new(plugin: &'a BTreeMap<String, PluginSettings>, dir: &'a Path) -> CheckReader<'a> {
+        CheckReader { plugin, dir, taken: HashMap::new(), compiled: HashMap::new(), checks: Vec::new() }
+    }
+
+    pub(super) fn into_checks(self) -> Vec<Arc<Check>> {
+        self.checks
+    }
+
+    /// Judges the checks of one file. One with a mistake is kept with its defaults: its mistake stops the whole configuration.
+    pub(super) fn read_file(&mut self, checks: Vec<Placed<CheckText>>, source: &Arc<Source>, findings: &mut Findings) {
+        for written in checks {
+            if self.checks.len() >= CHECKS_MAX {
+                let reason = format!("there are more than {CHECKS_MAX}");
+                return findings.add(source, written.span(), Problem::new("too many checks").reason(reason).hint("run a second host"));
+            }
+            let mut scope = Scope { source, dir: self.dir, findings: &mut *findings };
+            let check = self.read(&written, source, &mut scope);
+            self.checks.push(Arc::new(check));
+        }
+    }
+
+    fn read(&mut self, written: &Placed<CheckText>, source: &Arc<Source>, scope: &mut Scope<'_>) -> Check {
+        let header = written.span();
+        let written = written.value();
+        self.read_name(&written.name, source, scope);
+        scope.read(Some(&written.plugin), (), |text| values::plugin_name("plugin", text));
+        scope.read(written.kind.as_ref(), (), |text| values::name("kind", text));
+        scope.read(written.isolation.as_ref(), (), |text| isolation(text));
+        let plugin = written.plugin.value().clone();
+        let (every, timeout) = times(written, scope);
+        let (config, config_places) = config(written, scope);
+        let (rules, rule_spans) = self.rules(written, scope);
+        let given = self.plugin.get(&plugin).cloned().unwrap_or_default().limits;
+        let limits = written.limits.as_ref().map(|limits| lowered_limits(limits, &plugin, given, scope));
+        Check {
+            name: written.name.value().clone(),
+            kind: written.kind.as_ref().map(|kind| kind.value().clone()),
+            every,
+            timeout,
+            config_text: Arc::from(config.to_string()),
+            config,
+            rules,
+            policy: policy(written, scope),
+            labels: labels(&written.labels, scope),
+            grants: Arc::new(grants(&written.grants, scope)),
+            limits,
+            place: Place {
+                source: Arc::clone(source),
+                header,
+                plugin: written.plugin.span(),
+                kind: written.kind.as_ref().map(Placed::span),
+                rules: rule_spans.into_boxed_slice(),
+                config: config_places,
+            },
+            plugin,
+        }
+    }
+
+    fn read_name(&mut self, name: &Placed<String>, source: &Arc<Source>, scope: &mut Scope<'_>) {
+        if let Err(problem) = values::name("name", name.value()) {
+            return scope.note(name.span(), problem);
+        }
+        match self.taken.get(name.value()) {
+            Some((first, span)) => {
+                let place = format!("{}:{}:{}", first.path().display(), first.position(*span).line, first.position(*span).column);
+                let problem = Problem::new(format!("there are two checks `{}`", name.value()));
+                scope.note(name.span(), problem.reason(format!("the first is at {place}")).hint("give each check a name of its own"));
+            }
+            None => {
+                self.taken.insert(name.value().clone(), (Arc::clone(source), name.span()));
+            }
+        }
+    }
+
+    fn rules(&mut self, written: &CheckText, scope: &mut Scope<'_>) -> (Vec<Rule>, Vec<Span>) {
+        let mut rules = Vec::new();
+        let mut spans = Vec::new();
+        let critical = written.critical.iter().map(|text| (Status::Critical, text));
+        let warning = written.warning.iter().map(|text| (Status::Warning, text));
+        for (status, text) in critical.chain(warning) {
+            if rules.len() >= CONDITIONS_MAX {
+                let reason = format!("a check has at most {CONDITIONS_MAX}");
+                scope.note(text.span(), Problem::new("too many conditions").reason(reason).hint("join conditions with `||`"));
+                break;
+            }
+            match self.condition(text.value()) {
+                Ok(condition) => {
+                    rules.push(Rule { status, condition });
+                    spans.push(text.span());
+                }
+                Err(error) => {
+                    let span = condition_place(scope.source, text, &error);
+                    scope.note(span, condition_problem(&error));
+                }
+            }
+        }
+        (rules, spans)
+    }
+
+    fn condition(&mut self, text: &str) -> Result<Condition, ConditionError> {
+        if let Some(known) = self.compiled.get(text) {
+            return known.clone();
+        }
+        let compiled = Condition::parse(text);
+        self.compiled.insert(text.to_owned(), compiled.clone());
+        compiled
+    }
+}
+
+fn times(written: &CheckText, scope: &mut Scope<'_>) -> (Duration, Duration) {
+    let every = scope.read(Some(&written.every), TIMEOUT_DEFAULT_MOST, |text| values::duration("every", text, &EVERY));
+    let default = every.clamp(TIMEOUT_DEFAULT_LEAST, TIMEOUT_DEFAULT_MOST);
+    let timeout = scope.read(written.timeout.as_ref(), default, |text| values::duration("timeout", text, &TIMEOUT));
+    if let Some(text) = &written.timeout
+        && timeout > every
+    {
+        let reason = "a run that is due while the one before still goes on is skipped";
+        scope.note(text.span(), Problem::warning("`timeout` is longer than `every`").reason(reason).hint("write a shorter `timeout` or a longer `every`"));
+    }
+    (every, timeout)
+}
+
+fn config(written: &CheckText, scope: &mut Scope<'_>) -> (Value, ConfigPlaces) {
+    let Some(table) = &written.config else { return (Value::Object(Map::new()), ConfigPlaces::default()) };
+    let (value, places) = free::to_json(table);
+    let bytes = value.to_string().len();
+    if bytes > CONFIG_BYTES_MAX {
+        let reason = format!("it has {bytes} bytes as JSON, the limit is {CONFIG_BYTES_MAX}");
+        scope.note(table.span(), Problem::new("`config` is too large").reason(reason).hint("give the plugin less, or a place to read it from"));
+    }
+    (value, places)
+}
+
+fn policy(written: &CheckText, scope: &mut Scope<'_>) -> Policy {
+    Policy {
+        failures: scope.read(written.failures.as_ref(), FAILURES_DEFAULT, |number| values::number("failures", *number, 1, CONSECUTIVE_MAX)),
+        successes: scope.read(written.successes.as_ref(), SUCCESSES_DEFAULT, |number| values::number("successes", *number, 1, CONSECUTIVE_MAX)),
+    }
+}
+
+fn labels(written: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<'_>) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    for (name, value) in written {
+        if labels.len() >= LABELS_MAX {
+            scope.note(name.span(), Problem::new("too many labels").reason(format!("a check has at most {LABELS_MAX}")).hint("remove some"));
+            break;
+        }
+        if let Err(problem) = label_name(name.value()) {
+            scope.note(name.span(), problem);
+        }
+        if value.value().len() > LABEL_VALUE_BYTES_MAX {
+            let reason = format!("it has {} bytes, the limit is {LABEL_VALUE_BYTES_MAX}", value.value().len());
+            scope.note(value.span(), Problem::new(format!("the label `{}` is too long", shown(name.value()))).reason(reason).hint("shorten it"));
+        }
+        labels.insert(name.value().clone(), value.value().clone());
+    }
+    labels
+}
+
+fn label_name(name: &str) -> Result<(), Problem> {
+    if LABELS_RESERVED.contains(&name) {
+        return Err(Problem::new(format!("the label `{name}` is Sickbay's own")).reason("every alert has it already").hint("give it another name, or remove it"));
+    }
+    if name.starts_with("__") {
+        return Err(Problem::new(format!("the label `{}` begins with `__`", shown(name)))
+            .reason("Prometheus and Alertmanager keep such names for themselves")
+            .hint("remove the underscores"));
+    }
+    let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    let well_formed = begins && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+    if !well_formed || name.len() > LABEL_NAME_BYTES_MAX {
+        return Err(Problem::new(format!("`{}` is not the name of a label", shown(name)))
+            .reason(format!("a name has letters, digits and `_`, begins with no digit, and has at most {LABEL_NAME_BYTES_MAX} bytes"))
+            .hint("write a name such as \"service\""));
+    }
+    Ok(())
+}
+
+fn grants(written: &GrantsText, scope: &mut Scope<'_>) -> Grants {
+    for list in [&written.http, &written.system] {
+        if let Some(excess) = list.get(GRANTS_MAX) {
+            let reason = format!("a check has at most {GRANTS_MAX} of a kind");
+            return refuse(scope, excess.span(), Problem::new("too many grants").reason(reason).hint("write wider ones"));
+        }
+    }
+    let mut granted = Grants::default();
+    for text in &written.http {
+        match text.value().parse::<http::Grant>() {
+            Ok(grant) => granted.http.push(grant),
+            Err(error) => note_grant(scope, text, error),
+        }
+    }
+    let words: Vec<String> = written.system.iter().map(|word| word.value().clone()).collect();
+    match system::Grant::from_words(&words) {
+        Ok(grant) => granted.system = grant,
+        Err((index, error)) => {
+            if let Some(text) = written.system.get(index) {
+                note_grant(scope, text, error);
+            }
+        }
+    }
+    granted
+}
+
+fn refuse(scope: &mut Scope<'_>, span: Span, problem: Problem) -> Grants {
+    scope.note(span, problem);
+    Grants::default()
+}
+
+fn note_grant(scope: &mut Scope<'_>, text: &Placed<String>, error: GrantError) {
+    let span = scope.source.inside_text(text.span(), text.value(), error.offset);
+    // What it quotes is the text of the operator, who may have written a password into it.
+    scope.note(span, Problem::new(without_credentials(&error.message)).hint(without_credentials(&error.hint)));
+}
+
+/// The message of a condition carries its hint behind this.
+const HINT_MARK: &str = "; hint: ";
+
+fn condition_problem(error: &ConditionError) -> Problem {
+    let problem = Problem::new("the condition cannot be used");
+    match error.message.split_once(HINT_MARK) {
+        Some((reason, hint)) => problem.reason(reason).hint(hint),
+        None => problem.reason(error.message.as_str()).hint("conditions are CEL over the report, for example: report.metrics.latency_seconds > 0.2"),
+    }
+}
+
+fn condition_place(source: &Source, text: &Placed<String>, error: &ConditionError) -> Span {
+    match error.place {
+        Some((1, column)) => {
+            let offset = text.value().char_indices().nth(column.saturating_sub(1)).map_or(0, |(offset, _)| offset);
+            source.inside_text(text.span(), text.value(), offset)
+        }
+        _ => text.span(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_labels_are_those_of_prometheus_without_the_reserved_ones() {
+        assert_eq!(label_name("service"), Ok(()));
+        assert_eq!(label_name("_x9"), Ok(()));
+        for bad in ["", "9lives", "with-dash", "alertname", "check", "plugin", "kind", "__meta"] {
+            assert!(label_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_hint_of_a_condition_stands_on_its_own_line() {
+        let problem = condition_problem(&ConditionError { message: "it is empty; hint: write a comparison".to_owned(), place: None });
+        assert_eq!((problem.reason.as_deref(), problem.hint.as_deref()), (Some("it is empty"), Some("write a comparison")));
+    }
+}

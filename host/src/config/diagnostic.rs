@@ -1,0 +1,361 @@
+//! What is wrong (or odd) about a configuration: what happened, where, why, and how to mend it.
+//!
+//! A [`Problem`] is the finding of a pure function and knows no place. [`Findings`] puts problems at their places and keeps a
+//! bounded number of them, in the order of the files. A [`Diagnostic`] is what people and the API see.
+//!
+//! Invariant: no text of a diagnostic shows the user information of a URL; an excerpt shows stars in its place.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::place::{Source, Span};
+
+/// A longer list helps nobody: the first mistakes are mended first.
+const DIAGNOSTICS_MAX: usize = 50;
+/// Longer lines are cut round the place.
+const EXCERPT_CHARACTERS_MAX: usize = 120;
+/// How much of a cut line stands before the place.
+const EXCERPT_LEAD_CHARACTERS: usize = 40;
+/// How much of a value a message quotes.
+const SHOWN_CHARACTERS_MAX: usize = 80;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The configuration does not take effect.
+    Error,
+    /// It does; somebody should look.
+    Warning,
+}
+
+impl Severity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+/// The line that a diagnostic points at, made fit for a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    pub text: String,
+    /// Characters of `text` before the underlined ones.
+    pub offset: usize,
+    /// How many characters are underlined; at least 1.
+    pub width: usize,
+}
+
+/// One finding at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub file: PathBuf,
+    /// From 1; 0 where the file as a whole is meant.
+    pub line: usize,
+    /// In characters, from 1; 0 where the file as a whole is meant.
+    pub column: usize,
+    pub message: String,
+    /// Why it is not allowed.
+    pub reason: Option<String>,
+    /// What to write instead.
+    pub hint: Option<String>,
+    pub severity: Severity,
+    pub excerpt: Option<Excerpt>,
+}
+
+impl Diagnostic {
+    pub(super) fn new(source: &Source, span: Span, problem: Problem) -> Diagnostic {
+        let position = source.position(span);
+        Diagnostic {
+            file: source.path().to_path_buf(),
+            line: position.line,
+            column: position.column,
+            message: problem.message,
+            reason: problem.reason,
+            hint: problem.hint,
+            severity: problem.severity,
+            excerpt: Some(excerpt(position.line_text, position.column - 1, position.width)),
+        }
+    }
+
+    pub(super) fn of_file(file: &Path, problem: Problem) -> Diagnostic {
+        Diagnostic {
+            file: file.to_path_buf(),
+            line: 0,
+            column: 0,
+            message: problem.message,
+            reason: problem.reason,
+            hint: problem.hint,
+            severity: problem.severity,
+            excerpt: None,
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}\n  --> {}", self.severity.as_str(), self.message, self.file.display())?;
+        if self.line > 0 {
+            write!(formatter, ":{}:{}", self.line, self.column)?;
+        }
+        if let Some(excerpt) = &self.excerpt {
+            let number = self.line.to_string();
+            let gutter = " ".repeat(number.len());
+            write!(formatter, "\n{gutter} |\n{number} | {}", excerpt.text)?;
+            write!(formatter, "\n{gutter} | {}{}", " ".repeat(excerpt.offset), "^".repeat(excerpt.width))?;
+        }
+        if let Some(reason) = &self.reason {
+            write!(formatter, "\n  reason: {reason}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(formatter, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// All that is wrong with a configuration, in the order of its files; at least one and at most 50.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<Diagnostic>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.0.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str("\n\n")?;
+            }
+            write!(formatter, "{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// What a pure judgement found; whoever called it knows the place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub message: String,
+    pub reason: Option<String>,
+    pub hint: Option<String>,
+    pub severity: Severity,
+}
+
+impl Problem {
+    pub(super) fn new(message: impl Into<String>) -> Problem {
+        Problem { message: message.into(), reason: None, hint: None, severity: Severity::Error }
+    }
+
+    pub(super) fn warning(message: impl Into<String>) -> Problem {
+        Problem { severity: Severity::Warning, ..Problem::new(message) }
+    }
+
+    pub(super) fn reason(self, reason: impl Into<String>) -> Problem {
+        Problem { reason: Some(reason.into()), ..self }
+    }
+
+    pub(super) fn hint(self, hint: impl Into<String>) -> Problem {
+        Problem { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// Collects findings while files are judged.
+#[derive(Default)]
+pub(super) struct Findings {
+    errors: Vec<Found>,
+    warnings: Vec<Found>,
+    /// Files in the order in which they were met: the order of the report.
+    files: Vec<PathBuf>,
+    errors_left_out: usize,
+}
+
+struct Found {
+    file: usize,
+    offset: usize,
+    diagnostic: Diagnostic,
+}
+
+impl Findings {
+    pub(super) fn add(&mut self, source: &Source, span: Span, problem: Problem) {
+        self.keep(span.start(), Diagnostic::new(source, span, problem));
+    }
+
+    pub(super) fn add_to_file(&mut self, file: &Path, problem: Problem) {
+        self.keep(0, Diagnostic::of_file(file, problem));
+    }
+
+    /// The value, or its problem noted at `span`.
+    pub(super) fn check<T>(&mut self, source: &Source, span: Span, judged: Result<T, Problem>) -> Option<T> {
+        judged.map_err(|problem| self.add(source, span, problem)).ok()
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    fn keep(&mut self, offset: usize, diagnostic: Diagnostic) {
+        let file = self.files.iter().position(|file| *file == diagnostic.file).unwrap_or_else(|| {
+            self.files.push(diagnostic.file.clone());
+            self.files.len() - 1
+        });
+        let list = match diagnostic.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if list.len() < DIAGNOSTICS_MAX {
+            list.push(Found { file, offset, diagnostic });
+        } else if diagnostic.severity == Severity::Error {
+            self.errors_left_out += 1;
+        }
+    }
+
+    /// The warnings where nothing is wrong.
+    pub(super) fn into_result(self) -> Result<Vec<Diagnostic>, ConfigErrors> {
+        if self.errors.is_empty() { Ok(sorted(self.warnings)) } else { Err(self.into_errors()) }
+    }
+
+    /// What is wrong; called where something is.
+    pub(super) fn into_errors(self) -> ConfigErrors {
+        let mut errors = sorted(self.errors);
+        if self.errors_left_out > 0
+            && let Some(last) = errors.pop()
+        {
+            let problem = Problem::new(format!("and {} more mistakes", self.errors_left_out + 1)).hint("mend the ones above first");
+            errors.push(Diagnostic::of_file(&last.file, problem));
+        }
+        ConfigErrors(errors)
+    }
+}
+
+fn sorted(mut found: Vec<Found>) -> Vec<Diagnostic> {
+    found.sort_by_key(|found| (found.file, found.offset));
+    found.into_iter().map(|found| found.diagnostic).collect()
+}
+
+/// A value of the configuration (or of a plugin) as a message may quote it: one short line without credentials.
+pub(super) fn shown(value: &str) -> String {
+    let safe = one_line(&without_credentials(value));
+    match safe.char_indices().nth(SHOWN_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}...", &safe[..end]),
+        None => safe,
+    }
+}
+
+/// Names in backticks, as a person lists them.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const NAMES_SHOWN_MAX: usize = 40;
+    let mut names = names.into_iter();
+    let mut list: Vec<String> = names.by_ref().take(NAMES_SHOWN_MAX).map(|name| format!("`{}`", shown(name))).collect();
+    let left_out = names.count();
+    if left_out > 0 {
+        list.push(format!("and {left_out} more"));
+    }
+    list.join(", ")
+}
+
+/// `text` with a star for every character of a URL's user information, so that columns stay.
+pub(super) fn without_credentials(text: &str) -> Cow<'_, str> {
+    let Some(scheme_end) = text.find("://") else { return Cow::Borrowed(text) };
+    let (head, rest) = text.split_at(scheme_end + 3);
+    let end = rest.find(|character: char| character.is_whitespace() || matches!(character, '"' | '\'' | ',')).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(end);
+    let masked = match authority.rfind('@') {
+        Some(at) => "*".repeat(authority[..at].chars().count()) + &authority[at..],
+        None => authority.to_owned(),
+    };
+    Cow::Owned(format!("{head}{masked}{}", without_credentials(tail)))
+}
+
+/// No control character reaches a terminal; every character keeps its column.
+fn one_line(text: &str) -> String {
+    let safe = |character: char| match character {
+        '\t' => ' ',
+        control if control.is_control() => char::REPLACEMENT_CHARACTER,
+        other => other,
+    };
+    text.chars().map(safe).collect()
+}
+
+fn excerpt(line: &str, offset: usize, width: usize) -> Excerpt {
+    let line: Vec<char> = one_line(&without_credentials(line)).chars().collect();
+    let first = if line.len() > EXCERPT_CHARACTERS_MAX { offset.saturating_sub(EXCERPT_LEAD_CHARACTERS) } else { 0 };
+    let end = line.len().min(first + EXCERPT_CHARACTERS_MAX);
+    let cut: String = line.get(first..end).unwrap_or_default().iter().collect();
+    let before = if first > 0 { "..." } else { "" };
+    let after = if end < line.len() { "..." } else { "" };
+    Excerpt {
+        text: format!("{before}{cut}{after}"),
+        offset: offset - first + before.len(),
+        width: width.clamp(1, end.saturating_sub(offset).max(1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source() -> Source {
+        Source::new(PathBuf::from("sickbay.toml"), "[[check]]\nevery = \"10 parsecs\"\n".to_owned())
+    }
+
+    #[test]
+    fn a_diagnostic_shows_the_line_and_underlines_the_place() {
+        let problem = Problem::new("`every` is not a duration").reason("why").hint("how");
+        let diagnostic = Diagnostic::new(&source(), Span::from(18..30), problem);
+        assert_eq!(
+            diagnostic.to_string(),
+            "error: `every` is not a duration\n  --> sickbay.toml:2:9\n  |\n2 | every = \"10 parsecs\"\n  |         ^^^^^^^^^^^^\n  reason: why\n  hint: how"
+        );
+    }
+
+    #[test]
+    fn a_diagnostic_of_a_whole_file_has_no_line() {
+        let diagnostic = Diagnostic::of_file(Path::new("sickbay.toml"), Problem::warning("odd"));
+        assert_eq!(diagnostic.to_string(), "warning: odd\n  --> sickbay.toml");
+    }
+
+    #[test]
+    fn passwords_in_urls_become_stars_that_keep_the_columns() {
+        let line = "url = \"postgres://me:p@ss@db/x\" # and http://a:b@c";
+        let masked = without_credentials(line);
+        assert_eq!(masked, "url = \"postgres://*******@db/x\" # and http://***@c");
+        assert_eq!(masked.chars().count(), line.chars().count());
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(shown("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_round_the_place() {
+        let line = format!("{}here{}", "a".repeat(300), "b".repeat(300));
+        let excerpt = excerpt(&line, 300, 4);
+        let underlined: String = excerpt.text.chars().skip(excerpt.offset).take(excerpt.width).collect();
+        assert_eq!(underlined, "here");
+        assert!(excerpt.text.chars().count() <= EXCERPT_CHARACTERS_MAX + 6);
+    }
+
+    #[test]
+    fn findings_come_in_the_order_of_the_file_whatever_the_order_of_judging() {
+        let source = source();
+        let mut findings = Findings::default();
+        findings.add(&source, Span::from(18..30), Problem::new("second"));
+        findings.add(&source, Span::from(0..9), Problem::new("first"));
+        let messages: Vec<String> = findings.into_result().map_or_else(|errors| errors.0, |warnings| warnings).into_iter().map(|found| found.message).collect();
+        assert_eq!(messages, ["first", "second"]);
+    }
+
+    #[test]
+    fn no_more_than_fifty_mistakes_are_listed() {
+        let source = source();
+        let mut findings = Findings::default();
+        for _ in 0..60 {
+            findings.add(&source, Span::from(0..1), Problem::new("wrong"));
+        }
+        let errors = findings.into_result().expect_err("there are mistakes").0;
+        assert_eq!(errors.len(), DIAGNOSTICS_MAX);
+        assert_eq!(errors.last().map(|last| last.message.as_str()), Some("and 11 more mistakes"));
+    }
+}

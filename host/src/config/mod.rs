@@ -1,0 +1,239 @@
+//! The configuration: `sickbay.toml` and the files of `checks.d` beside it, read, judged and merged.
+//!
+//! Who is who: [`load`] gives a [`Config`] or all its mistakes ([`ConfigErrors`]); a [`Check`] is one `[[check]]` with its
+//! conditions and grants compiled; a [`Diagnostic`] is one finding with file, line, column, reason and hint; a [`PluginJudge`]
+//! holds checks against what a plugin says of itself, once the plugin is loaded.
+//!
+//! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
+//! `settings` and `check` judge the values; `against` judges a check against its plugin. `values`, `later` and `suggest` are the
+//! pure parts: single values, keys of later versions, what a slip was meant to be. `place` and `diagnostic` are about messages.
+//!
+//! Limits: a file has at most 8 MiB, all files 64 MiB, there are at most 100,000 checks; the `config` of a check has at most
+//! 64 KiB as JSON, 32 labels, 32 conditions, 64 grants of a kind; 50 mistakes are listed.
+//!
+//! Invariant: a [`Config`] has no mistakes that can be seen without its plugins. It is never changed: a reload makes another.
+//! Invariant: these types hold no state of the running host.
+//! Invariant: no diagnostic shows a password that stands in a URL.
+
+mod against;
+mod check;
+mod diagnostic;
+mod free;
+mod later;
+mod place;
+mod read;
+mod settings;
+mod shape;
+mod suggest;
+mod text;
+mod values;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use sickbay_capabilities::{EgressSettings, Grants};
+use sickbay_core::{Policy, Rule};
+use sickbay_runtime::Limits;
+use sickbay_store::Retention;
+
+pub use against::{KindInfo, PluginJudge, check_against};
+pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity};
+
+use check::CheckReader;
+use diagnostic::{Findings, Problem};
+use free::ConfigPlaces;
+use place::{Source, Span};
+use read::ReadFile;
+use settings::{Scope, settings};
+
+/// Runs of one plugin at once, where nothing is written.
+const CONCURRENCY_DEFAULT: u32 = 64;
+/// Consecutive failures that make a failure hard, where nothing is written.
+const FAILURES_DEFAULT: u32 = 3;
+/// Consecutive successes that end a hard failure, where nothing is written.
+const SUCCESSES_DEFAULT: u32 = 2;
+
+/// A configuration without mistakes.
+#[derive(Debug)]
+pub struct Config {
+    /// The main file, as it was named.
+    pub path: PathBuf,
+    /// Its folder, absolute: relative paths were resolved against it.
+    pub dir: PathBuf,
+    /// Every file that was read, the main file first.
+    pub files: Vec<PathBuf>,
+    pub server: Server,
+    pub store: StoreSettings,
+    pub retention: Retention,
+    pub plugins: Plugins,
+    /// The tables `[plugin.NAME]`; see [`Config::settings_of`].
+    pub plugin: BTreeMap<String, PluginSettings>,
+    pub egress: EgressSettings,
+    /// In the order of the files. Names are unique.
+    pub checks: Vec<Arc<Check>>,
+    /// What is allowed and still odd.
+    pub warnings: Vec<Diagnostic>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Loopback.
+    pub listen: SocketAddr,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// `sqlite:` and a path, which [`sickbay_store::open`] resolves against [`Config::dir`]; or `sqlite::memory:`.
+    pub url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plugins {
+    /// The watched folder, absolute; it may not exist yet.
+    pub dir: PathBuf,
+}
+
+/// What the operator says of one plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginSettings {
+    /// Who is told when the plugin itself fails.
+    pub owner: Option<String>,
+    /// Runs at once, at least 1.
+    pub concurrency: u32,
+    pub limits: Limits,
+}
+
+impl Default for PluginSettings {
+    fn default() -> PluginSettings {
+        PluginSettings { owner: None, concurrency: CONCURRENCY_DEFAULT, limits: Limits::default() }
+    }
+}
+
+/// One `[[check]]`.
+#[derive(Debug)]
+pub struct Check {
+    pub name: String,
+    pub plugin: String,
+    /// None where the plugin's only kind is meant.
+    pub kind: Option<String>,
+    /// 100 ms to 24 h.
+    pub every: Duration,
+    /// 10 ms to 10 min.
+    pub timeout: Duration,
+    /// What the plugin is told: always an object.
+    pub config: Value,
+    /// `config` as text.
+    pub config_text: Arc<str>,
+    /// Critical ones first, in the order of the file.
+    pub rules: Vec<Rule>,
+    pub policy: Policy,
+    pub labels: BTreeMap<String, String>,
+    pub grants: Arc<Grants>,
+    /// Where the check lowers its plugin's; see [`Config::limits_of`].
+    pub limits: Option<Limits>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Where a check and its parts stand.
+#[derive(Clone, Debug)]
+pub struct Place {
+    source: Arc<Source>,
+    header: Span,
+    plugin: Span,
+    kind: Option<Span>,
+    /// In the order of `Check::rules`.
+    rules: Box<[Span]>,
+    config: ConfigPlaces,
+}
+
+impl Place {
+    pub fn file(&self) -> &Path {
+        self.source.path()
+    }
+
+    /// The line of the check's header, from 1.
+    pub fn line(&self) -> usize {
+        self.source.position(self.header).line
+    }
+
+    /// An error that points at the plugin's name, for whoever knows which plugins there are.
+    pub fn at_plugin(&self, message: impl Into<String>, hint: impl Into<String>) -> Diagnostic {
+        self.diagnostic(self.plugin, Problem::new(message).hint(hint))
+    }
+
+    fn diagnostic(&self, span: Span, problem: Problem) -> Diagnostic {
+        Diagnostic::new(&self.source, span, problem)
+    }
+}
+
+impl Config {
+    /// What is said of a plugin; the defaults where there is no `[plugin.NAME]`.
+    pub fn settings_of(&self, plugin: &str) -> PluginSettings {
+        self.plugin.get(plugin).cloned().unwrap_or_default()
+    }
+
+    /// What one run of a check may use: the plugin's limits, lowered by the check's.
+    pub fn limits_of(&self, check: &Check) -> Limits {
+        let given = self.plugin.get(&check.plugin).map_or_else(Limits::default, |settings| settings.limits);
+        check.limits.map_or(given, |limits| given.lesser(limits))
+    }
+}
+
+/// Reads `path` and the `checks.d/*.toml` beside it (sorted by name), and merges them.
+///
+/// Errors: every mistake of every file, at most 50, in the order of the files. What the plugins say of themselves is not known
+/// here: see [`PluginJudge`].
+pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    let mut findings = Findings::default();
+    let files = read::files(path, &mut findings);
+    let dir = folder_of(path);
+    let paths = files.iter().map(|file| file.source.path().to_path_buf()).collect();
+    let mut files = files.into_iter();
+    // Without the main file the limits of plugins are not known, so checks cannot be judged fairly.
+    let Some(ReadFile { source, file: Some(main) }) = files.next() else { return Err(findings.into_errors()) };
+
+    let settings = settings(&main, &mut Scope { source: &source, dir: &dir, findings: &mut findings });
+    let mut reader = CheckReader::new(&settings.plugin, &dir);
+    reader.read_file(main.check, &source, &mut findings);
+    for ReadFile { source, file } in files {
+        if let Some(file) = file {
+            reader.read_file(file.check, &source, &mut findings);
+        }
+    }
+    let checks = reader.into_checks();
+    if checks.is_empty() && !findings.has_errors() {
+        findings.add_to_file(path, Problem::warning("no check is configured").hint("add a `[[check]]`, for example from `sickbay plugin inspect NAME`"));
+    }
+    let warnings = findings.into_result()?;
+    Ok(Config {
+        path: path.to_path_buf(),
+        dir,
+        files: paths,
+        server: settings.server,
+        store: settings.store,
+        retention: settings.retention,
+        plugins: settings.plugins,
+        plugin: settings.plugin,
+        egress: settings.egress,
+        checks,
+        warnings,
+    })
+}
+
+/// The JSON Schema (2020-12) of the file, for editors.
+pub fn schema() -> Value {
+    text::schema().clone()
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests;

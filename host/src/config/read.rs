@@ -1,0 +1,199 @@
+//! The files: found, bounded, decoded, parsed. The only part of the configuration that reads the disk.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use toml::de::{DeTable, ValueDeserializer};
+
+use super::diagnostic::{Findings, Problem, shown};
+use super::place::{Source, Span};
+use super::shape::{self, FileRole};
+use super::text::{self, FileText};
+
+const FILE_BYTES_MAX: u64 = 8 << 20;
+const ALL_FILES_BYTES_MAX: u64 = 64 << 20;
+const CHECK_FILES_MAX: usize = 10_000;
+/// After the first few, mistakes of syntax are echoes of each other.
+const SYNTAX_ERRORS_SHOWN_MAX: usize = 5;
+
+/// The folder beside the main file.
+pub(super) const CHECKS_FOLDER: &str = "checks.d";
+
+/// A file, and what is written in it where its syntax is right.
+pub(super) struct ReadFile {
+    pub source: Arc<Source>,
+    pub file: Option<FileText>,
+}
+
+/// The main file, first, and those of `checks.d` by name. What could not be read is noted and left out.
+pub(super) fn files(path: &Path, findings: &mut Findings) -> Vec<ReadFile> {
+    let mut bytes_left = ALL_FILES_BYTES_MAX;
+    let Some(main) = read(path, FileRole::Main, &mut bytes_left, findings) else { return Vec::new() };
+    let mut files = vec![main];
+    let folder = path.parent().unwrap_or(Path::new("")).join(CHECKS_FOLDER);
+    for path in check_files(&folder, findings) {
+        files.extend(read(&path, FileRole::Checks, &mut bytes_left, findings));
+    }
+    files
+}
+
+/// The `.toml` files of the folder, sorted; hidden ones are those of editors.
+fn check_files(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            findings.add_to_file(folder, Problem::new("the folder of checks cannot be read").reason(error.to_string()).hint("make it a folder that can be read, or remove it"));
+            return Vec::new();
+        }
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        match entry {
+            Ok(entry) => {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                if name.ends_with(".toml") && !name.starts_with('.') {
+                    paths.push(entry.path());
+                }
+            }
+            Err(error) => findings.add_to_file(folder, Problem::new("the folder of checks cannot be read to its end").reason(error.to_string())),
+        }
+        if paths.len() > CHECK_FILES_MAX {
+            let reason = format!("there are more than {CHECK_FILES_MAX}");
+            findings.add_to_file(folder, Problem::new("too many files with checks").reason(reason).hint("put several checks into one file"));
+            return Vec::new();
+        }
+    }
+    paths.sort();
+    paths
+}
+
+fn read(path: &Path, role: FileRole, bytes_left: &mut u64, findings: &mut Findings) -> Option<ReadFile> {
+    let content = match bytes_of(path, role, *bytes_left) {
+        Ok(content) => content,
+        Err(problem) => {
+            findings.add_to_file(path, problem);
+            return None;
+        }
+    };
+    *bytes_left = bytes_left.saturating_sub(content.len() as u64);
+    let source = decode(path, content, findings)?;
+    let file = parse(&source, role, findings);
+    Some(ReadFile { source: Arc::new(source), file })
+}
+
+fn bytes_of(path: &Path, role: FileRole, bytes_left: u64) -> Result<Vec<u8>, Problem> {
+    let found = fs::metadata(path).map_err(|error| unreadable(&error, role))?;
+    if found.is_dir() {
+        return Err(Problem::new("this is a folder, not a file").hint(match role {
+            FileRole::Main => "name the file in it, for example: --config FOLDER/sickbay.toml",
+            FileRole::Checks => "put the files of `checks.d` into it directly",
+        }));
+    }
+    let bytes_max = FILE_BYTES_MAX.min(bytes_left);
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(|error| unreadable(&error, role))?;
+    file.take(bytes_max + 1).read_to_end(&mut content).map_err(|error| unreadable(&error, role))?;
+    if content.len() as u64 > FILE_BYTES_MAX {
+        return Err(Problem::new("the file is too large").reason(format!("it has more than {FILE_BYTES_MAX} bytes")).hint("spread the checks over files in `checks.d`"));
+    }
+    if content.len() as u64 > bytes_left {
+        return Err(Problem::new("the files are too large together").reason(format!("they have more than {ALL_FILES_BYTES_MAX} bytes")).hint("run a second host"));
+    }
+    Ok(content)
+}
+
+fn unreadable(error: &io::Error, role: FileRole) -> Problem {
+    match (error.kind(), role) {
+        (io::ErrorKind::NotFound, FileRole::Main) => {
+            Problem::new("there is no such file").hint("name the configuration with --config FILE, or begin with `sickbay quickstart`")
+        }
+        (io::ErrorKind::NotFound, FileRole::Checks) => Problem::new("there is no such file").hint("the link leads nowhere; remove it"),
+        (io::ErrorKind::PermissionDenied, _) => Problem::new("the file may not be read").hint("let the user that Sickbay runs as read it"),
+        _ => Problem::new("the file cannot be read").reason(error.to_string()),
+    }
+}
+
+fn decode(path: &Path, content: Vec<u8>, findings: &mut Findings) -> Option<Source> {
+    if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
+        findings.add_to_file(path, Problem::new("the file is UTF-16, not UTF-8").hint("save it as UTF-8"));
+        return None;
+    }
+    match String::from_utf8(content) {
+        Ok(text) => Some(Source::new(path.to_path_buf(), text)),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes().get(at).copied().unwrap_or_default();
+            // Up to `at` the lossy text is the same, so the place is right.
+            let source = Source::new(path.to_path_buf(), String::from_utf8_lossy(error.as_bytes()).into_owned());
+            let problem = Problem::new("the file is not UTF-8").reason(format!("the byte 0x{byte:02x} begins no character here")).hint("save it as UTF-8");
+            findings.add(&source, Span::from(at..at + 1), problem);
+            None
+        }
+    }
+}
+
+fn parse(source: &Source, role: FileRole, findings: &mut Findings) -> Option<FileText> {
+    let (root, errors) = DeTable::parse_recoverable(source.text());
+    if !errors.is_empty() {
+        let mut lines = Vec::new();
+        for error in errors {
+            let span = Span::from(error.span().unwrap_or(0..0));
+            let position = source.position(span);
+            // One mistake makes the parser stumble several times on its line.
+            if lines.contains(&position.line) || lines.len() >= SYNTAX_ERRORS_SHOWN_MAX {
+                continue;
+            }
+            lines.push(position.line);
+            findings.add(source, span, syntax_problem(error.message(), position.line_text));
+        }
+        return None;
+    }
+    let tree = shape::fit(root.into_inner(), role, text::schema(), source, findings);
+    match FileText::deserialize(ValueDeserializer::from(tree)) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            findings.add(source, Span::from(error.span().unwrap_or(0..0)), Problem::new("this does not fit").reason(shown(error.message())));
+            None
+        }
+    }
+}
+
+fn syntax_problem(message: &str, line: &str) -> Problem {
+    let problem = Problem::new("this is not valid TOML").reason(shown(message));
+    if message == "duplicate key" {
+        return problem.hint("a key stands once in its table, a table once in its file; lists of tables have two brackets: [[check]]");
+    }
+    let bare_text = line.split_once('=').is_some_and(|(_, value)| value.trim_start().starts_with(|first: char| first.is_ascii_alphanumeric()));
+    if bare_text { problem.hint("texts stand in quotes, for example: every = \"10s\"") } else { problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_the_folder_come_by_name_without_those_of_editors() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        for name in ["b.toml", "a.toml", ".#c.toml", "d.toml~", "notes.txt"] {
+            fs::write(dir.path().join(name), "").expect("the folder is writable");
+        }
+        let mut findings = Findings::default();
+        let names: Vec<String> = check_files(dir.path(), &mut findings).iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+        assert_eq!(names, ["a.toml", "b.toml"]);
+        assert!(!findings.has_errors());
+    }
+
+    #[test]
+    fn a_file_above_the_limit_is_not_parsed() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("sickbay.toml");
+        fs::write(&path, vec![b'#'; FILE_BYTES_MAX as usize + 1]).expect("the folder is writable");
+        assert_eq!(bytes_of(&path, FileRole::Main, ALL_FILES_BYTES_MAX).map_err(|problem| problem.message), Err("the file is too large".to_owned()));
+        assert_eq!(bytes_of(&path, FileRole::Main, 10).map_err(|problem| problem.message), Err("the files are too large together".to_owned()));
+    }
+}

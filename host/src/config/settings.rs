@@ -1,0 +1,328 @@
+//! The tables of the main file that are not checks: their values, bounds and defaults.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use sickbay_capabilities::EgressSettings;
+use sickbay_core::Quota;
+use sickbay_runtime::Limits;
+use sickbay_store::Retention;
+
+use super::diagnostic::{Findings, Problem, shown};
+use super::place::{Source, Span};
+use super::text::{EgressText, FileText, LimitsText, Placed, PluginText, RetentionText};
+use super::values::{self, DurationBounds};
+use super::{CONCURRENCY_DEFAULT, PluginSettings, Plugins, Server, StoreSettings, later};
+
+const PORT_DEFAULT: u16 = 9470;
+const STORE_DEFAULT: &str = "sqlite:sickbay.db";
+const PLUGINS_DIR_DEFAULT: &str = "plugins";
+
+const RETENTION: DurationBounds = DurationBounds {
+    least: Duration::from_secs(60),
+    least_text: "1m",
+    most: Duration::from_secs(3650 * 86_400),
+    most_text: "3650d",
+};
+/// SQLite with its journal does not stay below less.
+const RETENTION_BYTES_LEAST: u64 = 16 << 20;
+const RETENTION_BYTES_MOST: u64 = 64 << 40;
+
+const CONCURRENCY_MOST: u32 = 10_000;
+const OWNER_BYTES_MAX: usize = 256;
+const PRIVATE_NETWORKS_MAX: usize = 256;
+const PLUGIN_TABLES_MAX: usize = 10_000;
+
+/// A file that is being judged, and where its findings go.
+pub(super) struct Scope<'a> {
+    pub source: &'a Source,
+    /// Relative paths resolve against it.
+    pub dir: &'a Path,
+    pub findings: &'a mut Findings,
+}
+
+impl Scope<'_> {
+    /// What is written, or `default` where nothing is or where it is wrong (which is noted).
+    pub(super) fn read<T, U>(&mut self, written: Option<&Placed<T>>, default: U, judge: impl FnOnce(&T) -> Result<U, Problem>) -> U {
+        let Some(written) = written else { return default };
+        self.findings.check(self.source, written.span(), judge(written.value())).unwrap_or(default)
+    }
+
+    pub(super) fn note(&mut self, span: Span, problem: Problem) {
+        self.findings.add(self.source, span, problem);
+    }
+}
+
+/// Every table but the checks.
+pub(super) struct Settings {
+    pub server: Server,
+    pub store: StoreSettings,
+    pub retention: Retention,
+    pub plugins: Plugins,
+    pub plugin: BTreeMap<String, PluginSettings>,
+    pub egress: EgressSettings,
+}
+
+pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
+    let listen = file.server.as_ref().and_then(|server| server.listen.as_ref());
+    let listen_default = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT_DEFAULT);
+    let url = file.store.as_ref().and_then(|store| store.url.as_ref());
+    let dir = scope.dir;
+    let plugins = file.plugins.as_ref().and_then(|plugins| plugins.dir.as_ref());
+    Settings {
+        server: Server { listen: scope.read(listen, listen_default, |text| listen_address(text)) },
+        store: StoreSettings { url: scope.read(url, STORE_DEFAULT.to_owned(), |text| store_url(text)) },
+        retention: retention(file.retention.as_ref(), scope),
+        plugins: Plugins { dir: scope.read(plugins, dir.join(PLUGINS_DIR_DEFAULT), |text| folder("dir", text, dir)) },
+        plugin: plugin_tables(&file.plugin, scope),
+        egress: file.egress.as_ref().map_or_else(EgressSettings::default, |egress| egress_settings(egress, scope)),
+    }
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, Problem> {
+    let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).unwrap_or(PORT_DEFAULT);
+    let hint = format!("write \"127.0.0.1:{port}\"");
+    let Ok(address) = text.parse::<SocketAddr>() else {
+        return Err(Problem::new("`listen` is not an address with a port").reason(format!("\"{}\" has not the form IP:PORT", shown(text))).hint(hint));
+    };
+    if !address.ip().is_loopback() {
+        let reason = "an address that other machines reach requires tokens";
+        return Err(later::not_yet("a `listen` address that is not loopback").reason(reason).hint(hint));
+    }
+    Ok(address)
+}
+
+/// The URL as it is written; the store resolves its path. No message quotes it: it may hold a password.
+fn store_url(text: &str) -> Result<String, Problem> {
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Err(later::not_yet("a store in PostgreSQL").hint(format!("write \"{STORE_DEFAULT}\"")));
+    }
+    let Some(file) = text.strip_prefix("sqlite:") else {
+        return Err(Problem::new("`url` names no store").reason("it does not begin with `sqlite:`").hint(format!("write \"{STORE_DEFAULT}\"")));
+    };
+    let file = file.strip_prefix("//").unwrap_or(file);
+    if file.contains('?') {
+        return Err(Problem::new("`url` has options").reason("a store has none").hint("remove what follows `?`"));
+    }
+    if file.is_empty() || file.ends_with('/') || file.contains('\0') {
+        return Err(Problem::new("`url` names no file").hint(format!("write \"{STORE_DEFAULT}\"")));
+    }
+    Ok(text.to_owned())
+}
+
+fn retention(written: Option<&RetentionText>, scope: &mut Scope<'_>) -> Retention {
+    let ok = written.and_then(|retention| retention.ok.as_ref());
+    let other = written.and_then(|retention| retention.other.as_ref());
+    let bytes_max = written.and_then(|retention| retention.bytes_max.as_ref());
+    let default = Retention::default();
+    Retention {
+        ok: scope.read(ok, default.ok, |text| values::duration("ok", text, &RETENTION)),
+        other: scope.read(other, default.other, |text| values::duration("other", text, &RETENTION)),
+        bytes_max: scope.read(bytes_max, default.bytes_max, |text| {
+            values::size("bytes_max", text, RETENTION_BYTES_LEAST, RETENTION_BYTES_MOST)
+        }),
+    }
+}
+
+fn folder(key: &str, text: &str, dir: &Path) -> Result<PathBuf, Problem> {
+    if text.trim().is_empty() || text.contains('\0') {
+        return Err(Problem::new(format!("`{key}` names no folder")).hint(format!("write \"{PLUGINS_DIR_DEFAULT}\"")));
+    }
+    Ok(dir.join(text))
+}
+
+fn plugin_tables(written: &BTreeMap<Placed<String>, PluginText>, scope: &mut Scope<'_>) -> BTreeMap<String, PluginSettings> {
+    let mut tables = BTreeMap::new();
+    for (name, table) in written {
+        if tables.len() >= PLUGIN_TABLES_MAX {
+            scope.note(name.span(), Problem::new("too many `[plugin.NAME]` tables").reason(format!("there are more than {PLUGIN_TABLES_MAX}")));
+            break;
+        }
+        if let Err(problem) = values::plugin_name("plugin", name.value()) {
+            scope.note(name.span(), problem);
+        }
+        tables.insert(name.value().clone(), plugin_settings(table, scope));
+    }
+    tables
+}
+
+fn plugin_settings(written: &PluginText, scope: &mut Scope<'_>) -> PluginSettings {
+    scope.read(written.isolation.as_ref(), (), |text| isolation(text));
+    PluginSettings {
+        owner: scope.read(written.owner.as_ref(), None, |text| owner(text).map(Some)),
+        concurrency: scope.read(written.concurrency.as_ref(), CONCURRENCY_DEFAULT, |number| {
+            values::number("concurrency", *number, 1, CONCURRENCY_MOST)
+        }),
+        limits: written.limits.as_ref().map_or_else(Limits::default, |limits| limits_within(limits, Limits::default(), scope)),
+    }
+}
+
+fn owner(text: &str) -> Result<String, Problem> {
+    if text.trim().is_empty() || text.len() > OWNER_BYTES_MAX || text.chars().any(char::is_control) {
+        return Err(Problem::new("`owner` is not a name").reason(format!("it has 1 to {OWNER_BYTES_MAX} bytes on one line")).hint("write a team or a person, for example \"platform\""));
+    }
+    Ok(text.to_owned())
+}
+
+/// Of a plugin or a check.
+pub(super) fn isolation(text: &str) -> Result<(), Problem> {
+    match text {
+        "fresh" => Ok(()),
+        "warm" => Err(later::not_yet("`isolation = \"warm\"`").hint("write \"fresh\"")),
+        _ => Err(Problem::new(format!("unknown isolation \"{}\"", shown(text))).hint("write \"fresh\"")),
+    }
+}
+
+/// The limits that are written, within what the host allows; those of `given` for the rest.
+fn limits_within(written: &LimitsText, given: Limits, scope: &mut Scope<'_>) -> Limits {
+    const CPU_MS_MOST: u32 = 600_000;
+    const CALLS_MOST: u32 = 1_000_000;
+    const MEMORY_BYTES_LEAST: u64 = 64 << 10;
+    const MEMORY_BYTES_MOST: u64 = 4 << 30;
+    const TRAFFIC_BYTES_MOST: u64 = 1 << 30;
+    const LOG_BYTES_MOST: u32 = 16 << 20;
+    Limits {
+        cpu_ms: scope.read(written.cpu_ms.as_ref(), given.cpu_ms, |number| values::number("cpu_ms", *number, 1, CPU_MS_MOST)),
+        memory_bytes: scope.read(written.memory_bytes.as_ref(), given.memory_bytes, |size| {
+            values::size("memory_bytes", size, MEMORY_BYTES_LEAST, MEMORY_BYTES_MOST)
+        }),
+        host_calls: scope.read(written.host_calls.as_ref(), given.host_calls, |number| values::number("host_calls", *number, 0, CALLS_MOST)),
+        bytes_in: scope.read(written.bytes_in.as_ref(), given.bytes_in, |size| values::size("bytes_in", size, 0, TRAFFIC_BYTES_MOST)),
+        bytes_out: scope.read(written.bytes_out.as_ref(), given.bytes_out, |size| values::size("bytes_out", size, 0, TRAFFIC_BYTES_MOST)),
+        rows: scope.read(written.rows.as_ref(), given.rows, |number| values::number("rows", *number, 0, CALLS_MOST)),
+        log_bytes: scope.read(written.log_bytes.as_ref(), given.log_bytes, |size| {
+            let bytes = values::size("log_bytes", size, 0, u64::from(LOG_BYTES_MOST))?;
+            Ok(u32::try_from(bytes).unwrap_or(LOG_BYTES_MOST))
+        }),
+    }
+}
+
+/// The limits of a check whose plugin was given `given`; raising one is noted.
+pub(super) fn lowered_limits(written: &LimitsText, plugin: &str, given: Limits, scope: &mut Scope<'_>) -> Limits {
+    let wanted = limits_within(written, given, scope);
+    for quota in Quota::ALL {
+        if wanted.of(quota) > given.of(quota)
+            && let Some(span) = span_of(written, quota)
+        {
+            scope.note(span, raised(quota, plugin, given.of(quota), wanted.of(quota)));
+        }
+    }
+    wanted.lesser(given)
+}
+
+fn raised(quota: Quota, plugin: &str, given: u64, wanted: u64) -> Problem {
+    let key = quota.as_str();
+    let (given, wanted, plugin) = (limit_written(quota, given), limit_written(quota, wanted), shown(plugin));
+    Problem::new(format!("`{key}` is above the limit of the plugin"))
+        .reason(format!("a check may only lower limits, and plugin `{plugin}` has {key} = {given}"))
+        .hint(format!("write at most {given}, or set `limits = {{ {key} = {wanted} }}` in `[plugin.{plugin}]`"))
+}
+
+/// A limit as it is written in TOML.
+fn limit_written(quota: Quota, value: u64) -> String {
+    let sized = matches!(quota, Quota::MemoryBytes | Quota::BytesIn | Quota::BytesOut | Quota::LogBytes);
+    let words = values::bytes_words(&value);
+    if sized && words.ends_with("iB") { format!("\"{words}\"") } else { value.to_string() }
+}
+
+fn span_of(written: &LimitsText, quota: Quota) -> Option<Span> {
+    match quota {
+        Quota::CpuMs => written.cpu_ms.as_ref().map(Placed::span),
+        Quota::MemoryBytes => written.memory_bytes.as_ref().map(Placed::span),
+        Quota::HostCalls => written.host_calls.as_ref().map(Placed::span),
+        Quota::BytesIn => written.bytes_in.as_ref().map(Placed::span),
+        Quota::BytesOut => written.bytes_out.as_ref().map(Placed::span),
+        Quota::Rows => written.rows.as_ref().map(Placed::span),
+        Quota::LogBytes => written.log_bytes.as_ref().map(Placed::span),
+    }
+}
+
+fn egress_settings(written: &EgressText, scope: &mut Scope<'_>) -> EgressSettings {
+    let mut private = Vec::new();
+    for network in &written.private {
+        if private.len() >= PRIVATE_NETWORKS_MAX {
+            scope.note(network.span(), Problem::new("too many private networks").reason(format!("there are more than {PRIVATE_NETWORKS_MAX}")));
+            break;
+        }
+        let Some(read) = scope.read(Some(network), None, |text| private_network(text).map(Some)) else { continue };
+        if read.prefix_len() == 0 {
+            let reason = "every plugin with a grant for a name can reach every private address that the name resolves to";
+            scope.note(network.span(), Problem::warning("`private` opens all networks").reason(reason).hint("list the networks that are checked"));
+        }
+        private.push(read);
+    }
+    let dir = scope.dir;
+    let ca_file = scope.read(written.ca_file.as_ref(), None, |text| readable_file("ca_file", text, dir).map(Some));
+    EgressSettings { private, ca_file }
+}
+
+fn private_network(text: &str) -> Result<IpNet, Problem> {
+    let single = text.parse::<IpAddr>().map(IpNet::from);
+    let network = text.parse::<IpNet>().or(single);
+    let network = network.map_err(|_| {
+        Problem::new("`private` holds what is no network")
+            .reason(format!("\"{}\" has not the form ADDRESS/BITS", shown(text)))
+            .hint("write a network such as \"10.0.0.0/8\"; names are granted in `grants`")
+    })?;
+    Ok(network.trunc())
+}
+
+fn readable_file(key: &str, text: &str, dir: &Path) -> Result<PathBuf, Problem> {
+    let path = dir.join(text);
+    let problem = |reason: String| {
+        Problem::new(format!("`{key}` is no file that can be read")).reason(reason).hint("write a path that is absolute or relative to the folder of this file")
+    };
+    match fs::metadata(&path) {
+        Ok(found) if found.is_file() => Ok(path),
+        Ok(_) => Err(problem(format!("\"{}\" is a folder", shown(text)))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(problem(format!("there is no \"{}\"", shown(text)))),
+        Err(error) => Err(problem(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(listen: &str) -> Option<String> {
+        listen_address(listen).err().and_then(|problem| problem.hint)
+    }
+
+    #[test]
+    fn only_loopback_is_listened_on() {
+        assert!(listen_address("127.0.0.1:0").is_ok());
+        assert!(listen_address("[::1]:9470").is_ok());
+        assert_eq!(hint("0.0.0.0:8080").as_deref(), Some("write \"127.0.0.1:8080\""));
+        assert_eq!(hint("localhost:8080").as_deref(), Some("write \"127.0.0.1:8080\""));
+        assert_eq!(hint("127.0.0.1").as_deref(), Some("write \"127.0.0.1:9470\""));
+    }
+
+    #[test]
+    fn a_store_is_a_file_or_memory() {
+        for good in ["sqlite:sickbay.db", "sqlite:///var/lib/s.db", "sqlite::memory:"] {
+            assert_eq!(store_url(good), Ok(good.to_owned()));
+        }
+        for bad in ["sqlite:", "sqlite:data/", "sqlite:s.db?mode=ro", "sickbay.db", "mysql://db/x"] {
+            assert!(store_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refused_store_does_not_show_its_password() {
+        let problem = store_url("postgres://me:secret@db/x").expect_err("PostgreSQL comes later");
+        assert!(!format!("{problem:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_network_may_be_one_address_and_loses_its_host_bits() {
+        assert_eq!(private_network("10.1.2.3/8").map(|network| network.to_string()), Ok("10.0.0.0/8".to_owned()));
+        assert_eq!(private_network("10.1.2.3").map(|network| network.to_string()), Ok("10.1.2.3/32".to_owned()));
+        assert!(private_network("10.0.0.0/33").is_err());
+        assert!(private_network("db.internal").is_err());
+    }
+}

@@ -1,0 +1,351 @@
+//! Whether a file has the right shape: known keys, right types, nothing missing.
+//!
+//! serde stops at the first mistake. So the parsed tree is walked along the JSON Schema that is derived from the serde types
+//! (`text.rs`), every mistake is noted, and what is wrong is taken out: an unknown key, a value of a wrong type, a table that
+//! lacks a required key. What is left deserialises, and the values of all the rest can be judged in the same pass.
+//!
+//! Tables are named by their path in the schema: `` (the root), `check`, `check.grants`, `plugin.*.limits`.
+//!
+//! Invariant: what `fit` returns has the shape of `FileText`.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeArray, DeString, DeTable, DeValue};
+
+use super::diagnostic::{Findings, Problem, listed, shown};
+use super::later;
+use super::place::{Source, Span};
+use super::suggest;
+
+/// What a file may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileRole {
+    /// The file that the command line names.
+    Main,
+    /// One of `checks.d`: checks and nothing else.
+    Checks,
+}
+
+/// `root` without its mistakes, which are noted.
+pub(super) fn fit<'i>(root: DeTable<'i>, role: FileRole, schema: &Value, source: &Source, findings: &mut Findings) -> Spanned<DeValue<'i>> {
+    let mut walk = Walk { role, source, findings };
+    let fitting = walk.table(root, 0..0, schema, "").unwrap_or_default();
+    Spanned::new(0..0, DeValue::Table(fitting))
+}
+
+struct Walk<'a> {
+    role: FileRole,
+    source: &'a Source,
+    findings: &'a mut Findings,
+}
+
+type Range = std::ops::Range<usize>;
+
+impl Walk<'_> {
+    /// `key` is how the value is called in messages.
+    fn value<'i>(&mut self, value: Spanned<DeValue<'i>>, schema: &Value, path: &str, key: &str) -> Option<Spanned<DeValue<'i>>> {
+        let span = value.span();
+        if !accepts(schema, value.get_ref()) {
+            self.note(&span, wrong_type(schema, value.get_ref(), path, key));
+            return None;
+        }
+        let fitting = match value.into_inner() {
+            DeValue::Table(table) => DeValue::Table(self.table(table, span.clone(), schema, path)?),
+            DeValue::Array(array) => DeValue::Array(self.array(array, schema, path, key)),
+            scalar => self.scalar(scalar, &span, key)?,
+        };
+        Some(Spanned::new(span, fitting))
+    }
+
+    fn table<'i>(&mut self, table: DeTable<'i>, span: Range, schema: &Value, path: &str) -> Option<DeTable<'i>> {
+        let mut fitting = DeTable::new();
+        let mut written = Vec::new();
+        for (key, value) in table {
+            written.push(key.get_ref().to_string());
+            let Some((inner, inner_path)) = self.schema_of(&key, schema, path) else { continue };
+            let called = key.get_ref().to_string();
+            if let Some(value) = self.value(value, inner, &inner_path, &called) {
+                fitting.insert(key, value);
+            }
+        }
+        self.has_required(&written, &fitting, span, schema, path).then_some(fitting)
+    }
+
+    /// The schema of a key and the path of what it holds; a key that is not known is noted.
+    fn schema_of<'s>(&mut self, key: &Spanned<DeString<'_>>, schema: &'s Value, path: &str) -> Option<(&'s Value, String)> {
+        /// For tables whose keys belong to a plugin.
+        static ANYTHING: Value = Value::Bool(true);
+        let name: &str = key.get_ref();
+        let inner_path = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        if let Some(inner) = schema.get("properties").and_then(|properties| properties.get(name)) {
+            if path.is_empty() && self.role == FileRole::Checks && name != "check" {
+                self.note(&key.span(), misplaced(name));
+                return None;
+            }
+            return Some((inner, inner_path(name)));
+        }
+        match schema.get("additionalProperties") {
+            None | Some(Value::Bool(true)) => return Some((&ANYTHING, inner_path("*"))),
+            Some(inner @ Value::Object(_)) => return Some((inner, inner_path("*"))),
+            Some(_) => {}
+        }
+        let problem = later::key(path, name).unwrap_or_else(|| unknown_key(name, schema, path, self.role));
+        self.note(&key.span(), problem);
+        None
+    }
+
+    /// Whether nothing is missing. A key that was written but did not fit has been noted already.
+    fn has_required(&mut self, written: &[String], fitting: &DeTable<'_>, span: Range, schema: &Value, path: &str) -> bool {
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let missing: Vec<&str> = required.filter(|key| fitting.get(*key).is_none()).collect();
+        for key in &missing {
+            if !written.iter().any(|written| stands_for(written, key, schema)) {
+                self.note(&span, missing_key(key, schema, path));
+            }
+        }
+        missing.is_empty()
+    }
+
+    fn array<'i>(&mut self, array: DeArray<'i>, schema: &Value, path: &str, key: &str) -> DeArray<'i> {
+        static ANYTHING: Value = Value::Bool(true);
+        let items = schema.get("items").unwrap_or(&ANYTHING);
+        array.into_iter().filter_map(|item| self.value(item, items, path, key)).collect()
+    }
+
+    /// A value that JSON cannot hold is noted; a date becomes text.
+    fn scalar<'i>(&mut self, value: DeValue<'i>, span: &Range, key: &str) -> Option<DeValue<'i>> {
+        match value {
+            DeValue::Integer(integer) if i64::from_str_radix(integer.as_str(), integer.radix()).is_err() => {
+                let reason = "a whole number is at most 9223372036854775807";
+                self.note(span, Problem::new(format!("`{}` is too large a number", shown(key))).reason(reason));
+                None
+            }
+            DeValue::Float(float) if !float.as_str().parse::<f64>().is_ok_and(f64::is_finite) => {
+                self.note(span, Problem::new(format!("`{}` is not a finite number", shown(key))).hint("write a number such as 1.5"));
+                None
+            }
+            DeValue::Datetime(datetime) => Some(DeValue::String(Cow::Owned(datetime.to_string()))),
+            other => Some(other),
+        }
+    }
+
+    fn note(&mut self, span: &Range, problem: Problem) {
+        self.findings.add(self.source, Span::from(span.clone()), problem);
+    }
+}
+
+fn accepts(schema: &Value, value: &DeValue<'_>) -> bool {
+    let types = type_names(schema);
+    types.is_empty() || types.iter().any(|name| has_type(value, name))
+}
+
+fn type_names(schema: &Value) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Value::String(name)) => vec![name.as_str()],
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn has_type(value: &DeValue<'_>, name: &str) -> bool {
+    match value {
+        DeValue::String(_) => name == "string",
+        DeValue::Integer(_) => name == "integer" || name == "number",
+        DeValue::Float(_) => name == "number",
+        DeValue::Boolean(_) => name == "boolean",
+        DeValue::Array(_) => name == "array",
+        DeValue::Table(_) => name == "object",
+        DeValue::Datetime(_) => false,
+    }
+}
+
+/// A type of JSON Schema in the words of the messages.
+pub(super) fn type_words(name: &str) -> &'static str {
+    match name {
+        "string" => "a text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "a table",
+        _ => "nothing",
+    }
+}
+
+fn value_words(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+fn wrong_type(schema: &Value, value: &DeValue<'_>, path: &str, key: &str) -> Problem {
+    if matches!(path, "check.critical" | "check.warning")
+        && let DeValue::Table(table) = value
+        && table.get("when").is_some()
+    {
+        return later::timed_condition();
+    }
+    let wanted: Vec<&str> = type_names(schema).into_iter().map(type_words).collect();
+    let problem = Problem::new(format!("`{}` must be {}, not {}", shown(key), wanted.join(" or "), value_words(value)));
+    if path == "check" {
+        return problem.hint("write the header with two brackets: [[check]]");
+    }
+    let single = matches!(value, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_));
+    match (example(schema), wanted.as_slice()) {
+        (Some(example), _) => problem.hint(format!("for example: {key} = {example}")),
+        (None, ["a text"]) if single => problem.hint("put it in quotes"),
+        (None, ["a table"]) => problem.hint(format!("write a table, for example: {} = {{ name = \"value\" }}", shown(key))),
+        (None, _) => problem.hint(format!("write {}", wanted.join(" or "))),
+    }
+}
+
+/// The first example of a schema, as TOML.
+fn example(schema: &Value) -> Option<String> {
+    // Texts, numbers and lists of them are written in TOML as in JSON.
+    schema.get("examples").and_then(|examples| examples.get(0)).map(Value::to_string)
+}
+
+fn unknown_key(key: &str, schema: &Value, path: &str, role: FileRole) -> Problem {
+    let known = if path.is_empty() && role == FileRole::Checks { vec!["check"] } else { known_keys(schema) };
+    let problem = Problem::new(format!("unknown key `{}` in {}", shown(key), table_words(path, role)));
+    let problem = problem.reason(format!("the keys here are {}", listed(known.iter().copied())));
+    match suggest::nearest(key, &known) {
+        Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
+        None if path == "check" => problem.hint("what is for the plugin belongs in `config`; remove the key otherwise"),
+        None => problem.hint("remove it"),
+    }
+}
+
+/// Whether who wrote `written` does not lack `key`: it is the key, a slip for it, or refused in its place.
+fn stands_for(written: &str, key: &str, schema: &Value) -> bool {
+    let known = known_keys(schema);
+    let slip = || !known.contains(&written) && suggest::nearest(written, &known) == Some(key);
+    written == key || (key, written) == ("every", "cron") || slip()
+}
+
+/// Sorted, so that messages do not depend on how JSON objects are kept.
+pub(super) fn known_keys(schema: &Value) -> Vec<&str> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let mut known: Vec<&str> = properties.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+    known.sort_unstable();
+    known
+}
+
+fn missing_key(key: &str, schema: &Value, path: &str) -> Problem {
+    let problem = Problem::new(format!("missing key `{key}` in {}", table_words(path, FileRole::Main)));
+    match schema.get("properties").and_then(|properties| properties.get(key)).and_then(example) {
+        Some(example) => problem.hint(format!("add a line such as: {key} = {example}")),
+        None => problem.hint("add it"),
+    }
+}
+
+fn misplaced(key: &str) -> Problem {
+    Problem::new(format!("`[{key}]` does not belong in a file of `checks.d`"))
+        .reason("these files hold `[[check]]` and nothing else")
+        .hint("move it to the main file")
+}
+
+/// How a person calls a table.
+fn table_words(path: &str, role: FileRole) -> String {
+    match (path, role) {
+        ("", FileRole::Main) => "the file".to_owned(),
+        ("", FileRole::Checks) => "a file of `checks.d`".to_owned(),
+        ("check", _) => "`[[check]]`".to_owned(),
+        ("plugin.*", _) => "`[plugin.NAME]`".to_owned(),
+        (path, _) => match path.rsplit_once('.') {
+            Some((_, last)) => format!("`{last}`"),
+            None => format!("`[{path}]`"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::diagnostic::Diagnostic;
+    use crate::config::text::{FileText, schema};
+    use serde::Deserialize;
+    use std::path::PathBuf;
+    use toml::de::ValueDeserializer;
+
+    fn judged(text: &str) -> (FileText, Vec<Diagnostic>) {
+        let source = Source::new(PathBuf::from("sickbay.toml"), text.to_owned());
+        let mut findings = Findings::default();
+        let root = DeTable::parse(source.text()).expect("the text is TOML").into_inner();
+        let tree = fit(root, FileRole::Main, schema(), &source, &mut findings);
+        let file = FileText::deserialize(ValueDeserializer::from(tree)).expect("what fits deserialises");
+        (file, findings.into_result().map_or_else(|errors| errors.0, |warnings| warnings))
+    }
+
+    fn messages(text: &str) -> Vec<String> {
+        judged(text).1.into_iter().map(|diagnostic| diagnostic.message).collect()
+    }
+
+    const CHECK: &str = "[[check]]\nname = \"a\"\nplugin = \"b\"\nevery = \"1s\"\n";
+
+    #[test]
+    fn all_mistakes_are_found_and_the_rest_is_kept() {
+        let text = format!("frob = 1\n[server]\nlisten = 9470\n{CHECK}{CHECK}intervall = \"2s\"\ncritical = [1, \"true\"]\n[[check]]\nname = \"c\"\n");
+        let (file, found) = judged(&text);
+        let messages: Vec<&str> = found.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "unknown key `frob` in the file",
+                "`listen` must be a text, not a whole number",
+                "unknown key `intervall` in `[[check]]`",
+                "`critical` must be a text, not a whole number",
+                "missing key `plugin` in `[[check]]`",
+                "missing key `every` in `[[check]]`",
+            ]
+        );
+        assert_eq!(file.check.len(), 2);
+        assert_eq!(file.check.last().map(|check| check.value().critical.len()), Some(1));
+    }
+
+    #[test]
+    fn a_key_of_a_later_version_is_not_called_unknown() {
+        let text = format!("[[sink]]\nname = \"x\"\n{CHECK}grants = {{ redis = [] }}\n");
+        assert_eq!(
+            messages(&text),
+            ["`[[sink]]` is known but not built yet in this version", "`redis` is known but not built yet in this version"]
+        );
+    }
+
+    #[test]
+    fn who_writes_cron_is_not_told_that_every_is_missing() {
+        let text = "[[check]]\nname = \"a\"\nplugin = \"b\"\ncron = \"0 2 * * *\"\n";
+        assert_eq!(messages(text), ["`cron` is known but not built yet in this version"]);
+    }
+
+    #[test]
+    fn who_writes_interval_is_told_of_every_once() {
+        let text = "[[check]]\nname = \"a\"\nplugin = \"b\"\ninterval = \"10s\"\n";
+        assert_eq!(messages(text), ["unknown key `interval` in `[[check]]`"]);
+    }
+
+    #[test]
+    fn a_plugin_may_have_any_name_as_far_as_the_shape_goes_and_no_unknown_key() {
+        assert_eq!(messages("[plugin.\"my own\"]\nownr = \"me\"\n"), ["unknown key `ownr` in `[plugin.NAME]`"]);
+    }
+
+    #[test]
+    fn the_table_of_the_plugin_holds_what_it_likes_as_long_as_json_can() {
+        let text = format!("{CHECK}config = {{ since = 1979-05-27, deep = [{{ x = 1.5 }}], bad = nan, huge = 99999999999999999999 }}\n");
+        assert_eq!(messages(&text), ["`bad` is not a finite number", "`huge` is too large a number"]);
+    }
+
+    #[test]
+    fn one_bracket_too_few_is_explained() {
+        let (_, found) = judged("[check]\nname = \"a\"\n");
+        assert_eq!(found.first().and_then(|diagnostic| diagnostic.hint.as_deref()), Some("write the header with two brackets: [[check]]"));
+    }
+}

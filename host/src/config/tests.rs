@@ -1,0 +1,198 @@
+use std::fs;
+use std::time::Duration;
+
+use sickbay_core::Status;
+use tempfile::TempDir;
+
+use super::*;
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder is writable");
+        fs::write(path, text).expect("the folder is writable");
+    }
+    dir
+}
+
+fn load_text(text: &str) -> Result<Config, ConfigErrors> {
+    let dir = folder(&[("sickbay.toml", text)]);
+    load(&dir.path().join("sickbay.toml"))
+}
+
+fn good(text: &str) -> Config {
+    load_text(text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn messages(result: Result<Config, ConfigErrors>) -> Vec<String> {
+    result.expect_err("there are mistakes").0.into_iter().map(|diagnostic| diagnostic.message).collect()
+}
+
+fn check(extra: &str) -> String {
+    format!("[[check]]\nname = \"api\"\nplugin = \"http\"\nevery = \"10s\"\n{extra}\n")
+}
+
+#[test]
+fn an_empty_file_has_every_default_and_one_warning() {
+    let config = good("");
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:9470");
+    assert_eq!(config.plugins.dir, config.dir.join("plugins"));
+    assert_eq!(config.store.url, "sqlite:sickbay.db");
+    assert_eq!(config.retention.ok, Duration::from_secs(86_400));
+    assert_eq!(config.settings_of("http"), PluginSettings { owner: None, concurrency: 64, limits: Limits::default() });
+    assert_eq!(config.warnings.iter().map(|warning| warning.message.as_str()).collect::<Vec<_>>(), ["no check is configured"]);
+}
+
+#[test]
+fn a_check_has_its_defaults() {
+    let config = good(&check("critical = [\"report.metrics.a > 1.0\"]\nwarning = [\"report.metrics.a > 0.5\"]"));
+    let check = config.checks.first().expect("there is one check");
+    assert_eq!((check.every, check.timeout), (Duration::from_secs(10), Duration::from_secs(10)));
+    assert_eq!(check.policy, Policy { failures: 3, successes: 2 });
+    assert_eq!(&*check.config_text, "{}");
+    assert_eq!(check.rules.iter().map(|rule| rule.status).collect::<Vec<_>>(), [Status::Critical, Status::Warning]);
+    assert_eq!(config.limits_of(check), Limits::default());
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn a_timeout_that_is_not_written_follows_the_cadence_between_one_second_and_ten() {
+    let timeout = |every: &str| good(&check("").replace("10s", every)).checks.first().map(|check| check.timeout);
+    assert_eq!(timeout("100ms"), Some(Duration::from_secs(1)));
+    assert_eq!(timeout("5s"), Some(Duration::from_secs(5)));
+    assert_eq!(timeout("1h"), Some(Duration::from_secs(10)));
+}
+
+#[test]
+fn files_of_the_folder_are_merged_in_the_order_of_their_names() {
+    let other = |name: &str| check("").replace("api", name);
+    let dir = folder(&[("sickbay.toml", &check("")), ("checks.d/20.toml", &other("c")), ("checks.d/10.toml", &other("b"))]);
+    let config = load(&dir.path().join("sickbay.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(config.checks.iter().map(|check| check.name.as_str()).collect::<Vec<_>>(), ["api", "b", "c"]);
+    assert_eq!(config.files.len(), 3);
+    assert_eq!(config.checks.last().map(|check| check.place.file().to_path_buf()), Some(dir.path().join("checks.d/20.toml")));
+}
+
+#[test]
+fn mistakes_of_all_files_are_found_together() {
+    let dir = folder(&[
+        ("sickbay.toml", "[server]\nlisten = \"0.0.0.0:80\"\nport = 80\n"),
+        ("checks.d/a.toml", "[[check]\n"),
+        ("checks.d/b.toml", "[server]\nlisten = \"127.0.0.1:80\"\n"),
+        ("checks.d/c.toml", "[[check]]\nname = \"A\"\nplugin = \"http\"\nevery = \"soon\"\n"),
+    ]);
+    assert_eq!(
+        messages(load(&dir.path().join("sickbay.toml"))),
+        [
+            "a `listen` address that is not loopback is known but not built yet in this version",
+            "unknown key `port` in `[server]`",
+            "this is not valid TOML",
+            "`[server]` does not belong in a file of `checks.d`",
+            "`name` is not a name: \"A\"",
+            "`every` is not a duration",
+        ]
+    );
+}
+
+#[test]
+fn a_check_lowers_the_limits_of_its_plugin_and_no_more() {
+    let plugin = "[plugin.http]\nowner = \"platform\"\nconcurrency = 8\nlimits = { cpu_ms = 100, memory_bytes = \"32MiB\" }\n";
+    let config = good(&format!("{plugin}{}", check("limits = { cpu_ms = 50 }")));
+    let limits = config.limits_of(config.checks.first().expect("there is one check"));
+    assert_eq!((limits.cpu_ms, limits.memory_bytes, limits.host_calls), (50, 32 << 20, 100));
+    assert_eq!(config.settings_of("http").owner.as_deref(), Some("platform"));
+    let raised = load_text(&format!("{plugin}{}", check("limits = { cpu_ms = 101, memory_bytes = \"64MiB\" }")));
+    assert_eq!(messages(raised), ["`cpu_ms` is above the limit of the plugin", "`memory_bytes` is above the limit of the plugin"]);
+}
+
+#[test]
+fn text_that_looks_like_a_variable_stays_text() {
+    let config = good(&check("config = { url = \"${HOME}\" }"));
+    assert_eq!(config.checks.first().map(|check| check.config_text.to_string()).as_deref(), Some("{\"url\":\"${HOME}\"}"));
+}
+
+#[test]
+fn the_config_of_a_plugin_is_bounded() {
+    assert_eq!(messages(load_text(&check(&format!("config = {{ text = \"{}\" }}", "x".repeat(64 << 10))))), ["`config` is too large"]);
+}
+
+#[test]
+fn a_timeout_longer_than_the_cadence_is_a_warning() {
+    let config = good(&check("timeout = \"11s\""));
+    assert_eq!(config.warnings.first().map(|warning| (warning.severity, warning.line)), Some((Severity::Warning, 5)));
+}
+
+#[test]
+fn a_path_that_is_missing_is_one_mistake() {
+    let dir = folder(&[]);
+    assert_eq!(messages(load(&dir.path().join("sickbay.toml"))), ["there is no such file"]);
+    assert_eq!(messages(load(dir.path())), ["this is a folder, not a file"]);
+}
+
+const SCHEMA: &str = r#"{
+    "type": "object",
+    "additionalProperties": false,
+    "required": ["url"],
+    "properties": {
+        "url": { "type": "string", "description": "What is asked." },
+        "port": { "type": "integer", "minimum": 1 },
+        "method": { "enum": ["GET", "HEAD"] }
+    }
+}"#;
+
+fn against(extra: &str, kinds: &[&str]) -> Vec<String> {
+    let metrics = ["latency_seconds".to_owned(), "phase_*".to_owned()];
+    let kinds: Vec<KindInfo<'_>> = kinds.iter().map(|name| KindInfo { name, config_schema: SCHEMA, metrics: &metrics }).collect();
+    let config = good(&check(extra));
+    let check = config.checks.first().expect("there is one check");
+    check_against(check, "http", &kinds).iter().map(|found| format!("{}:{} {}", found.line, found.column, found.message)).collect()
+}
+
+#[test]
+fn a_check_that_suits_its_plugin_has_nothing_wrong() {
+    let extra = "config = { url = \"x\" }\ncritical = [\"report.metrics.latency_seconds > 1.0 || report.metrics.phase_dns > 1.0\"]";
+    assert!(against(extra, &["http"]).is_empty());
+    assert!(against(&format!("kind = \"http\"\n{extra}"), &["http", "websocket"]).is_empty());
+}
+
+#[test]
+fn a_kind_is_found_or_asked_for() {
+    let url = "config = { url = \"x\" }";
+    assert_eq!(against(url, &["http", "websocket"]), ["1:1 missing key `kind` in `[[check]]`"]);
+    assert_eq!(against(&format!("kind = \"htpt\"\n{url}"), &["http"]), ["5:8 plugin `http` has no kind `htpt`"]);
+    assert_eq!(against(url, &[]), ["3:10 plugin `http` has no kinds of check"]);
+}
+
+#[test]
+fn mistakes_in_the_config_point_at_the_key_or_the_value() {
+    assert_eq!(against("", &["http"]), ["1:1 missing key `url` in `config`"]);
+    assert_eq!(against("config = {}", &["http"]), ["5:10 missing key `url` in `config`"]);
+    assert_eq!(against("config = { url = \"x\", prot = 1 }", &["http"]), ["5:23 unknown key `prot` in `config`"]);
+    assert_eq!(against("config = { url = 7 }", &["http"]), ["5:18 `config.url` must be a text, not a whole number"]);
+    assert_eq!(against("config = { url = \"x\", port = 0 }", &["http"]), ["5:30 `config.port` does not fit the plugin's schema"]);
+    assert_eq!(against("[check.config]\nurl = \"x\"\nmethod = \"GTE\"", &["http"]), ["7:10 `config.method` has a value that the plugin does not know"]);
+}
+
+#[test]
+fn a_condition_on_a_metric_that_the_kind_does_not_report_is_refused() {
+    let extra = "config = { url = \"x\" }\ncritical = [\"report.metrics.latency > 1.0\"]";
+    assert_eq!(against(extra, &["http"]), ["6:29 kind `http` of plugin `http` reports no metric `latency`"]);
+}
+
+#[test]
+fn a_broken_schema_of_a_plugin_is_a_warning_and_reaches_nothing_outside() {
+    for schema in ["{", "{\"type\": 7}", "{\"$ref\": \"https://example.com/schema.json\"}", "{\"$ref\": \"file:///etc/passwd\"}"] {
+        let config = good(&check(""));
+        let kinds = [KindInfo { name: "http", config_schema: schema, metrics: &[] }];
+        let found = check_against(config.checks.first().expect("there is one check"), "http", &kinds);
+        assert_eq!(found.iter().map(|found| found.severity).collect::<Vec<_>>(), [Severity::Warning], "{schema}");
+    }
+}
+
+#[test]
+fn the_schema_is_a_json_schema_that_knows_the_keys() {
+    let schema = schema();
+    assert!(jsonschema::validator_for(&schema).is_ok());
+    assert!(schema.pointer("/properties/check/items/properties/every/description").is_some());
+}

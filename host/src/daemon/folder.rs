@@ -1,0 +1,312 @@
+//! The plugin folder: what is in it becomes what serves.
+//!
+//! A reconciler: each scan compares every `NAME.wasm` with what was looked at last and loads what is new, however it was woken (by the
+//! watcher, or every few seconds where nobody tells). A file counts when two looks [`DEBOUNCE`] apart found the same size, time and inode,
+//! so a copy that is still under way is left alone.
+//!
+//! Invariant: any failure keeps the version that serves; a file that failed is not tried again until it changes.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sickbay_capabilities::{Grants, Lent, RunScope, Services};
+use sickbay_runtime::{Limits, LoadError, WASM_BYTES_MAX};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::config::{Config, Diagnostic, PluginJudge, Severity};
+use crate::live::Live;
+use crate::metrics::LoadOutcome;
+use crate::plugins::{LoadFailure, Loaded, PluginSlot, Registry, Sandbox};
+
+/// How long a file must have been the same before it is loaded.
+pub const DEBOUNCE: Duration = Duration::from_millis(50);
+/// A scan happens at least this often, also where the system does not tell of changes.
+const RESCAN: Duration = Duration::from_secs(5);
+/// A file that is gone may be on its way to be replaced.
+const REMOVAL_GRACE: Duration = Duration::from_secs(2);
+/// Files looked at in the folder.
+pub const PLUGINS_MAX: usize = 1000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Look {
+    bytes: u64,
+    modified: (i64, i64),
+    inode: u64,
+}
+
+#[derive(Debug)]
+enum Seen {
+    /// Changed; loaded when it is still the same [`DEBOUNCE`] later.
+    Settling { look: Look, since: Instant },
+    /// Loaded or refused as it is.
+    Done(Look),
+}
+
+/// The folder and what is known of its files.
+pub struct Folder {
+    live: Arc<Live>,
+    sandbox: Arc<Sandbox>,
+    services: Arc<Services>,
+    woken: Arc<Notify>,
+    seen: Mutex<HashMap<String, Seen>>,
+    gone: Mutex<HashMap<String, Instant>>,
+}
+
+impl Folder {
+    pub fn new(live: Arc<Live>, sandbox: Arc<Sandbox>, services: Arc<Services>, woken: Arc<Notify>) -> Folder {
+        Folder { live, sandbox, services, woken, seen: Mutex::default(), gone: Mutex::default() }
+    }
+
+    /// Loads everything that is there, before anything runs.
+    pub async fn first_scan(self: &Arc<Folder>) {
+        let files = list(&self.live.config.load().plugins.dir);
+        let mut loads = JoinSet::new();
+        for (name, path, look) in files {
+            self.seen().insert(name.clone(), Seen::Done(look));
+            let folder = Arc::clone(self);
+            loads.spawn(async move { folder.load(&name, &path).await });
+        }
+        while loads.join_next().await.is_some() {}
+        self.live.scanned.store(true, Ordering::Release);
+    }
+
+    /// Scans when woken and every few seconds until `stop`.
+    pub async fn run(self: Arc<Folder>, stop: CancellationToken) {
+        let mut loads: JoinSet<String> = JoinSet::new();
+        let mut loading: HashSet<String> = HashSet::new();
+        let mut next = RESCAN;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.woken.notified() => {}
+                Some(done) = loads.join_next() => { if let Ok(name) = done { loading.remove(&name); } }
+                () = tokio::time::sleep(next) => {}
+            }
+            let (settled, wait) = self.scan(&loading);
+            next = wait;
+            for (name, path) in settled {
+                loading.insert(name.clone());
+                let folder = Arc::clone(&self);
+                loads.spawn(async move {
+                    folder.load(&name, &path).await;
+                    name
+                });
+            }
+        }
+    }
+
+    /// What has settled and is to be loaded, and how long until the next look.
+    fn scan(&self, loading: &HashSet<String>) -> (Vec<(String, PathBuf)>, Duration) {
+        let files = list(&self.live.config.load().plugins.dir);
+        let now = Instant::now();
+        let (mut settled, mut next) = (Vec::new(), RESCAN);
+        let mut seen = self.seen();
+        for (name, path, look) in &files {
+            if loading.contains(name) {
+                next = next.min(DEBOUNCE);
+                continue;
+            }
+            match seen.get(name) {
+                Some(Seen::Done(known)) if known == look => {}
+                Some(Seen::Settling { look: known, since }) if known == look => {
+                    if now.duration_since(*since) >= DEBOUNCE {
+                        seen.insert(name.clone(), Seen::Done(look.clone()));
+                        settled.push((name.clone(), path.clone()));
+                    } else {
+                        next = next.min(DEBOUNCE - now.duration_since(*since));
+                    }
+                }
+                _ => {
+                    seen.insert(name.clone(), Seen::Settling { look: look.clone(), since: now });
+                    next = next.min(DEBOUNCE);
+                }
+            }
+        }
+        let present: HashSet<&str> = files.iter().map(|(name, ..)| name.as_str()).collect();
+        if self.forget_removed(&present, &mut seen, now) {
+            next = next.min(REMOVAL_GRACE / 2);
+        }
+        (settled, next)
+    }
+
+    /// Unloads what has been gone for the grace time; true while something waits for that.
+    fn forget_removed(&self, present: &HashSet<&str>, seen: &mut HashMap<String, Seen>, now: Instant) -> bool {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.retain(|name, _| !present.contains(name.as_str()));
+        for name in seen.keys().filter(|name| !present.contains(name.as_str())) {
+            gone.entry(name.clone()).or_insert(now);
+        }
+        let over: Vec<String> = gone.iter().filter(|(_, since)| now.duration_since(**since) >= REMOVAL_GRACE).map(|(name, _)| name.clone()).collect();
+        for name in over {
+            gone.remove(&name);
+            seen.remove(&name);
+            self.unload(&name);
+        }
+        !gone.is_empty()
+    }
+
+    fn unload(&self, name: &str) {
+        let Some(slot) = self.live.plugin(name) else { return };
+        slot.unload();
+        self.live.metrics.plugin_load(name, LoadOutcome::Removed);
+        tracing::warn!(plugin = name, "the plugin's file is gone: it is unloaded");
+        let used = self.live.config.load().checks.iter().any(|check| check.plugin == name);
+        if !used {
+            self.live.plugins.remove(name);
+            self.live.metrics.forget_plugin(name);
+        }
+    }
+
+    async fn load(&self, name: &str, path: &Path) {
+        let began = Instant::now();
+        let slot = slot(&self.live.plugins, &self.live.config.load(), name);
+        match self.offer(&slot, path).await {
+            Ok(Offered::Swapped) => {
+                self.live.metrics.plugin_load(name, LoadOutcome::Loaded);
+                let version = slot.current().map(|loaded| loaded.plugin.sha256[..12].to_owned()).unwrap_or_default();
+                tracing::info!(plugin = name, version, took_ms = began.elapsed().as_millis() as u64, "loaded");
+            }
+            Ok(Offered::Same) => {
+                slot.clear_error();
+                self.live.metrics.plugin_load(name, LoadOutcome::Unchanged);
+            }
+            Err((error, sha256)) => {
+                self.live.metrics.plugin_load(name, LoadOutcome::Rejected);
+                let kept = if slot.current().is_some() { "; the version before it goes on serving" } else { "" };
+                tracing::error!(plugin = name, file = %path.display(), "refused: {error}{kept}");
+                slot.refuse(LoadFailure { at: clock::now(), message: error.message, hint: error.hint, sha256 });
+            }
+        }
+    }
+
+    async fn offer(&self, slot: &PluginSlot, path: &Path) -> Result<Offered, (LoadError, Option<String>)> {
+        let bytes = read(path).await.map_err(|error| (error, None))?;
+        let sha256 = sickbay_runtime::digest(&bytes);
+        if slot.current().is_some_and(|loaded| loaded.plugin.sha256 == sha256) {
+            return Ok(Offered::Same);
+        }
+        let nothing = nothing(&self.services, &slot.name);
+        let plugin = self.sandbox.load(&slot.name, bytes, nothing).await.map_err(|error| (error, Some(sha256.clone())))?;
+        let loaded = Loaded::new(plugin, clock::now());
+        refuse_unfit(slot, &loaded, &self.live.config.load()).map_err(|error| (error, Some(sha256)))?;
+        slot.swap(loaded);
+        Ok(Offered::Swapped)
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, HashMap<String, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Offered {
+    Swapped,
+    Same,
+}
+
+/// The slot of a plugin, with the concurrency of the configuration.
+pub fn slot(registry: &Registry, config: &Config, name: &str) -> Arc<PluginSlot> {
+    registry.slot(name, config.settings_of(name).concurrency)
+}
+
+/// What is lent to `describe`: nothing.
+pub fn nothing(services: &Arc<Services>, plugin: &str) -> Lent {
+    let limits = Limits { host_calls: 0, bytes_in: 0, bytes_out: 0, rows: 0, ..Limits::default() };
+    let scope = RunScope { check: Arc::from(""), plugin: Arc::from(plugin), run_id: 0, deadline: Instant::now(), state: Arc::default() };
+    Lent::new(services, &Arc::new(Grants::default()), &limits, scope)
+}
+
+/// A version that serves is not replaced by one that its checks do not fit.
+fn refuse_unfit(slot: &PluginSlot, offered: &Loaded, config: &Config) -> Result<(), LoadError> {
+    let Some(current) = slot.current() else { return Ok(()) };
+    let (before, after) = (current.kinds(), offered.kinds());
+    let (before, after) = (PluginJudge::new(&slot.name, &before), PluginJudge::new(&slot.name, &after));
+    for check in config.checks.iter().filter(|check| check.plugin == slot.name) {
+        if let (None, Some(error)) = (error(before.judge(check)), error(after.judge(check))) {
+            return Err(LoadError::new(format!("the check `{}` does not fit this version: {}", check.name, error.message))
+                .hint("change the check's configuration first, or keep the plugin's schema compatible"));
+        }
+    }
+    Ok(())
+}
+
+fn error(diagnostics: Vec<Diagnostic>) -> Option<Diagnostic> {
+    diagnostics.into_iter().find(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+async fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_bounded(&path)).await;
+    read.map_err(|error| LoadError::new(format!("the loader was lost: {error}")))?
+}
+
+/// The file's bytes, at most one more than are allowed.
+pub fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let unreadable = |error: std::io::Error| LoadError::new(format!("cannot read {}: {error}", path.display()));
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(LoadError::new(format!("{} is not a file", path.display())));
+    }
+    if metadata.len() > WASM_BYTES_MAX {
+        return Err(LoadError::new(format!("the file has {} bytes, at most {WASM_BYTES_MAX} are loaded", metadata.len()))
+            .hint("build in release mode, strip it, and leave unused libraries out"));
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    file.take(WASM_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
+}
+
+/// Every `NAME.wasm` whose name can be a plugin's.
+fn list(dir: &Path) -> Vec<(String, PathBuf, Look)> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.path();
+            let name = name_of(&path)?;
+            let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+            let look = Look { bytes: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() };
+            Some((name, path, look))
+        })
+        .take(PLUGINS_MAX)
+        .collect()
+}
+
+/// The plugin's name: the file's without `.wasm`. Hidden files and names that a configuration could not write are none.
+pub fn name_of(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".wasm")?;
+    let first = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let rest = |byte: u8| first(byte) || matches!(byte, b'.' | b'_' | b'-');
+    let fits = name.len() <= 63 && name.bytes().next().is_some_and(first) && name.bytes().all(rest);
+    fits.then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_is_named_after_its_file() {
+        assert_eq!(name_of(Path::new("/p/http.wasm")).as_deref(), Some("http"));
+        assert_eq!(name_of(Path::new("/p/my-check_2.wasm")).as_deref(), Some("my-check_2"));
+        for other in ["/p/.http.wasm", "/p/http.cwasm", "/p/Http.wasm", "/p/.wasm", "/p/a b.wasm", "/p/http.wasm.tmp"] {
+            assert_eq!(name_of(Path::new(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_file_larger_than_the_bound_is_refused_before_it_is_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(WASM_BYTES_MAX + 1).unwrap();
+        assert!(read_bounded(file.path()).unwrap_err().message.contains("at most"));
+    }
+}

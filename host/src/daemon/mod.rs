@@ -1,0 +1,188 @@
+//! The daemon: what is started, in which order, and how it ends.
+//!
+//! Start: configuration -> store -> listener and API -> sandbox -> first scan of the folder -> the checks against their plugins -> scheduler,
+//! folder, reloader, retention. An error before the scheduler ends the process with nothing run.
+//! End (SIGTERM, Ctrl-C): the scheduler stops, runs under way finish within [`DRAIN_MAX`], the queue is flushed, the store closed.
+//!
+//! Invariant: every task is started here and ends by the one token.
+
+pub mod folder;
+pub mod reload;
+mod run;
+mod scheduler;
+mod watch;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use sickbay_capabilities::Services;
+use sickbay_runtime::SandboxSettings;
+use sickbay_store::{ResultQueue, Store};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use run::{RUNS_MAX, RunNowError, Runner, host_calls_end};
+
+use crate::config::{Config, ConfigErrors};
+use crate::live::{Events, Live};
+use crate::plugins::{Registry, Sandbox};
+use crate::{api, clock};
+
+/// Plain results are durable this long after they were made, at the latest.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// Runs under way at the end have this long to finish.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Config(ConfigErrors),
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+/// A daemon that runs.
+pub struct Daemon {
+    pub live: Arc<Live>,
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    api_stop: CancellationToken,
+    tasks: TaskTracker,
+    runs: TaskTracker,
+}
+
+impl Daemon {
+    /// Starts everything; returns when the first scan is done and the scheduler runs.
+    pub async fn start(config: Config) -> Result<Daemon, StartError> {
+        let config = Arc::new(config);
+        let (stop, api_stop) = (CancellationToken::new(), CancellationToken::new());
+        let (tasks, runs) = (TaskTracker::new(), TaskTracker::new());
+        let store = open_store(&config).await?;
+        let live = live(Arc::clone(&config), store, &tasks).await?;
+        let address = listen(&live, &tasks, &api_stop).await?;
+        let services = Services::new(&config.egress).map_err(anyhow::Error::from)?;
+        let sandbox = Arc::new(sandbox(&config)?);
+
+        let folder_woken = Arc::new(Notify::new());
+        let scanner = Arc::new(folder::Folder::new(Arc::clone(&live), sandbox, Arc::clone(&services), Arc::clone(&folder_woken)));
+        make_plugin_folder(&config.plugins.dir)?;
+        scanner.first_scan().await;
+        for warning in reload::against_plugins(&config, &live.plugins).map_err(StartError::Config)? {
+            tracing::warn!("{}", warning.message);
+        }
+        let memories = reload::remembered(&*live.store).await.map_err(anyhow::Error::from)?;
+        live.replace_checks(reload::table(&config, &live.plugins, &memories));
+
+        let runner = Arc::new(Runner::new(Arc::clone(&live), services));
+        live.runner.store(Some(Arc::clone(&runner)));
+        let (changed, config_woken) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let scheduler = scheduler::Scheduler::new(Arc::clone(&live), runner, runs.clone(), Arc::clone(&changed));
+        let reloader = reload::Reloader { live: Arc::clone(&live), woken: Arc::clone(&config_woken), changed };
+        tasks.spawn(scheduler.run(stop.clone()));
+        tasks.spawn(Arc::clone(&scanner).run(stop.clone()));
+        tasks.spawn(reloader.run(stop.clone()));
+        tasks.spawn(retention(Arc::clone(&live), stop.clone()));
+        tasks.spawn(watch::watch(Arc::clone(&config), folder_woken, config_woken, stop.clone()));
+        Ok(Daemon { live, address, stop, api_stop, tasks, runs })
+    }
+
+    /// Stops in order; nothing that was recorded is lost.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.runs.close();
+        if tokio::time::timeout(DRAIN_MAX, self.runs.wait()).await.is_err() {
+            tracing::warn!("{} runs did not end within {} s and are given up", self.runs.len(), DRAIN_MAX.as_secs());
+        }
+        self.live.runner.store(None);
+        self.live.queue.shutdown().await.context("the last results could not be written")?;
+        self.api_stop.cancel();
+        self.tasks.close();
+        let _ = tokio::time::timeout(DRAIN_MAX, self.tasks.wait()).await;
+        self.live.store.close().await;
+        Ok(())
+    }
+}
+
+/// SIGTERM or Ctrl-C.
+pub async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    sickbay_store::open(&config.store.url, &config.dir).await.context("the store cannot be opened")
+}
+
+async fn live(config: Arc<Config>, store: Arc<dyn Store>, tasks: &TaskTracker) -> anyhow::Result<Arc<Live>> {
+    let (_, last_seq) = store.bounds().await?;
+    let events = Events::new(last_seq);
+    let published = events.clone();
+    let (queue, writer) = ResultQueue::start(Arc::clone(&store), FLUSH_INTERVAL, move |written| published.publish(written));
+    tasks.spawn(async move {
+        if let Err(error) = writer.await {
+            tracing::error!("the writer of results was lost: {error}");
+        }
+    });
+    Ok(Arc::new(Live::new(store, queue, events, Arc::new(Registry::default()), config, clock::now())))
+}
+
+async fn listen(live: &Arc<Live>, tasks: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<SocketAddr> {
+    let wanted = live.config.load().server.listen;
+    let listener = TcpListener::bind(wanted).await.with_context(|| {
+        format!("cannot listen on {wanted}; hint: another sickbay may be running there; set `listen` under `[server]` to a free port")
+    })?;
+    let address = listener.local_addr()?;
+    let router = api::router(Arc::clone(live), address);
+    let stop = stop.clone();
+    tasks.spawn(async move { api::serve(listener, router, stop.cancelled_owned()).await });
+    Ok(address)
+}
+
+/// The sandbox of this process, with its artifacts where the environment says or in the user's cache.
+pub fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
+    let worker = match std::env::var_os("SICKBAY_WORKER") {
+        Some(path) => PathBuf::from(path),
+        None => std::env::current_exe().context("the path of this program is not known")?,
+    };
+    Ok(Sandbox::new(&SandboxSettings { artifacts: artifacts(&config.dir), worker })?)
+}
+
+/// `SICKBAY_CACHE_DIR`, else the user's cache folder, else beside the configuration.
+pub fn artifacts(dir: &Path) -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("SICKBAY_CACHE_DIR")
+        .or_else(|| absolute("XDG_CACHE_HOME").map(|cache| cache.join("sickbay/artifacts")))
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache/sickbay/artifacts")))
+        .unwrap_or_else(|| dir.join(".sickbay-cache"))
+}
+
+fn make_plugin_folder(dir: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make the plugin folder {}; hint: set `dir` under `[plugins]`", dir.display()))
+}
+
+/// Removes results that are older than they are kept.
+async fn retention(live: Arc<Live>, stop: CancellationToken) {
+    loop {
+        let kept = live.config.load().retention;
+        match live.store.prune(&kept, clock::now()).await {
+            Ok(pruned) => tracing::debug!(?pruned, "retention"),
+            Err(error) => tracing::error!("old results could not be removed: {error}"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RETENTION_INTERVAL) => {}
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The configuration while the host runs: read again when its files change or on SIGHUP, taken whole or not at all.
+//!
+//! Invariant: a configuration with an error changes nothing; the one before it stays in force and the error is shown by the API, the log
+//! and `sickbay_config_last_reload_successful`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sickbay_capabilities::Services;
+use sickbay_store::{ResultRecord, Store};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::folder::slot;
+use crate::clock;
+use crate::config::{self, Check, Config, ConfigErrors, Diagnostic, PluginJudge, Severity};
+use crate::live::{CheckMemory, CheckTable, LastRun, Live, LiveCheck, Observed, ReloadStatus};
+use crate::plugins::Registry;
+
+/// Editors write a file in several steps.
+const DEBOUNCE: Duration = Duration::from_millis(100);
+const RESCAN: Duration = Duration::from_secs(10);
+
+/// Reads the configuration again when told to.
+pub struct Reloader {
+    pub live: Arc<Live>,
+    /// Woken by the watcher.
+    pub woken: Arc<Notify>,
+    /// Told when the table of checks was replaced.
+    pub changed: Arc<Notify>,
+}
+
+type Stamp = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
+
+impl Reloader {
+    pub async fn run(self, stop: CancellationToken) {
+        let mut hangup = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+            Ok(hangup) => hangup,
+            Err(error) => {
+                tracing::error!("SIGHUP cannot be listened to: {error}");
+                return;
+            }
+        };
+        let mut known = stamp(&self.live.config.load());
+        loop {
+            let asked = tokio::select! {
+                () = stop.cancelled() => return,
+                _ = hangup.recv() => true,
+                () = self.woken.notified() => { tokio::time::sleep(DEBOUNCE).await; false }
+                () = tokio::time::sleep(RESCAN) => false,
+            };
+            let now = stamp(&self.live.config.load());
+            if asked || now != known {
+                self.reload().await;
+                known = stamp(&self.live.config.load());
+            }
+        }
+    }
+
+    async fn reload(&self) {
+        let before = self.live.config.load_full();
+        let path = before.path.clone();
+        let loaded = tokio::task::spawn_blocking(move || config::load(&path)).await;
+        let outcome = match loaded {
+            Ok(Ok(config)) => match against_plugins(&config, &self.live.plugins) {
+                Ok(_) => self.apply(&before, config).await,
+                Err(errors) => Err(errors.to_string()),
+            },
+            Ok(Err(errors)) => Err(errors.to_string()),
+            Err(error) => Err(format!("reading it was lost: {error}")),
+        };
+        self.live.metrics.config_reload(outcome.is_ok());
+        if let Err(error) = &outcome {
+            tracing::error!("the configuration was not taken, the one before stays in force\n{error}");
+        }
+        self.live.reload.store(Arc::new(ReloadStatus { at: clock::now(), error: outcome.err() }));
+    }
+
+    async fn apply(&self, before: &Config, config: Config) -> Result<(), String> {
+        let services = Services::new(&config.egress).map_err(|error| error.to_string())?;
+        for (key, changed) in [
+            ("server.listen", before.server.listen != config.server.listen),
+            ("store.url", before.store.url != config.store.url),
+            ("plugins.dir", before.plugins.dir != config.plugins.dir),
+        ] {
+            if changed {
+                tracing::warn!("`{key}` was changed: that takes effect when sickbay is restarted");
+            }
+        }
+        let config = Arc::new(Config { plugins: before.plugins.clone(), ..config });
+        let memories = memories(&self.live, &config).await?;
+        let table = table(&config, &self.live.plugins, &memories);
+        let checks = table.by_name.len();
+        if let Some(runner) = self.live.runner.load_full() {
+            runner.replace_services(services);
+        }
+        self.live.config.store(config);
+        self.live.replace_checks(table);
+        self.changed.notify_one();
+        tracing::info!(checks, "the configuration was read again");
+        Ok(())
+    }
+}
+
+fn stamp(config: &Config) -> Stamp {
+    let mut files = config.files.clone();
+    if let Ok(entries) = std::fs::read_dir(config.dir.join("checks.d")) {
+        files.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "toml")));
+    }
+    files.sort();
+    files.dedup();
+    files
+        .into_iter()
+        .map(|path| {
+            let look = std::fs::metadata(&path).ok().and_then(|metadata| Some((metadata.modified().ok()?, metadata.len())));
+            (path, look)
+        })
+        .collect()
+}
+
+/// Judges every check against the version of its plugin that serves. A plugin that is not there is a warning: it may come later.
+pub fn against_plugins(config: &Config, registry: &Registry) -> Result<Vec<Diagnostic>, ConfigErrors> {
+    let mut by_plugin: BTreeMap<&str, Vec<&Check>> = BTreeMap::new();
+    for check in &config.checks {
+        by_plugin.entry(&check.plugin).or_default().push(check);
+    }
+    let mut found = Vec::new();
+    for (plugin, checks) in by_plugin {
+        let slot = registry.get(plugin);
+        match slot.as_ref().and_then(|slot| slot.current()) {
+            Some(loaded) => {
+                let kinds = loaded.kinds();
+                let judge = PluginJudge::new(plugin, &kinds);
+                found.extend(checks.iter().flat_map(|check| judge.judge(check)));
+            }
+            None => {
+                let why = slot.and_then(|slot| slot.last_error()).map(|error| error.message.clone());
+                found.extend(checks.iter().map(|check| missing(check, config, why.as_deref())));
+            }
+        }
+    }
+    found.sort_by(|one, other| (&one.file, one.line, one.column).cmp(&(&other.file, other.line, other.column)));
+    let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+    if errors.is_empty() { Ok(warnings) } else { Err(ConfigErrors(errors)) }
+}
+
+fn missing(check: &Check, config: &Config, why: Option<&str>) -> Diagnostic {
+    let dir = config.plugins.dir.display();
+    let hint = format!("copy {}.wasm into {dir}; until then the check is unknown", check.plugin);
+    let diagnostic = check.place.at_plugin(format!("the plugin `{}` is not loaded", check.plugin), hint);
+    let reason = why.map_or_else(|| format!("there is no {dir}/{}.wasm", check.plugin), str::to_owned);
+    Diagnostic { severity: Severity::Warning, reason: Some(reason), ..diagnostic }
+}
+
+/// The table of the configuration's checks, each with its memory.
+pub fn table(config: &Arc<Config>, registry: &Registry, memories: &HashMap<String, Arc<CheckMemory>>) -> CheckTable {
+    let by_name: BTreeMap<_, _> = config
+        .checks
+        .iter()
+        .map(|spec| {
+            let memory = memories.get(&spec.name).cloned().unwrap_or_default();
+            let check = LiveCheck::new(Arc::clone(spec), config.limits_of(spec), memory);
+            if let Some(kind) = slot(registry, config, &spec.plugin).current().and_then(|loaded| loaded.kind_of(spec).ok().map(str::to_owned)) {
+                check.kind.store(Arc::new(kind));
+            }
+            (spec.name.clone(), Arc::new(check))
+        })
+        .collect();
+    CheckTable { by_name }
+}
+
+/// The memories of checks that go on, and those of new ones as the store has them.
+async fn memories(live: &Live, config: &Config) -> Result<HashMap<String, Arc<CheckMemory>>, String> {
+    let table = live.checks();
+    let mut memories: HashMap<_, _> = table.by_name.iter().map(|(name, check)| (name.clone(), Arc::clone(&check.memory))).collect();
+    if config.checks.iter().any(|check| !memories.contains_key(&check.name)) {
+        live.queue.flush().await.map_err(|error| error.to_string())?;
+        for (name, memory) in remembered(&*live.store).await.map_err(|error| error.to_string())? {
+            memories.entry(name).or_insert(memory);
+        }
+    }
+    Ok(memories)
+}
+
+/// What the store remembers of every check that ever ran.
+pub async fn remembered(store: &dyn Store) -> Result<HashMap<String, Arc<CheckMemory>>, sickbay_store::StoreError> {
+    let mut states = store.plugin_states().await?;
+    let last = store.last().await?;
+    Ok(last
+        .into_iter()
+        .map(|record| {
+            let state = states.remove(&record.check).unwrap_or_default();
+            (record.check.clone(), Arc::new(CheckMemory::new(observed(&record), state)))
+        })
+        .collect())
+}
+
+fn observed(record: &ResultRecord) -> Observed {
+    Observed {
+        state: record.state.clone(),
+        last_success_at: (record.status == sickbay_core::Status::Ok).then_some(record.started_at),
+        last: Some(LastRun::of(record)),
+        runs: [0; 5],
+    }
+}

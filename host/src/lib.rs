@@ -1,0 +1,14 @@
+//! Sickbay as a library: the daemon, its configuration, its API and its command line. See `host/ARCHITECTURE.md`.
+
+pub mod api;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod daemon;
+pub mod failure;
+pub mod live;
+pub mod logging;
+pub mod metrics;
+pub mod page;
+pub mod plugins;
+pub mod toolchain;

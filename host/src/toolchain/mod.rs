@@ -1,0 +1,76 @@
+//! Turning Rust sources into WebAssembly components, on a machine that may not be ready for it yet.
+//!
+//! Who is who: [`Facts`] is what this machine has; [`plan`] decides from them how guests are built ([`Plan`]) or what is missing
+//! and how to get it ([`Missing`], [`Remedy`]); [`Workspace`] is what cargo says about a folder with plugin crates; [`Invocation`]
+//! is one call of cargo with exactly the environment it needs; [`build`] runs it and publishes the components.
+//!
+//! How it works: facts -> plan -> (remedy -> facts -> plan)* -> one cargo call per workspace -> check the component -> rename.
+//! There are two ways to build. The usual one is the rustup target `wasm32-wasip2`. Where rustup cannot download (a closed network
+//! with a Debian mirror), Debian's second compiler builds the standard library from source; it has its own target folder.
+//!
+//! Limits: a component is at most [`COMPONENT_BYTES_MAX`] bytes; cargo's own output is kept up to [`OUTPUT_BYTES_MAX`] bytes.
+//!
+//! Invariant: `plan`, `invocation` and `workspace` decide from values alone; only `facts`, `remedy` and `build` touch the machine.
+//! Invariant: a component appears under its name whole or not at all.
+
+mod build;
+mod facts;
+mod fresh;
+mod invocation;
+mod plan;
+mod progress;
+mod remedy;
+mod sources;
+mod workspace;
+
+pub use build::{BuildOptions, Built, COMPONENT_BYTES_MAX, CargoOutput, build};
+pub use facts::{Compiler, Facts, SecondCompiler};
+pub use fresh::is_up_to_date;
+pub use invocation::Invocation;
+pub use plan::{Missing, Plan, Remedy, plan};
+pub use progress::Step;
+pub use remedy::{Permission, apply, ensure};
+pub use sources::{Expected, Manifest, Sources, find as find_sources};
+pub use workspace::{Guest, Workspace, load_workspaces};
+
+/// The target that guests are built for.
+pub const TARGET: &str = "wasm32-wasip2";
+
+/// Output of cargo, rustup and apt kept for a failure: the last bytes of it.
+pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
+
+/// The end of what a program wrote, cut at a line, at most [`OUTPUT_BYTES_MAX`] bytes.
+fn last_output(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    let text = text.trim_end();
+    if text.len() <= OUTPUT_BYTES_MAX {
+        return text.to_owned();
+    }
+    let mut start = text.len() - OUTPUT_BYTES_MAX;
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    match text[start..].find('\n') {
+        Some(line_end) => format!("(earlier output left out)\n{}", &text[start + line_end + 1..]),
+        None => text[start..].to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_output_is_kept_whole() {
+        assert_eq!(last_output(b"error: one\nerror: two\n"), "error: one\nerror: two");
+    }
+
+    #[test]
+    fn of_long_output_the_last_lines_are_kept() {
+        let lines: String = (0..20_000).map(|number| format!("line {number} \u{e4}\n")).collect();
+        let kept = last_output(lines.as_bytes());
+        assert!(kept.len() <= OUTPUT_BYTES_MAX + 64);
+        assert!(kept.starts_with("(earlier output left out)\nline "));
+        assert!(kept.ends_with("line 19999 \u{e4}"));
+    }
+}

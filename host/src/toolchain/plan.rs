@@ -1,0 +1,178 @@
+//! How guests are built on a machine with these facts, or what is missing for it.
+//!
+//! Invariant: no I/O; the same facts give the same answer.
+
+use std::path::PathBuf;
+
+use super::Facts;
+
+/// Debian packages of the second compiler: compiler, cargo, source of the standard library, C library for WASI.
+const SECOND_COMPILER_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "wasi-libc"];
+
+/// A way to build guests that works on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// The compiler on the path has the target installed.
+    InstalledTarget,
+    /// Debian's second compiler builds the standard library from source, with the linkers of the first.
+    SecondCompiler {
+        /// The folder of `wasm-component-ld` and `rust-lld`.
+        linkers: PathBuf,
+    },
+}
+
+impl Plan {
+    /// One line for people.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Plan::InstalledTarget => "wasm32-wasip2 is installed",
+            Plan::SecondCompiler { .. } => "wasm32-wasip2 through Debian's second compiler (rustc-web)",
+        }
+    }
+}
+
+/// Something that makes guests buildable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Sickbay does not install a first compiler; it names where to get it.
+    InstallRust,
+    RustupTarget,
+    /// Needs root.
+    SecondCompiler,
+}
+
+impl Remedy {
+    /// The programs to run, in order; empty where a person has to act.
+    pub fn commands(self) -> Vec<Vec<&'static str>> {
+        match self {
+            Remedy::InstallRust => Vec::new(),
+            Remedy::RustupTarget => vec![vec!["rustup", "target", "add", super::TARGET]],
+            Remedy::SecondCompiler => {
+                let mut install = vec!["apt-get", "install", "-y", "--no-install-recommends"];
+                install.extend(SECOND_COMPILER_PACKAGES);
+                vec![vec!["apt-get", "update"], install]
+            }
+        }
+    }
+
+    /// What to type to get there by hand.
+    pub fn command_line(self, root: bool) -> String {
+        if self == Remedy::InstallRust {
+            return "install Rust 1.95 or newer from https://rustup.rs".to_owned();
+        }
+        let prefix = if self == Remedy::SecondCompiler && !root { "sudo " } else { "" };
+        let lines: Vec<String> = self.commands().iter().map(|words| format!("{prefix}{}", words.join(" "))).collect();
+        lines.join(" && ")
+    }
+}
+
+/// Why guests cannot be built, and what would change that, the best first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub what: String,
+    pub how_to_get: Vec<Remedy>,
+}
+
+/// Decides how guests are built.
+pub fn plan(facts: &Facts) -> Result<Plan, Missing> {
+    let Some(compiler) = &facts.compiler else {
+        return Err(Missing {
+            what: "no Rust compiler: `rustc` and `cargo` are not on the path".to_owned(),
+            how_to_get: vec![Remedy::InstallRust],
+        });
+    };
+    if compiler.target_installed {
+        return Ok(Plan::InstalledTarget);
+    }
+    if let (Some(linkers), true) = (&compiler.linkers, facts.second_compiler.complete()) {
+        return Ok(Plan::SecondCompiler { linkers: linkers.clone() });
+    }
+    let mut how_to_get = Vec::new();
+    if facts.rustup {
+        how_to_get.push(Remedy::RustupTarget);
+    }
+    // Without the linkers of a rustup toolchain the second compiler would not help.
+    if facts.apt && compiler.linkers.is_some() {
+        how_to_get.push(Remedy::SecondCompiler);
+    }
+    if how_to_get.is_empty() {
+        how_to_get.push(Remedy::InstallRust);
+    }
+    Err(Missing { what: format!("rustc {} has no standard library for {}", compiler.version, super::TARGET), how_to_get })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toolchain::{Compiler, SecondCompiler};
+
+    fn rustup_toolchain() -> Facts {
+        Facts {
+            compiler: Some(Compiler {
+                version: "1.95.0".to_owned(),
+                target_installed: false,
+                linkers: Some(PathBuf::from("/toolchain/bin")),
+            }),
+            rustup: true,
+            second_compiler: SecondCompiler::default(),
+            apt: false,
+            root: false,
+        }
+    }
+
+    fn complete() -> SecondCompiler {
+        SecondCompiler { rustc: true, cargo: true, library_source: true, wasi_libc: true }
+    }
+
+    #[test]
+    fn an_installed_target_is_used_before_the_second_compiler() {
+        let mut facts = rustup_toolchain();
+        facts.second_compiler = complete();
+        if let Some(compiler) = &mut facts.compiler {
+            compiler.target_installed = true;
+        }
+        assert_eq!(plan(&facts), Ok(Plan::InstalledTarget));
+    }
+
+    #[test]
+    fn a_complete_second_compiler_is_used_with_the_linkers_of_the_first() {
+        let facts = Facts { second_compiler: complete(), ..rustup_toolchain() };
+        assert_eq!(plan(&facts), Ok(Plan::SecondCompiler { linkers: PathBuf::from("/toolchain/bin") }));
+    }
+
+    #[test]
+    fn a_second_compiler_without_the_library_source_is_no_way() {
+        let facts = Facts { second_compiler: SecondCompiler { library_source: false, ..complete() }, apt: true, ..rustup_toolchain() };
+        let missing = plan(&facts).expect_err("the library cannot be built");
+        assert_eq!(missing.how_to_get, vec![Remedy::RustupTarget, Remedy::SecondCompiler]);
+    }
+
+    #[test]
+    fn without_linkers_debian_packages_are_not_offered() {
+        let facts = Facts {
+            compiler: Some(Compiler { version: "1.95.0".to_owned(), target_installed: false, linkers: None }),
+            rustup: false,
+            apt: true,
+            ..rustup_toolchain()
+        };
+        let missing = plan(&facts).expect_err("nothing links");
+        assert_eq!(missing.how_to_get, vec![Remedy::InstallRust]);
+    }
+
+    #[test]
+    fn without_a_compiler_the_fix_is_to_install_rust() {
+        let facts = Facts { compiler: None, ..rustup_toolchain() };
+        let missing = plan(&facts).expect_err("there is no compiler");
+        assert_eq!(missing.how_to_get, vec![Remedy::InstallRust]);
+        assert!(missing.what.contains("`rustc`"));
+    }
+
+    #[test]
+    fn a_user_without_root_is_shown_sudo() {
+        assert_eq!(
+            Remedy::SecondCompiler.command_line(false),
+            "sudo apt-get update && sudo apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src wasi-libc"
+        );
+        assert_eq!(Remedy::RustupTarget.command_line(false), "rustup target add wasm32-wasip2");
+    }
+}

@@ -1,0 +1,141 @@
+//! Making guests buildable: running what [`plan`](super::plan()) named as missing, and looking again.
+
+use std::process::{Command, Stdio};
+
+use super::plan::plan;
+use super::{Facts, Missing, Plan, Remedy, Step, last_output};
+use crate::failure::Failure;
+
+/// How far Sickbay may go on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Add the target to the user's own toolchain.
+    OwnToolchain,
+    /// Also install Debian packages, when run as root.
+    SystemPackages,
+}
+
+/// Makes guests buildable within `permission`, or says what a person has to do. Tells each step on standard error.
+///
+/// # Errors
+/// When nothing that may be tried has helped; the hint is the command to run by hand.
+pub fn ensure(permission: Permission) -> anyhow::Result<Plan> {
+    let mut tried = Vec::new();
+    let mut failures = Vec::new();
+    loop {
+        let facts = Facts::probe();
+        let missing = match plan(&facts) {
+            Ok(plan) => return Ok(plan),
+            Err(missing) => missing,
+        };
+        let Some(remedy) = next_remedy(&missing, &facts, permission, &tried) else {
+            return Err(cannot_build(&missing, &facts, &failures));
+        };
+        tried.push(remedy);
+        if let Err(failure) = apply(remedy, facts.root) {
+            failures.push(format!("{failure:#}"));
+        }
+    }
+}
+
+/// The best remedy that may be tried and has not been.
+fn next_remedy(missing: &Missing, facts: &Facts, permission: Permission, tried: &[Remedy]) -> Option<Remedy> {
+    let allowed = |remedy: &Remedy| match remedy {
+        Remedy::InstallRust => false,
+        Remedy::RustupTarget => true,
+        Remedy::SecondCompiler => permission == Permission::SystemPackages && facts.root,
+    };
+    missing.how_to_get.iter().copied().filter(allowed).find(|remedy| !tried.contains(remedy))
+}
+
+fn cannot_build(missing: &Missing, facts: &Facts, failures: &[String]) -> anyhow::Error {
+    let mut message = format!("plugins in Rust cannot be built here: {}", missing.what);
+    for failure in failures {
+        message.push_str("\n  tried: ");
+        message.push_str(failure);
+    }
+    let by_hand: Vec<String> = missing.how_to_get.iter().map(|remedy| remedy.command_line(facts.root)).collect();
+    Failure::new(message).with_hint(format!("run {}", by_hand.join("\n     or "))).into()
+}
+
+/// Runs a remedy's commands, each announced before it starts.
+///
+/// # Errors
+/// When one of them cannot be started or fails, with the end of its output.
+pub fn apply(remedy: Remedy, root: bool) -> anyhow::Result<()> {
+    let commands = remedy.commands();
+    if commands.is_empty() || (remedy == Remedy::SecondCompiler && !root) {
+        return Err(Failure::new("this needs a person").with_hint(remedy.command_line(root)).into());
+    }
+    for words in commands {
+        run(&words)?;
+    }
+    Ok(())
+}
+
+fn run(words: &[&str]) -> anyhow::Result<()> {
+    let line = words.join(" ");
+    let step = Step::begin(&format!("running {line}"));
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).stdin(Stdio::null());
+    // Packages must not stop to ask; there is nobody to answer.
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    let output = command.output().map_err(|error| anyhow::Error::from(error).context(format!("cannot run {}", words[0])))?;
+    if output.status.success() {
+        step.done(&format!("ran {line}"));
+        return Ok(());
+    }
+    drop(step);
+    Err(anyhow::anyhow!("`{line}` failed ({}): {}", output.status, last_lines(&output.stderr)))
+}
+
+/// The last few lines: rustup and apt say at the end what went wrong.
+fn last_lines(output: &[u8]) -> String {
+    const LINES_MAX: usize = 3;
+    let text = last_output(output);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LINES_MAX)..].join(" / ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toolchain::SecondCompiler;
+
+    fn facts(root: bool) -> Facts {
+        Facts { compiler: None, rustup: true, second_compiler: SecondCompiler::default(), apt: true, root }
+    }
+
+    fn missing() -> Missing {
+        Missing { what: "the target".to_owned(), how_to_get: vec![Remedy::RustupTarget, Remedy::SecondCompiler] }
+    }
+
+    #[test]
+    fn packages_are_installed_only_as_root_and_only_when_permitted() {
+        let after_rustup = [Remedy::RustupTarget];
+        assert_eq!(next_remedy(&missing(), &facts(true), Permission::SystemPackages, &after_rustup), Some(Remedy::SecondCompiler));
+        assert_eq!(next_remedy(&missing(), &facts(false), Permission::SystemPackages, &after_rustup), None);
+        assert_eq!(next_remedy(&missing(), &facts(true), Permission::OwnToolchain, &after_rustup), None);
+    }
+
+    #[test]
+    fn each_remedy_is_tried_once_the_users_own_toolchain_first() {
+        assert_eq!(next_remedy(&missing(), &facts(true), Permission::SystemPackages, &[]), Some(Remedy::RustupTarget));
+        let all = [Remedy::RustupTarget, Remedy::SecondCompiler];
+        assert_eq!(next_remedy(&missing(), &facts(true), Permission::SystemPackages, &all), None);
+    }
+
+    #[test]
+    fn what_was_tried_is_told_with_the_commands_to_run_by_hand() {
+        let error = cannot_build(&missing(), &facts(false), &["no network".to_owned()]);
+        assert!(error.to_string().contains("tried: no network"));
+        let hint = error.downcast_ref::<Failure>().and_then(Failure::hint).unwrap_or_default();
+        assert!(hint.starts_with("run rustup target add wasm32-wasip2\n     or sudo apt-get update"), "{hint}");
+    }
+
+    #[test]
+    fn a_command_that_fails_tells_its_last_words() {
+        let error = run(&["sh", "-c", "echo one >&2; echo two >&2; exit 3"]).expect_err("it fails");
+        assert!(error.to_string().ends_with("one / two"), "{error}");
+    }
+}

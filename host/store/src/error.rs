@@ -1,0 +1,101 @@
+//! What can go wrong with a store, said so that a person can mend it.
+//!
+//! Invariant: no message holds a URL or a credential; the database is named by its path.
+
+use std::fmt;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL of the configuration names no store.
+    #[error("`url` of `[store]` {reason}; hint: {hint}")]
+    Address { reason: &'static str, hint: &'static str },
+
+    /// The database is there, or could be, but is not one to work with.
+    #[error("{database} cannot be used: {reason}; hint: {hint}")]
+    Unusable { database: String, reason: String, hint: &'static str },
+
+    /// A newer Sickbay has changed the tables.
+    #[error(
+        "{database} was written by a newer Sickbay (migration {found}; this one knows up to {known}); \
+         hint: run that Sickbay, or name another file in `[store] url`"
+    )]
+    Newer { database: String, found: i64, known: i64 },
+
+    /// The database answered with an error.
+    #[error("{operation} failed in {database}: {cause}")]
+    Failed { operation: &'static str, database: String, cause: Cause, source: sqlx::Error },
+
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    pub(crate) fn failed(operation: &'static str, database: &str, source: sqlx::Error) -> StoreError {
+        match source {
+            sqlx::Error::PoolClosed => StoreError::Closed,
+            source => StoreError::Failed { operation, database: database.to_owned(), cause: Cause::of(&source), source },
+        }
+    }
+}
+
+/// Why a database could not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    DiskFull,
+    /// Another process kept it locked for longer than the host waits.
+    Locked,
+    NotWritable,
+    /// It can be neither opened nor made.
+    CannotOpen,
+    Damaged,
+    NotADatabase,
+    InputOutput,
+    /// Anything else; the source says what.
+    Other,
+}
+
+impl Cause {
+    fn of(error: &sqlx::Error) -> Cause {
+        let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+        // The low byte of SQLite's extended result code is the kind of the error.
+        match code.map(|code| code & 0xff) {
+            Some(5 | 6) => Cause::Locked,
+            Some(8) => Cause::NotWritable,
+            Some(10) => Cause::InputOutput,
+            Some(11) => Cause::Damaged,
+            Some(13) => Cause::DiskFull,
+            Some(14) => Cause::CannotOpen,
+            Some(26) => Cause::NotADatabase,
+            _ => Cause::Other,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Cause::DiskFull => "the disk is full; hint: free space there, or lower `bytes_max` of `[retention]`",
+            Cause::Locked => "another process holds the database locked; hint: stop it (`fuser FILE` names it)",
+            Cause::NotWritable => "it cannot be written; hint: let the user that Sickbay runs as write the file and its folder",
+            Cause::CannotOpen => {
+                "it can be neither opened nor made; hint: the folder must exist and the user that Sickbay runs as must be able to write it"
+            }
+            Cause::Damaged => "the database is damaged; hint: move the file away and start again, or restore a backup",
+            Cause::NotADatabase => "the file is not a SQLite database; hint: name another file in `[store] url`",
+            Cause::InputOutput => "the disk answered with an error; hint: look into the system's log",
+            Cause::Other => "the database answered with an error",
+        })
+    }
+}
+
+/// An error and everything that it came from, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

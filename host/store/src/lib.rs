@@ -1,0 +1,41 @@
+//! What Sickbay remembers: results, states, and the small values that plugins keep.
+//!
+//! [`Store`] is what the host sees; [`open`] finds the implementation by the URL of the configuration (SQLite). Results reach a
+//! store through [`ResultQueue`] alone: one ordered queue with one writer, so the order of the sequence numbers is the order in
+//! which results were judged. Readers ask the store directly.
+//!
+//! Invariant: no other crate knows SQL.
+//! Invariant: at most one result per (check, scheduled time); a second one is ignored.
+//! Invariant: a sequence number is given once, also after pruning and restarts.
+//! Invariant: nothing here judges. A record is written as it came.
+
+mod address;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod error;
+mod queue;
+mod record;
+mod sqlite;
+mod store;
+
+use std::{path::Path, sync::Arc};
+
+use address::Address;
+
+pub use error::{Cause, StoreError};
+pub use queue::{BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, ResultQueue};
+pub use record::{ResultRecord, Trigger};
+pub use store::{BoxFuture, Pruned, READ_ROWS_MAX, Retention, Store};
+
+/// Opens the store that `url` of the configuration names, makes it where it does not exist, and brings its tables up to date.
+///
+/// - `sqlite:FILE`: a file, relative to `base`;
+/// - `sqlite::memory:`: nothing is kept after the store is dropped.
+///
+/// Errors say what is wrong with the URL, the file or its folder, and never repeat the URL: it may hold a password.
+pub async fn open(url: &str, base: &Path) -> Result<Arc<dyn Store>, StoreError> {
+    match address::parse(url, base)? {
+        Address::Memory => Ok(Arc::new(sqlite::open_memory().await?)),
+        Address::File(path) => Ok(Arc::new(sqlite::open_file(&path, sqlite::BUSY_TIMEOUT).await?)),
+    }
+}

@@ -1,0 +1,310 @@
+//! The one ordered queue in front of the store.
+//!
+//! Who is who: many runs [`ResultQueue::push`]; one writer task takes what has come and writes it, in order, in batches.
+//!
+//! A plain result waits in the queue until the flush interval is over or a batch is full, and wakes nobody. A transition wakes the
+//! writer at once: everything before it is written, and it commits together with that. What has come meanwhile goes along, so
+//! a thousand transitions at once are a few commits, not a thousand.
+//!
+//! A write that fails is tried again, with growing pauses, until it succeeds: the order stays, the queue fills, and `push` waits.
+//! After [`ResultQueue::shutdown`] was called the attempts are counted.
+//!
+//! Invariant: what `on_written` is told is on the disk already.
+//! Invariant: nothing is lost on an orderly shutdown; on a kill, at most the plain results of one flush interval.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{
+        Notify,
+        mpsc::{self, error::TryRecvError},
+        oneshot, watch,
+    },
+    task::JoinHandle,
+};
+
+use crate::{ResultRecord, Store, StoreError, error::chain};
+
+/// Results that wait in the queue; `push` waits while it is full.
+pub const QUEUE_LEN_MAX: usize = 8192;
+/// Results in one transaction.
+pub const BATCH_LEN_MAX: usize = 512;
+/// The pause after the first failed attempt; each next one is twice as long.
+const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Attempts to write one batch once the host shuts down.
+const SHUTDOWN_ATTEMPTS_MAX: u32 = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// The store did not take them; the log has the reason.
+    #[error("{count} results could not be stored before the end")]
+    Lost { count: usize },
+    /// The writer has ended.
+    #[error("the queue of results has been shut down")]
+    Stopped,
+}
+
+/// The way to the store; cheap to clone. The last clone that is dropped ends the writer, after it has written what is there.
+#[derive(Clone)]
+pub struct ResultQueue {
+    sender: mpsc::Sender<Message>,
+    shared: Arc<Shared>,
+}
+
+enum Message {
+    Result(Box<ResultRecord>),
+    Flush(Answer),
+    /// The last one: what was pushed before it is written, nothing comes after it.
+    Stop(Answer),
+}
+
+type Answer = oneshot::Sender<Result<(), QueueError>>;
+
+struct Shared {
+    /// Wakes the writer before its interval is over.
+    wake: Notify,
+    /// False from the first failed write to the next one that succeeds.
+    healthy: AtomicBool,
+    /// In the queue or with the writer, not yet on the disk.
+    pending: AtomicUsize,
+    lost: AtomicUsize,
+    /// Set once: from now on attempts are counted.
+    stopping: watch::Sender<bool>,
+}
+
+impl ResultQueue {
+    /// Starts the writer. `on_written` gets what a commit has written, in order and with its `seq`, without the duplicates that
+    /// the store ignored; it is called between two writes and must not block.
+    pub fn start(
+        store: Arc<dyn Store>,
+        flush_interval: Duration,
+        on_written: impl Fn(&[ResultRecord]) + Send + Sync + 'static,
+    ) -> (ResultQueue, JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(QUEUE_LEN_MAX);
+        let shared = Arc::new(Shared {
+            wake: Notify::new(),
+            healthy: AtomicBool::new(true),
+            pending: AtomicUsize::new(0),
+            lost: AtomicUsize::new(0),
+            stopping: watch::Sender::new(false),
+        });
+        let writer = Writer {
+            store,
+            flush_interval,
+            on_written: Box::new(on_written),
+            stopping: shared.stopping.subscribe(),
+            shared: Arc::clone(&shared),
+            receiver,
+            batch: Vec::with_capacity(BATCH_LEN_MAX),
+            answers: Vec::new(),
+        };
+        let handle = tokio::spawn(writer.run());
+        (ResultQueue { sender, shared }, handle)
+    }
+
+    /// Queues one result; waits while the queue is full. After a shutdown the result is dropped, and the log says so.
+    pub async fn push(&self, record: ResultRecord) {
+        let urgent = record.transition.is_some();
+        let Ok(permit) = self.sender.reserve().await else {
+            tracing::error!(check = record.check, "a result came after the queue was shut down and is not stored");
+            return;
+        };
+        // Counted before it can be written.
+        self.shared.pending.fetch_add(1, Ordering::Relaxed);
+        permit.send(Message::Result(Box::new(record)));
+        if urgent || self.queued() >= BATCH_LEN_MAX {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Returns when everything that was pushed before is on the disk. While the store fails it waits: set a limit around it.
+    pub async fn flush(&self) -> Result<(), QueueError> {
+        self.ask(Message::Flush).await
+    }
+
+    /// Writes what is there and ends the writer. Call it when nobody pushes any more. Where the store keeps failing it gives up
+    /// after a few attempts and says how many results are lost. A second call answers as the first did.
+    pub async fn shutdown(&self) -> Result<(), QueueError> {
+        self.shared.stopping.send_replace(true);
+        match self.ask(Message::Stop).await {
+            Err(QueueError::Stopped) => match self.shared.lost.load(Ordering::Acquire) {
+                0 => Ok(()),
+                count => Err(QueueError::Lost { count }),
+            },
+            outcome => outcome,
+        }
+    }
+
+    /// Whether the last write succeeded.
+    pub fn healthy(&self) -> bool {
+        self.shared.healthy.load(Ordering::Relaxed)
+    }
+
+    /// Results in the queue, or with the writer, that are not yet on the disk.
+    pub fn pending(&self) -> usize {
+        self.shared.pending.load(Ordering::Relaxed)
+    }
+
+    async fn ask(&self, message: fn(Answer) -> Message) -> Result<(), QueueError> {
+        let (answer, outcome) = oneshot::channel();
+        self.sender.send(message(answer)).await.map_err(|_| QueueError::Stopped)?;
+        self.shared.wake.notify_one();
+        outcome.await.unwrap_or(Err(QueueError::Stopped))
+    }
+
+    fn queued(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
+    }
+}
+
+impl fmt::Debug for ResultQueue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ResultQueue").field("healthy", &self.healthy()).field("pending", &self.pending()).finish()
+    }
+}
+
+struct Writer {
+    store: Arc<dyn Store>,
+    flush_interval: Duration,
+    on_written: Box<dyn Fn(&[ResultRecord]) + Send + Sync>,
+    shared: Arc<Shared>,
+    stopping: watch::Receiver<bool>,
+    receiver: mpsc::Receiver<Message>,
+    /// Taken from the queue, not yet on the disk; at most [`BATCH_LEN_MAX`].
+    batch: Vec<ResultRecord>,
+    /// Who waits for the batch.
+    answers: Vec<Answer>,
+}
+
+/// How taking from the queue ended.
+enum Taken {
+    BatchFull,
+    QueueEmpty,
+    /// Empty, and nothing will come.
+    QueueClosed,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        loop {
+            tokio::select! {
+                () = self.shared.wake.notified() => {}
+                () = tokio::time::sleep(self.flush_interval) => {}
+            }
+            loop {
+                let taken = self.take();
+                if !self.commit().await {
+                    return self.give_up();
+                }
+                for answer in self.answers.drain(..) {
+                    // Who asked may have stopped waiting.
+                    let _ = answer.send(Ok(()));
+                }
+                match taken {
+                    Taken::BatchFull => {}
+                    Taken::QueueEmpty => break,
+                    Taken::QueueClosed => return,
+                }
+            }
+        }
+    }
+
+    fn take(&mut self) -> Taken {
+        while self.batch.len() < BATCH_LEN_MAX {
+            match self.receiver.try_recv() {
+                Ok(Message::Result(record)) => self.batch.push(*record),
+                Ok(Message::Flush(answer)) => self.answers.push(answer),
+                Ok(Message::Stop(answer)) => {
+                    self.answers.push(answer);
+                    self.receiver.close();
+                }
+                Err(TryRecvError::Empty) => return Taken::QueueEmpty,
+                Err(TryRecvError::Disconnected) => return Taken::QueueClosed,
+            }
+        }
+        Taken::BatchFull
+    }
+
+    /// Tries until the batch is written. False: the host shuts down, and the attempts are used up.
+    async fn commit(&mut self) -> bool {
+        if self.batch.is_empty() {
+            return true;
+        }
+        let mut attempts_left = SHUTDOWN_ATTEMPTS_MAX;
+        let mut pause = RETRY_PAUSE_MIN;
+        loop {
+            match self.store.write(self.batch.clone()).await {
+                Ok(written) => {
+                    self.succeeded(&written);
+                    return true;
+                }
+                Err(error) => self.failed(&error),
+            }
+            let stopping = *self.stopping.borrow_and_update();
+            if stopping {
+                attempts_left -= 1;
+                if attempts_left == 0 {
+                    return false;
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(RETRY_PAUSE_MAX),
+                Ok(()) = self.stopping.changed() => pause = RETRY_PAUSE_MIN,
+            }
+        }
+    }
+
+    fn succeeded(&mut self, written: &[ResultRecord]) {
+        self.shared.pending.fetch_sub(self.batch.len(), Ordering::Relaxed);
+        self.batch.clear();
+        if !self.shared.healthy.swap(true, Ordering::Relaxed) {
+            tracing::info!(pending = self.shared.pending.load(Ordering::Relaxed), "results are stored again");
+        }
+        if !written.is_empty() {
+            (self.on_written)(written);
+        }
+    }
+
+    /// Says so once: the next line is that results are stored again, or lost.
+    fn failed(&mut self, error: &StoreError) {
+        if self.shared.healthy.swap(false, Ordering::Relaxed) {
+            tracing::error!(
+                error = chain(error),
+                pending = self.shared.pending.load(Ordering::Relaxed),
+                "results cannot be stored; they are kept and tried again, and checks wait when {QUEUE_LEN_MAX} of them have come"
+            );
+        } else {
+            tracing::debug!(error = chain(error), "results still cannot be stored");
+        }
+    }
+
+    fn give_up(mut self) {
+        // Before the queue closes: a shutdown that finds it closed reads how many are lost.
+        let count = self.shared.pending.load(Ordering::Relaxed);
+        self.shared.lost.store(count, Ordering::Release);
+        tracing::error!(count, "results are lost: the store did not take them before the end");
+        self.receiver.close();
+        let mut dropped = self.batch.len();
+        while let Ok(message) = self.receiver.try_recv() {
+            match message {
+                Message::Result(_) => dropped += 1,
+                Message::Flush(answer) | Message::Stop(answer) => self.answers.push(answer),
+            }
+        }
+        self.shared.pending.fetch_sub(dropped, Ordering::Relaxed);
+        for answer in self.answers {
+            let _ = answer.send(Err(QueueError::Lost { count }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+use std::{path::Path, sync::Mutex};
+
+use sickbay_core::{Status, Timestamp, Transition};
+use sqlx::{ConnectOptions, SqliteConnection, raw_sql, sqlite::SqliteConnectOptions};
+
+use super::*;
+use crate::{
+    conformance::{failing, record},
+    sqlite,
+};
+
+/// Longer than any test.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// What `on_written` was told: one list of (check, seq) for each commit.
+#[derive(Clone, Default)]
+struct Commits(Arc<Mutex<Vec<Vec<(String, u64)>>>>);
+
+impl Commits {
+    fn listener(&self) -> impl Fn(&[ResultRecord]) + Send + Sync + 'static {
+        let commits = Arc::clone(&self.0);
+        move |records| commits.lock().unwrap().push(records.iter().map(|record| (record.check.clone(), record.seq)).collect())
+    }
+
+    fn lens(&self) -> Vec<usize> {
+        self.0.lock().unwrap().iter().map(Vec::len).collect()
+    }
+
+    fn seqs(&self) -> Vec<u64> {
+        self.0.lock().unwrap().iter().flatten().map(|(_, seq)| *seq).collect()
+    }
+
+    fn checks(&self) -> Vec<String> {
+        self.0.lock().unwrap().iter().flatten().map(|(check, _)| check.clone()).collect()
+    }
+}
+
+async fn in_memory() -> Arc<dyn Store> {
+    Arc::new(sqlite::open_memory().await.unwrap())
+}
+
+/// A store on a file and, with the lock held, somebody else who keeps it from writing.
+async fn locked(path: &Path) -> (Arc<dyn Store>, SqliteConnection) {
+    let store: Arc<dyn Store> = Arc::new(sqlite::open_file(path, Duration::from_millis(1)).await.unwrap());
+    let mut blocker = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    raw_sql("BEGIN IMMEDIATE").execute(&mut blocker).await.unwrap();
+    (store, blocker)
+}
+
+async fn unlock(blocker: &mut SqliteConnection) {
+    raw_sql("ROLLBACK").execute(blocker).await.unwrap();
+}
+
+fn transition(check: &str, at: u64) -> ResultRecord {
+    let mut record = failing(check, at, Status::Critical);
+    record.transition = Some(Transition { from: Status::Ok, to: Status::Critical, at: Timestamp(at) });
+    record
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it happens");
+}
+
+#[tokio::test]
+async fn what_was_pushed_before_a_flush_is_on_the_disk_in_order() {
+    let store = in_memory().await;
+    let commits = Commits::default();
+    let (queue, _handle) = ResultQueue::start(Arc::clone(&store), NEVER, commits.listener());
+    for number in 0..1_300 {
+        queue.push(record("api", number)).await;
+    }
+    queue.flush().await.unwrap();
+    assert_eq!(queue.pending(), 0);
+    assert!(queue.healthy());
+    assert_eq!(commits.seqs(), (1..=1_300).collect::<Vec<u64>>());
+    assert!(commits.lens().iter().all(|len| *len <= BATCH_LEN_MAX));
+    let times: Vec<u64> = store.events(0, 2_000).await.unwrap().iter().map(|record| record.scheduled_at.0).collect();
+    assert_eq!(times, (0..1_300).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn a_flush_of_an_empty_queue_returns() {
+    let (queue, _handle) = ResultQueue::start(in_memory().await, NEVER, |_| {});
+    queue.flush().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transition_commits_at_once_together_with_everything_before_it() {
+    let commits = Commits::default();
+    let (queue, _handle) = ResultQueue::start(in_memory().await, NEVER, commits.listener());
+    for number in 0..3 {
+        queue.push(record("before", number)).await;
+    }
+    queue.push(transition("down", 1)).await;
+    until(|| queue.pending() == 0).await;
+    until(|| !commits.lens().is_empty()).await;
+    assert_eq!(commits.lens(), [4]);
+    assert_eq!(commits.checks(), ["before", "before", "before", "down"]);
+}
+
+#[tokio::test]
+async fn a_thousand_transitions_are_a_few_commits() {
+    let commits = Commits::default();
+    let (queue, _handle) = ResultQueue::start(in_memory().await, NEVER, commits.listener());
+    let pushes = async {
+        for number in 0..1_000 {
+            queue.push(transition(&format!("check-{number}"), 1)).await;
+        }
+    };
+    // In one go, as on a worker thread of its own.
+    tokio::task::unconstrained(pushes).await;
+    queue.flush().await.unwrap();
+    assert_eq!(commits.seqs(), (1..=1_000).collect::<Vec<u64>>());
+    assert!(commits.lens().len() <= 3, "{:?}", commits.lens());
+}
+
+#[tokio::test]
+async fn plain_results_wait_for_the_flush_interval() {
+    let interval = Duration::from_millis(50);
+    let commits = Commits::default();
+    let start = tokio::time::Instant::now();
+    let (queue, _handle) = ResultQueue::start(in_memory().await, interval, commits.listener());
+    queue.push(record("api", 1)).await;
+    queue.push(record("api", 2)).await;
+    until(|| queue.pending() == 0).await;
+    assert!(start.elapsed() >= interval);
+    until(|| !commits.lens().is_empty()).await;
+    assert_eq!(commits.lens(), [2]);
+}
+
+#[tokio::test]
+async fn a_duplicate_is_not_told_again() {
+    let commits = Commits::default();
+    let (queue, _handle) = ResultQueue::start(in_memory().await, NEVER, commits.listener());
+    queue.push(record("api", 1)).await;
+    queue.push(record("api", 1)).await;
+    queue.flush().await.unwrap();
+    queue.push(record("api", 1)).await;
+    queue.flush().await.unwrap();
+    assert_eq!(commits.lens(), [1]);
+    assert_eq!(queue.pending(), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_loses_nothing_and_keeps_the_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, mut blocker) = locked(&folder.path().join("sickbay.db")).await;
+    let commits = Commits::default();
+    let (queue, _handle) = ResultQueue::start(store, NEVER, commits.listener());
+    queue.push(record("first", 1)).await;
+    queue.push(transition("second", 1)).await;
+    until(|| !queue.healthy()).await;
+    queue.push(record("third", 1)).await;
+    assert_eq!(queue.pending(), 3);
+    assert!(commits.lens().is_empty());
+
+    unlock(&mut blocker).await;
+    queue.flush().await.unwrap();
+    assert!(queue.healthy());
+    assert_eq!(queue.pending(), 0);
+    assert_eq!(commits.checks(), ["first", "second", "third"]);
+    assert_eq!(commits.seqs(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_full_queue_makes_a_push_wait() {
+    const FULL: usize = QUEUE_LEN_MAX + BATCH_LEN_MAX;
+    let folder = tempfile::tempdir().unwrap();
+    let (store, mut blocker) = locked(&folder.path().join("sickbay.db")).await;
+    let commits = Commits::default();
+    let (queue, _handle) = ResultQueue::start(store, NEVER, commits.listener());
+    let pusher = tokio::spawn({
+        let queue = queue.clone();
+        async move {
+            for number in 0..FULL as u64 + 100 {
+                queue.push(record("api", number)).await;
+            }
+        }
+    });
+    until(|| queue.pending() == FULL && queue.sender.capacity() == 0).await;
+    assert!(!pusher.is_finished());
+
+    unlock(&mut blocker).await;
+    pusher.await.unwrap();
+    queue.flush().await.unwrap();
+    assert_eq!(commits.seqs(), (1..=FULL as u64 + 100).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn an_orderly_shutdown_loses_nothing() {
+    let store = in_memory().await;
+    let (queue, handle) = ResultQueue::start(Arc::clone(&store), NEVER, |_| {});
+    for number in 0..1_000 {
+        queue.push(record("api", number)).await;
+    }
+    queue.shutdown().await.unwrap();
+    handle.await.unwrap();
+    assert_eq!(store.bounds().await.unwrap(), (Some(1), 1_000));
+
+    queue.shutdown().await.unwrap();
+    assert_eq!(queue.flush().await, Err(QueueError::Stopped));
+    queue.push(record("late", 1)).await;
+    assert_eq!(queue.pending(), 0);
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_although_the_store_fails_and_says_what_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _blocker) = locked(&folder.path().join("sickbay.db")).await;
+    let commits = Commits::default();
+    let (queue, handle) = ResultQueue::start(store, NEVER, commits.listener());
+    for number in 0..600 {
+        queue.push(record("api", number)).await;
+    }
+    until(|| !queue.healthy()).await;
+    assert_eq!(queue.shutdown().await, Err(QueueError::Lost { count: 600 }));
+    handle.await.unwrap();
+    assert_eq!(queue.shutdown().await, Err(QueueError::Lost { count: 600 }));
+    assert_eq!(queue.pending(), 0);
+    assert!(commits.lens().is_empty());
+}
+
+#[tokio::test]
+async fn the_writer_ends_with_the_last_who_could_push() {
+    let store = in_memory().await;
+    let (queue, handle) = ResultQueue::start(Arc::clone(&store), Duration::from_millis(1), |_| {});
+    queue.push(record("api", 1)).await;
+    drop(queue);
+    handle.await.unwrap();
+    assert_eq!(store.bounds().await.unwrap(), (Some(1), 1));
+}

@@ -1,0 +1,218 @@
+use std::{
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Waker},
+};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    Cause,
+    conformance::{self, record},
+};
+
+async fn raw(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).create_if_missing(true).connect().await.unwrap()
+}
+
+async fn error_of(path: &Path) -> StoreError {
+    match open_file(path, BUSY_TIMEOUT).await {
+        Ok(_) => panic!("{} was opened", path.display()),
+        Err(error) => error,
+    }
+}
+
+fn new_file() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sickbay.db");
+    (folder, path)
+}
+
+#[tokio::test]
+async fn a_file_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |case: &str| crate::open(&format!("sqlite:{case}.db"), folder.path()).await.unwrap();
+    conformance::suite(&open).await;
+    conformance::durable_suite(&open).await;
+}
+
+#[tokio::test]
+async fn a_database_in_memory_conforms() {
+    conformance::suite(async |_: &str| crate::open("sqlite::memory:", Path::new("/")).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn two_databases_in_memory_have_nothing_in_common() {
+    let (one, other) = (open_memory().await.unwrap(), open_memory().await.unwrap());
+    one.write(vec![record("api", 1)]).await.unwrap();
+    assert_eq!(other.bounds().await.unwrap(), (None, 0));
+}
+
+#[tokio::test]
+async fn a_commit_is_on_the_disk_when_it_returns() {
+    let (_folder, path) = new_file();
+    let store = open_file(&path, BUSY_TIMEOUT).await.unwrap();
+    let mut writer = store.writer().await.unwrap();
+    let row = sqlx::query("PRAGMA journal_mode").fetch_one(writer.idle().await).await.unwrap();
+    assert_eq!(row.try_get::<String, _>(0).unwrap(), "wal");
+    let row = sqlx::query("PRAGMA synchronous").fetch_one(writer.idle().await).await.unwrap();
+    assert_eq!(row.try_get::<i64, _>(0).unwrap(), 2, "2 is FULL");
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write() {
+    let (_folder, path) = new_file();
+    let store = open_file(&path, BUSY_TIMEOUT).await.unwrap();
+    let error = store.rows("trying", sqlx::query("DELETE FROM checks")).await.map(|_| ()).unwrap_err();
+    assert!(matches!(error, StoreError::Failed { cause: Cause::NotWritable, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn no_read_goes_through_all_results() {
+    let store = open_memory().await.unwrap();
+    for query in [read::LAST, read::RESULTS, read::EVENTS] {
+        let explain: &'static str = Box::leak(format!("EXPLAIN QUERY PLAN {query}").into_boxed_str());
+        let rows = store.rows("explaining", sqlx::query(explain)).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.try_get("detail").unwrap()).collect();
+        assert!(plan.iter().any(|step| step.starts_with("SEARCH results")), "{plan:#?}");
+        assert!(!plan.iter().any(|step| step.starts_with("SCAN results") || step.starts_with("SCAN found")), "{plan:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_could_not_be_written_leaves_nothing_and_can_be_written_again() {
+    let (_folder, path) = new_file();
+    let store = open_file(&path, Duration::from_millis(1)).await.unwrap();
+    let mut blocker = raw(&path).await;
+    raw_sql("BEGIN IMMEDIATE").execute(&mut blocker).await.unwrap();
+    let error = store.write(vec![record("api", 1)]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Failed { cause: Cause::Locked, .. }), "{error:?}");
+    assert!(error.to_string().contains("hint: "), "{error}");
+
+    raw_sql("ROLLBACK").execute(&mut blocker).await.unwrap();
+    assert_eq!(store.bounds().await.unwrap(), (None, 0));
+    assert_eq!(store.write(vec![record("api", 1)]).await.unwrap()[0].seq, 1);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_what_was_written_before_stays() {
+    let store = open_memory().await.unwrap();
+    store.write(vec![record("api", 1)]).await.unwrap();
+    let pages = async |sql: &'static str| {
+        let mut writer = store.writer().await.unwrap();
+        raw_sql(sql).execute(writer.idle().await).await.unwrap();
+    };
+    pages("PRAGMA max_page_count = 1").await;
+    let large = |at| ResultRecord { details: Some("x".repeat(1 << 20)), ..record("new", at) };
+    let error = store.write(vec![record("api", 2), large(1)]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Failed { cause: Cause::DiskFull, .. }), "{error:?}");
+    assert_eq!(store.bounds().await.unwrap(), (Some(1), 1));
+
+    pages("PRAGMA max_page_count = 1000000").await;
+    let written = store.write(vec![record("api", 2), large(1)]).await.unwrap();
+    assert_eq!(written.iter().map(|record| record.seq).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[tokio::test]
+async fn a_write_that_nobody_waits_for_any_more_leaves_no_transaction() {
+    let (_folder, path) = new_file();
+    let store = open_file(&path, BUSY_TIMEOUT).await.unwrap();
+    {
+        let mut write = pin!(store.write(vec![record("api", 1)]));
+        assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    let written = store.write(vec![record("api", 1), record("api", 2)]).await.unwrap();
+    assert_eq!(written.iter().map(|record| record.seq).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test]
+async fn numbers_that_do_not_fit_block_nothing() {
+    let store = open_memory().await.unwrap();
+    let written = store.write(vec![record("api", u64::MAX), record("api", u64::MAX - 1)]).await.unwrap();
+    assert_eq!(written.len(), 1);
+    assert_eq!(store.last().await.unwrap()[0].started_at, Timestamp(u64::MAX));
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_not_touched() {
+    let (_folder, path) = new_file();
+    let mut connection = raw(&path).await;
+    raw_sql("CREATE TABLE dashboard (id INTEGER PRIMARY KEY)").execute(&mut connection).await.unwrap();
+    sqlx::Connection::close(connection).await.unwrap();
+
+    let message = error_of(&path).await.to_string();
+    assert!(message.contains("another program") && message.contains("hint: "), "{message}");
+    let mut connection = raw(&path).await;
+    let rows = sqlx::query("SELECT name FROM sqlite_schema").fetch_all(&mut connection).await.unwrap();
+    assert_eq!(rows.len(), 1);
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_sickbay_is_refused() {
+    let (_folder, path) = new_file();
+    open_file(&path, BUSY_TIMEOUT).await.unwrap().close().await;
+    let mut connection = raw(&path).await;
+    raw_sql("INSERT INTO _sqlx_migrations VALUES (9999, 'from the future', '2030-01-01', TRUE, x'00', 0)")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    sqlx::Connection::close(connection).await.unwrap();
+
+    let error = error_of(&path).await;
+    assert!(matches!(error, StoreError::Newer { found: 9999, .. }), "{error:?}");
+    assert!(error.to_string().contains("newer Sickbay"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_stays_as_it_is() {
+    let (_folder, path) = new_file();
+    let text = "this is no database\n".repeat(500);
+    std::fs::write(&path, &text).unwrap();
+    let error = error_of(&path).await;
+    assert!(matches!(error, StoreError::Failed { cause: Cause::NotADatabase, .. }), "{error:?}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_named_as_such() {
+    let (_folder, path) = new_file();
+    open_file(&path, BUSY_TIMEOUT).await.unwrap().close().await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[4096..].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let error = error_of(&path).await;
+    assert!(matches!(error, StoreError::Failed { cause: Cause::Damaged, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_place_where_no_file_can_be_says_why() {
+    let (folder, path) = new_file();
+    let message = error_of(folder.path()).await.to_string();
+    assert!(message.contains("is a folder"), "{message}");
+
+    let message = error_of(&folder.path().join("missing/sickbay.db")).await.to_string();
+    assert!(message.contains("there is no folder") && message.contains("mkdir"), "{message}");
+
+    std::fs::write(&path, "").unwrap();
+    let message = error_of(&path.join("sickbay.db")).await.to_string();
+    assert!(message.contains("there is no folder"), "{message}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_says_so() {
+    // Not even root makes a file there.
+    let error = error_of(Path::new("/proc/sickbay.db")).await;
+    assert!(matches!(error, StoreError::Failed { cause: Cause::CannotOpen, .. }), "{error:?}");
+    assert!(error.to_string().contains("must be able to write"), "{error}");
+}
+
+#[tokio::test]
+async fn an_empty_file_becomes_a_database() {
+    let (_folder, path) = new_file();
+    std::fs::write(&path, "").unwrap();
+    let store: Arc<dyn Store> = Arc::new(open_file(&path, BUSY_TIMEOUT).await.unwrap());
+    assert_eq!(store.write(vec![record("api", 1)]).await.unwrap()[0].seq, 1);
+}

@@ -1,0 +1,205 @@
+//! The one connection that writes.
+//!
+//! One batch: begin, give numbers, insert with few statements, replace what plugins keep, commit. A duplicate is rare, so
+//! nobody looks for one beforehand: the unique index says so, and the batch is done again without what is there already.
+//!
+//! Invariant: nothing is remembered of a transaction that did not commit.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use sqlx::{Connection, Row, SqliteConnection, raw_sql};
+
+use super::{
+    body,
+    bulk::{BulkInsert, SqliteQuery},
+    names::Names,
+    signed, unsigned,
+};
+use crate::ResultRecord;
+
+pub(super) struct Writer {
+    connection: SqliteConnection,
+    /// A transaction was begun and neither committed nor rolled back: an error, or a caller that stopped waiting.
+    unfinished: bool,
+    /// As committed; taken out for the time of a transaction, so what fails on the way leaves none.
+    names: Option<Names>,
+    results: BulkInsert,
+    plugin_states: BulkInsert,
+}
+
+struct ResultRow {
+    seq: i64,
+    check_id: i64,
+    plugin_id: i64,
+    scheduled_at: i64,
+    status: i64,
+    transition: i64,
+    body: String,
+}
+
+struct PluginStateRow<'a> {
+    check_id: i64,
+    key: &'a str,
+    value: &'a [u8],
+}
+
+impl Writer {
+    pub(super) fn new(connection: SqliteConnection) -> Writer {
+        Writer {
+            connection,
+            unfinished: false,
+            names: None,
+            results: BulkInsert::new("results (seq, check_id, plugin_id, scheduled_at, status, transition, body)", 7),
+            plugin_states: BulkInsert::new("plugin_states (check_id, key, value)", 3),
+        }
+    }
+
+    pub(super) async fn write(&mut self, records: Vec<ResultRecord>) -> Result<Vec<ResultRecord>, sqlx::Error> {
+        if records.is_empty() {
+            return Ok(records);
+        }
+        let outcome = self.transact(records).await;
+        if outcome.is_err() {
+            self.roll_back().await;
+        }
+        outcome
+    }
+
+    async fn transact(&mut self, mut records: Vec<ResultRecord>) -> Result<Vec<ResultRecord>, sqlx::Error> {
+        self.begin().await?;
+        let mut names = match self.names.take() {
+            Some(names) => names,
+            None => Names::load(&mut self.connection).await?,
+        };
+        match self.insert(&mut names, &mut records).await {
+            Err(error) if is_duplicate(&error) => {
+                self.begin().await?;
+                names = Names::load(&mut self.connection).await?;
+                self.retain_new(&mut names, &mut records).await?;
+                self.insert(&mut names, &mut records).await?;
+            }
+            outcome => outcome?,
+        }
+        self.commit().await?;
+        self.names = Some(names);
+        Ok(records)
+    }
+
+    /// The connection, outside any transaction.
+    pub(super) async fn idle(&mut self) -> &mut SqliteConnection {
+        if self.unfinished {
+            self.roll_back().await;
+        }
+        &mut self.connection
+    }
+
+    pub(super) async fn close(mut self) {
+        self.idle().await;
+        // Closing has nothing left to write: every commit is on the disk already.
+        if let Err(error) = self.connection.close().await {
+            tracing::debug!(%error, "the database did not close cleanly");
+        }
+    }
+
+    /// Begins afresh: whatever was begun before is rolled back. The write lock is taken at once, so that no later statement
+    /// can find the database changed under it.
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        self.idle().await;
+        self.unfinished = true;
+        raw_sql("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        raw_sql("COMMIT").execute(&mut self.connection).await?;
+        self.unfinished = false;
+        Ok(())
+    }
+
+    /// An error means that there is nothing to roll back: a full disk, for one, makes SQLite do it by itself.
+    async fn roll_back(&mut self) {
+        self.names = None;
+        if let Err(error) = raw_sql("ROLLBACK").execute(&mut self.connection).await {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+        self.unfinished = false;
+    }
+
+    async fn insert(&mut self, names: &mut Names, records: &mut [ResultRecord]) -> Result<(), sqlx::Error> {
+        let mut seq = self.highest_seq().await?;
+        let mut rows = Vec::with_capacity(records.len());
+        // The last of a batch counts.
+        let mut plugin_states = HashMap::new();
+        for record in records {
+            seq += 1;
+            record.seq = unsigned(seq);
+            let row = ResultRow {
+                seq,
+                check_id: names.check_id(&mut self.connection, &record.check).await?,
+                plugin_id: names.plugin_id(&mut self.connection, &record.plugin, &record.plugin_version).await?,
+                scheduled_at: signed(record.scheduled_at.0),
+                status: body::status_number(record.status),
+                transition: i64::from(record.transition.is_some()),
+                body: body::encode(record).map_err(|error| sqlx::Error::Encode(Box::new(error)))?,
+            };
+            if let Some(plugin_state) = &record.plugin_state {
+                plugin_states.insert(row.check_id, plugin_state);
+            }
+            rows.push(row);
+        }
+        self.results.execute(&mut self.connection, rows, bind_result).await?;
+        self.replace_plugin_states(plugin_states).await
+    }
+
+    async fn highest_seq(&mut self) -> Result<i64, sqlx::Error> {
+        let row = sqlx::query("SELECT seq FROM sqlite_sequence WHERE name = 'results'").fetch_optional(&mut self.connection).await?;
+        row.map_or(Ok(0), |row| row.try_get(0))
+    }
+
+    async fn replace_plugin_states(&mut self, states: HashMap<i64, &BTreeMap<String, Vec<u8>>>) -> Result<(), sqlx::Error> {
+        if states.is_empty() {
+            return Ok(());
+        }
+        let check_ids: Vec<i64> = states.keys().copied().collect();
+        let check_ids = serde_json::to_string(&check_ids).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        sqlx::query("DELETE FROM plugin_states WHERE check_id IN (SELECT value FROM json_each(?1))")
+            .bind(check_ids)
+            .execute(&mut self.connection)
+            .await?;
+        let mut rows = Vec::new();
+        for (check_id, state) in states {
+            rows.extend(state.iter().map(|(key, value)| PluginStateRow { check_id, key, value }));
+        }
+        self.plugin_states.execute(&mut self.connection, rows, bind_plugin_state).await
+    }
+
+    /// Leaves the records whose (check, scheduled time) is neither in the database nor earlier among them.
+    async fn retain_new(&mut self, names: &mut Names, records: &mut Vec<ResultRecord>) -> Result<(), sqlx::Error> {
+        let mut seen = HashSet::new();
+        for record in std::mem::take(records) {
+            let check_id = names.check_id(&mut self.connection, &record.check).await?;
+            let scheduled_at = signed(record.scheduled_at.0);
+            let found = sqlx::query("SELECT 1 FROM results WHERE scheduled_at = ?1 AND check_id = ?2")
+                .bind(scheduled_at)
+                .bind(check_id)
+                .fetch_optional(&mut self.connection)
+                .await?;
+            if found.is_none() && seen.insert((check_id, scheduled_at)) {
+                records.push(record);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bind_result(query: SqliteQuery, row: ResultRow) -> SqliteQuery {
+    query.bind(row.seq).bind(row.check_id).bind(row.plugin_id).bind(row.scheduled_at).bind(row.status).bind(row.transition).bind(row.body)
+}
+
+fn bind_plugin_state(query: SqliteQuery, row: PluginStateRow<'_>) -> SqliteQuery {
+    query.bind(row.check_id).bind(row.key).bind(row.value)
+}
+
+fn is_duplicate(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_unique_violation())
+}

@@ -1,0 +1,75 @@
+//! What the host asks of a store.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::Future,
+    pin::Pin,
+    time::Duration,
+};
+
+use sickbay_core::Timestamp;
+
+use crate::{ResultRecord, StoreError};
+
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// No read gives more rows than this, whatever its `limit` says ([`Store::last`] gives one row for each check).
+pub const READ_ROWS_MAX: u32 = 10_000;
+
+/// Where results are kept. Every implementation passes the same conformance suite.
+pub trait Store: Send + Sync + 'static {
+    /// Writes records in their order, in one transaction: all or none. Gives back those really written, with their `seq`, which
+    /// continues from the highest number ever given. A record whose (check, scheduled time) is there already is ignored.
+    fn write(&self, records: Vec<ResultRecord>) -> BoxFuture<'_, Result<Vec<ResultRecord>, StoreError>>;
+
+    /// The newest record of every check that ever had one, by `seq`.
+    fn last(&self) -> BoxFuture<'_, Result<Vec<ResultRecord>, StoreError>>;
+
+    /// What plugins keep, by check; a check whose plugin keeps nothing is not in it.
+    fn plugin_states(&self) -> BoxFuture<'_, Result<HashMap<String, BTreeMap<String, Vec<u8>>>, StoreError>>;
+
+    /// The history of one check, newest first: at most `limit` records whose `seq` is less than `before`.
+    fn results<'a>(&'a self, check: &'a str, before: Option<u64>, limit: u32) -> BoxFuture<'a, Result<Vec<ResultRecord>, StoreError>>;
+
+    /// The history of all checks, oldest first: at most `limit` records whose `seq` is greater than `after`.
+    fn events(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<ResultRecord>, StoreError>>;
+
+    /// The lowest `seq` that is kept, and the highest that was ever given (0: none). There may be gaps between them.
+    fn bounds(&self) -> BoxFuture<'_, Result<(Option<u64>, u64), StoreError>>;
+
+    /// Removes what `retention` no longer wants, in small steps, so that a write never waits for long.
+    fn prune<'a>(&'a self, retention: &'a Retention, now: Timestamp) -> BoxFuture<'a, Result<Pruned, StoreError>>;
+
+    /// Whether the store answers at all.
+    fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Bytes in use: what [`Retention::bytes_max`] bounds.
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Lets go of the database. Everything afterwards is [`StoreError::Closed`]; closing again does nothing.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// How long results are kept. The newest record of every check is always kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Results that are ok, counted from their scheduled time.
+    pub ok: Duration,
+    /// All others.
+    pub other: Duration,
+    /// Above this the oldest results go, whatever their age.
+    pub bytes_max: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention { ok: Duration::from_secs(24 * 3600), other: Duration::from_secs(30 * 24 * 3600), bytes_max: 2_000_000_000 }
+    }
+}
+
+/// How many results one pruning removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    pub by_age: u64,
+    pub by_bytes: u64,
+}

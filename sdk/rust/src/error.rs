@@ -1,0 +1,163 @@
+//! Whose mistake a failed call was.
+//!
+//! "Unknown is not down": a service that refuses, hangs or answers wrongly is critical; a missing grant, a spent quota or a
+//! wrong configuration says nothing about the service and is a failure, which the host records as `unknown`.
+
+use std::fmt;
+
+use crate::bindings::sickbay::plugin::http::HttpError;
+use crate::bindings::sickbay::plugin::system::SystemError;
+use crate::report::{FAILURE_MESSAGE_BYTES_MAX, cut};
+use crate::{Denial, Failure, Report};
+
+/// Why a run ended without a report of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The service did it: the run becomes a critical report.
+    Service {
+        /// The failure kind: `dns`, `connection`, `refused`, `tls`, `timeout`, `protocol`, `content`, ...
+        failure: &'static str,
+        message: String,
+    },
+    /// The plugin or its configuration did it: the run becomes a failure.
+    Plugin {
+        /// `denied`, `quota`, `configuration` or `internal`.
+        kind: &'static str,
+        message: String,
+    },
+}
+
+impl Error {
+    /// What the service did, with a failure kind of the plugin's choice.
+    pub fn service(failure: &'static str, message: impl Into<String>) -> Error {
+        Error::Service { failure, message: message.into() }
+    }
+
+    /// The configuration cannot be worked with.
+    pub fn configuration(message: impl Into<String>) -> Error {
+        Error::Plugin { kind: "configuration", message: message.into() }
+    }
+
+    /// A bound was reached.
+    pub fn quota(message: impl Into<String>) -> Error {
+        Error::Plugin { kind: "quota", message: message.into() }
+    }
+
+    /// A defect of the plugin, or an answer of the host that nothing can be judged by.
+    pub fn internal(message: impl Into<String>) -> Error {
+        Error::Plugin { kind: "internal", message: message.into() }
+    }
+
+    fn denied(denial: Denial) -> Error {
+        let mut message = denial.reason;
+        if !denial.hint.is_empty() {
+            message.push_str("; hint: ");
+            message.push_str(&denial.hint);
+        }
+        Error::Plugin { kind: "denied", message }
+    }
+
+    pub(crate) fn into_answer(self) -> Result<Report, Failure> {
+        match self {
+            Error::Service { failure, message } => Ok(Report::ok("").critical(failure, message).fit()),
+            plugin @ Error::Plugin { .. } => Err(plugin.into_failure()),
+        }
+    }
+
+    pub(crate) fn into_failure(self) -> Failure {
+        let (kind, mut message) = match self {
+            Error::Service { failure, message } => (failure, message),
+            Error::Plugin { kind, message } => (kind, message),
+        };
+        cut(&mut message, FAILURE_MESSAGE_BYTES_MAX);
+        Failure { kind: kind.to_owned(), message, extras: Vec::new() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, message) = match self {
+            Error::Service { failure, message } => (failure, message),
+            Error::Plugin { kind, message } => (kind, message),
+        };
+        formatter.write_str(kind)?;
+        formatter.write_str(": ")?;
+        formatter.write_str(message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<HttpError> for Error {
+    fn from(error: HttpError) -> Error {
+        match error {
+            HttpError::Denied(denial) => Error::denied(denial),
+            HttpError::Invalid(message) => Error::configuration(message),
+            HttpError::Quota(message) => Error::quota(message),
+            HttpError::Dns(message) => Error::service("dns", message),
+            HttpError::Refused(message) => Error::service("refused", message),
+            HttpError::Connect(message) | HttpError::Other(message) => Error::service("connection", message),
+            HttpError::Tls(message) => Error::service("tls", message),
+            HttpError::Timeout(message) => Error::service("timeout", message),
+            HttpError::Protocol(message) => Error::service("protocol", message),
+        }
+    }
+}
+
+/// The machine is no service that could refuse: what cannot be read cannot be judged.
+impl From<SystemError> for Error {
+    fn from(error: SystemError) -> Error {
+        match error {
+            SystemError::Denied(denial) => Error::denied(denial),
+            SystemError::Unsupported(message) => Error::configuration(message),
+            SystemError::Other(message) => Error::internal(message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_service_did_is_critical_with_the_failure_kind() {
+        let cases = [
+            (HttpError::Dns("x".into()), "dns"),
+            (HttpError::Refused("x".into()), "refused"),
+            (HttpError::Connect("x".into()), "connection"),
+            (HttpError::Tls("x".into()), "tls"),
+            (HttpError::Timeout("x".into()), "timeout"),
+            (HttpError::Protocol("x".into()), "protocol"),
+            (HttpError::Other("x".into()), "connection"),
+        ];
+        for (error, failure) in cases {
+            let report = Error::from(error).into_answer().expect("a report");
+            assert_eq!(report.status, crate::Status::Critical);
+            assert_eq!(report.failure.as_deref(), Some(failure));
+            assert_eq!(report.summary, "x");
+        }
+    }
+
+    #[test]
+    fn what_the_plugin_or_its_configuration_did_is_a_failure() {
+        let denial = Denial { reason: "no grant".into(), hint: String::new() };
+        let cases = [
+            (Error::from(HttpError::Denied(denial.clone())), "denied"),
+            (Error::from(HttpError::Invalid("x".into())), "configuration"),
+            (Error::from(HttpError::Quota("x".into())), "quota"),
+            (Error::from(SystemError::Denied(denial)), "denied"),
+            (Error::from(SystemError::Unsupported("x".into())), "configuration"),
+            (Error::from(SystemError::Other("x".into())), "internal"),
+        ];
+        for (error, kind) in cases {
+            assert_eq!(error.into_answer().expect_err("a failure").kind, kind);
+        }
+    }
+
+    #[test]
+    fn a_long_failure_message_is_cut_to_the_bound() {
+        let failure = Error::internal("é".repeat(2000)).into_failure();
+        assert!(failure.message.len() <= FAILURE_MESSAGE_BYTES_MAX);
+        assert!(failure.message.ends_with('…'));
+    }
+}

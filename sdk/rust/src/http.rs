@@ -1,0 +1,154 @@
+//! HTTP requests, as far as `grants = { http = [...] }` allows.
+//!
+//! The host sends them: it authorises the URL and every address that it resolves to, measures the phases, reports the
+//! certificate, and ends the call before the run's own deadline, so that a hung service is seen as a timeout of the service.
+//!
+//! ```
+//! # use sickbay_sdk::prelude::*;
+//! # fn run() -> Result<Report, Error> {
+//! let response = http::get("https://api.internal/health").header("accept", "application/json").send()?;
+//! let queue: Vec<String> = response.json()?;
+//! # Ok(Report::ok("").metric("queued", queue.len() as f64, ""))
+//! # }
+//! ```
+
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+
+pub use crate::bindings::sickbay::plugin::http::{Header, HttpError, Options, Redirect, Request, Response};
+
+#[cfg(target_family = "wasm")]
+use crate::bindings::sickbay::plugin::http::send;
+#[cfg(not(target_family = "wasm"))]
+use crate::testing::http_send as send;
+
+use crate::Error;
+
+/// The redirects that a call follows unless told otherwise.
+pub const REDIRECTS_MAX_DEFAULT: u8 = 5;
+
+/// A request that has not been sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub request: Request,
+    pub options: Options,
+}
+
+/// A GET.
+pub fn get(url: impl Into<String>) -> Call {
+    call("GET", url)
+}
+
+/// Any method. A new connection, at most [`REDIRECTS_MAX_DEFAULT`] redirects, at most 64 KiB of body, only trusted certificates.
+pub fn call(method: impl Into<String>, url: impl Into<String>) -> Call {
+    Call {
+        request: Request { method: method.into(), url: url.into(), headers: Vec::new(), body: None },
+        options: Options {
+            timeout_ms: None,
+            redirects_max: REDIRECTS_MAX_DEFAULT,
+            body_bytes_max: None,
+            reuse: false,
+            accept_untrusted: false,
+            connect_to: None,
+            extras: Vec::new(),
+        },
+    }
+}
+
+impl Call {
+    /// Adds a header: at most 64, 32 KiB in all.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Call {
+        self.request.headers.push(Header { name: name.into(), value: value.into() });
+        self
+    }
+
+    /// Sets the body, at most 1 MiB.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Call {
+        self.request.body = Some(body.into());
+        self
+    }
+
+    /// Bounds the whole exchange; the run's deadline bounds it too.
+    pub fn timeout_ms(mut self, timeout_ms: u32) -> Call {
+        self.options.timeout_ms = Some(timeout_ms);
+        self
+    }
+
+    /// 0 answers the redirect itself; at most 10.
+    pub fn redirects_max(mut self, redirects_max: u8) -> Call {
+        self.options.redirects_max = redirects_max;
+        self
+    }
+
+    /// How much of the body is read, at most 1 MiB; `truncated` tells that there was more.
+    pub fn body_bytes_max(mut self, body_bytes_max: u32) -> Call {
+        self.options.body_bytes_max = Some(body_bytes_max);
+        self
+    }
+
+    /// Goes on with a certificate that is not trusted; `tls.untrusted` says why it is not.
+    pub fn accept_untrusted(mut self) -> Call {
+        self.options.accept_untrusted = true;
+        self
+    }
+
+    /// Sends it and waits for the whole answer. Any status is an answer, also 500.
+    pub fn send(&self) -> Result<Response, HttpError> {
+        send(&self.request, &self.options)
+    }
+}
+
+impl Response {
+    /// The first header of that name, whatever its case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
+    }
+
+    /// The body as text, with U+FFFD for what is not UTF-8.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// The body as JSON. Anything else is the service's fault: a critical report with the failure `content`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let mut message = String::from("the body is not the JSON that was expected: ");
+            message.push_str(&error.to_string());
+            if self.truncated {
+                message.push_str(" (only the first part of the body was read)");
+            }
+            Error::service("content", message)
+        })
+    }
+
+    /// From the first name lookup to the last byte of the body.
+    pub fn latency_seconds(&self) -> f64 {
+        seconds(self.timings.total_us)
+    }
+}
+
+/// Microseconds, as the contract measures phases, in the base unit of metrics.
+pub fn seconds(microseconds: u32) -> f64 {
+    f64::from(microseconds) / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::response;
+
+    #[test]
+    fn a_header_is_found_whatever_its_case() {
+        let mut response = response(200, "");
+        response.headers.push(Header { name: "Retry-After".into(), value: "5".into() });
+        assert_eq!(response.header("retry-after"), Some("5"));
+        assert_eq!(response.header("location"), None);
+    }
+
+    #[test]
+    fn a_body_that_is_not_json_is_the_services_fault() {
+        let error = response(200, "<html>").json::<Vec<u8>>().expect_err("not JSON");
+        assert!(matches!(error, Error::Service { failure: "content", .. }), "{error}");
+    }
+}

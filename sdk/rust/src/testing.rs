@@ -1,0 +1,341 @@
+//! A scripted host, so that a check runs under `cargo test` without WebAssembly.
+//!
+//! A [`FakeHost`] holds what the host would answer and keeps what the check did. While [`FakeHost::run`] runs, it serves
+//! every call of the thread; nothing is sent anywhere. What a test did not script is denied, as on a real host without grants;
+//! a request without an answer left fails the test.
+//!
+//! ```
+//! # use sickbay_sdk::prelude::*;
+//! # use sickbay_sdk::testing::{FakeHost, response};
+//! # #[derive(Deserialize, JsonSchema)] struct Config { url: String }
+//! # struct Ping;
+//! # impl Check for Ping {
+//! #     const NAME: &'static str = "ping";
+//! #     const SUMMARY: &'static str = "";
+//! #     type Config = Config;
+//! #     fn example() -> Value { json!({}) }
+//! #     fn run(request: &Request<Config>) -> Result<Report, Error> {
+//! #         http::get(&request.config.url).send()?;
+//! #         Ok(Report::ok("pong"))
+//! #     }
+//! # }
+//! let mut host = FakeHost::default().http(Ok(response(200, "hello")));
+//! let report = host.run::<Ping>(json!({ "url": "http://localhost/" })).unwrap();
+//! assert_eq!(report.status, Status::Ok);
+//! assert_eq!(host.sent[0].request.url, "http://localhost/");
+//! ```
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+
+use serde_json::Value;
+
+use crate::bindings::exports::sickbay::plugin::check as wire;
+use crate::http::{Call, HttpError, Options, Request, Response};
+use crate::log::Level;
+use crate::system::{Cpu, Disk, DiskIo, Listener, Load, Memory, OpenFiles, Process, SystemError};
+use crate::{Check, Denial, Failure, Label, Report, Status, Timings};
+
+const STATE_KEYS_MAX: usize = 64;
+const STATE_KEY_BYTES_MAX: usize = 128;
+const STATE_BYTES_MAX: usize = 16 << 10;
+
+/// What the host answers, and what the check did.
+#[derive(Clone, Debug, Default)]
+pub struct FakeHost {
+    /// What the clock says, in milliseconds since 1970.
+    pub now_ms: u64,
+    /// Answers to HTTP requests, in order.
+    pub responses: VecDeque<Result<Response, HttpError>>,
+    pub machine: Machine,
+    /// Kept between runs; a run that fails changes nothing.
+    pub state: BTreeMap<String, Vec<u8>>,
+    /// Every request that the check sent.
+    pub sent: Vec<Call>,
+    /// Every line that the check logged.
+    pub lines: Vec<Line>,
+}
+
+/// What `system` answers.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub cpu: Result<Cpu, SystemError>,
+    pub memory: Result<Memory, SystemError>,
+    pub load: Result<Load, SystemError>,
+    pub disks: Result<Vec<Disk>, SystemError>,
+    pub disk_io: Result<Vec<DiskIo>, SystemError>,
+    /// All of them; the check sees those with the name that it asks for.
+    pub processes: Result<Vec<Process>, SystemError>,
+    pub listeners: Result<Vec<Listener>, SystemError>,
+    pub open_files: Result<OpenFiles, SystemError>,
+}
+
+/// One log line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    pub level: Level,
+    pub message: String,
+    pub fields: Vec<Label>,
+}
+
+impl Default for Machine {
+    fn default() -> Machine {
+        fn denied<T>(what: &str) -> Result<T, SystemError> {
+            Err(SystemError::Denied(Denial { reason: format!("no grant for {what}"), hint: format!("system = [\"{what}\"]") }))
+        }
+        Machine {
+            cpu: denied("cpu"),
+            memory: denied("memory"),
+            load: denied("load"),
+            disks: denied("disk"),
+            disk_io: denied("io"),
+            processes: denied("processes:NAME"),
+            listeners: denied("listeners"),
+            open_files: denied("files"),
+        }
+    }
+}
+
+impl FakeHost {
+    /// Adds the answer to the next HTTP request.
+    pub fn http(mut self, answer: Result<Response, HttpError>) -> FakeHost {
+        self.responses.push_back(answer);
+        self
+    }
+
+    /// Runs a check with this configuration, exactly as a component would.
+    pub fn run<C: Check>(&mut self, config: Value) -> Result<Report, Failure> {
+        let before = self.state.clone();
+        let mut request = wire_request(C::NAME, &config);
+        request.scheduled_at = self.now_ms;
+        let answer = self.serve(|| crate::check::run::<C>(request));
+        if answer.is_err() {
+            self.state = before;
+        }
+        answer
+    }
+
+    /// Serves every call that the closure makes.
+    pub fn serve<T>(&mut self, calls: impl FnOnce() -> T) -> T {
+        HOST.with(|host| mem::swap(&mut *host.borrow_mut(), self));
+        let answer = calls();
+        HOST.with(|host| mem::swap(&mut *host.borrow_mut(), self));
+        answer
+    }
+}
+
+/// An answer with that status and body and no more.
+pub fn response(status: u16, body: &str) -> Response {
+    Response {
+        status,
+        version: "HTTP/1.1".to_owned(),
+        headers: Vec::new(),
+        body: body.as_bytes().to_vec(),
+        truncated: false,
+        url: String::new(),
+        redirects: Vec::new(),
+        timings: Timings { dns_us: None, connect_us: Some(200), tls_us: None, first_byte_us: Some(900), total_us: 1_000 },
+        peer: None,
+        tls: None,
+        extras: Vec::new(),
+    }
+}
+
+/// Asserts what the host asks of a description: names and failure kinds are well formed, the example is a configuration
+/// of the check, and every metric is named once.
+///
+/// # Panics
+/// With the mistake, where there is one.
+pub fn assert_well_described<C: Check>() {
+    let kind = crate::describe::kind::<C>();
+    assert!(is_word(&kind.name), "the kind's name {:?} is not a word of [a-z0-9-]", kind.name);
+    assert!(!kind.summary.is_empty(), "{} has no summary", kind.name);
+    let example = serde_json::from_str::<C::Config>(&kind.example);
+    assert!(example.is_ok(), "the example of {} is no configuration of it: {:?}", kind.name, example.err());
+    for (position, metric) in kind.metrics.iter().enumerate() {
+        assert!(is_metric_name(&metric.name), "{:?} is no name for a metric", metric.name);
+        assert!(["", "seconds", "bytes", "ratio"].contains(&metric.unit.as_str()), "{} has no base unit", metric.name);
+        let twice = kind.metrics[..position].iter().any(|other| other.name == metric.name);
+        assert!(!twice, "{} is described twice", metric.name);
+    }
+    for failure in &kind.failures {
+        assert!(is_word(failure), "the failure kind {failure:?} is not a word of [a-z0-9-]");
+    }
+    for need in &kind.needs {
+        assert!(need.grant.starts_with(&need.capability), "the grant {:?} is not for {}", need.grant, need.capability);
+    }
+}
+
+/// Asserts that a report keeps to what the check's description promises: metrics, units and failure kinds.
+///
+/// # Panics
+/// With the first thing that was not described.
+pub fn assert_as_described<C: Check>(report: &Report) {
+    let kind = crate::describe::kind::<C>();
+    for metric in &report.metrics {
+        let described = kind.metrics.iter().any(|info| {
+            let name_fits = match info.name.strip_suffix('*') {
+                Some(start) => metric.name.starts_with(start),
+                None => metric.name == info.name,
+            };
+            name_fits && metric.unit == info.unit && metric.kind == info.kind
+        });
+        assert!(described, "the metric {} ({:?}) is not described", metric.name, metric.unit);
+    }
+    match &report.failure {
+        Some(failure) => assert!(kind.failures.contains(failure), "the failure {failure} is not described"),
+        None => assert!(matches!(report.status, Status::Ok | Status::Unknown), "not ok, and no failure kind"),
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+fn is_metric_name(text: &str) -> bool {
+    let name = text.strip_suffix('*').unwrap_or(text);
+    name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+pub(crate) fn wire_request(kind: &str, config: &Value) -> wire::Request {
+    wire::Request {
+        check: "test".to_owned(),
+        kind: kind.to_owned(),
+        config: config.to_string(),
+        scheduled_at: 0,
+        timeout_ms: 5_000,
+        attempt: 1,
+        target: None,
+        labels: Vec::new(),
+        previous: None,
+        extras: Vec::new(),
+    }
+}
+
+thread_local! {
+    static HOST: RefCell<FakeHost> = RefCell::new(FakeHost::default());
+}
+
+pub(crate) fn now_ms() -> u64 {
+    HOST.with(|host| host.borrow().now_ms)
+}
+
+pub(crate) fn http_send(request: &Request, options: &Options) -> Result<Response, HttpError> {
+    let answer = HOST.with(|host| {
+        let mut host = host.borrow_mut();
+        host.sent.push(Call { request: request.clone(), options: options.clone() });
+        host.responses.pop_front()
+    });
+    match answer {
+        Some(answer) => answer,
+        None => panic!("the test scripted no answer to {} {}", request.method, request.url),
+    }
+}
+
+pub(crate) fn log_write(level: Level, message: &str, fields: &[Label]) {
+    let line = Line { level, message: message.to_owned(), fields: fields.to_vec() };
+    HOST.with(|host| host.borrow_mut().lines.push(line));
+}
+
+pub(crate) mod machine {
+    use super::*;
+
+    fn read<T>(pick: impl FnOnce(&Machine) -> T) -> T {
+        HOST.with(|host| pick(&host.borrow().machine))
+    }
+
+    pub(crate) fn read_cpu() -> Result<Cpu, SystemError> {
+        read(|machine| machine.cpu.clone())
+    }
+
+    pub(crate) fn read_memory() -> Result<Memory, SystemError> {
+        read(|machine| machine.memory.clone())
+    }
+
+    pub(crate) fn read_load() -> Result<Load, SystemError> {
+        read(|machine| machine.load.clone())
+    }
+
+    pub(crate) fn read_disks() -> Result<Vec<Disk>, SystemError> {
+        read(|machine| machine.disks.clone())
+    }
+
+    pub(crate) fn read_disk_io() -> Result<Vec<DiskIo>, SystemError> {
+        read(|machine| machine.disk_io.clone())
+    }
+
+    pub(crate) fn read_processes(name: &str) -> Result<Vec<Process>, SystemError> {
+        let mut processes = read(|machine| machine.processes.clone())?;
+        processes.retain(|process| process.name == name);
+        Ok(processes)
+    }
+
+    pub(crate) fn read_listeners() -> Result<Vec<Listener>, SystemError> {
+        read(|machine| machine.listeners.clone())
+    }
+
+    pub(crate) fn read_open_files() -> Result<OpenFiles, SystemError> {
+        read(|machine| machine.open_files.clone())
+    }
+}
+
+pub(crate) mod kept {
+    use super::*;
+
+    pub(crate) fn get(key: &str) -> Option<Vec<u8>> {
+        HOST.with(|host| host.borrow().state.get(key).cloned())
+    }
+
+    pub(crate) fn put(key: &str, value: &[u8]) -> Result<(), String> {
+        HOST.with(|host| {
+            let state = &mut host.borrow_mut().state;
+            if key.len() > STATE_KEY_BYTES_MAX {
+                return Err(format!("a key has at most {STATE_KEY_BYTES_MAX} bytes"));
+            }
+            if !state.contains_key(key) && state.len() >= STATE_KEYS_MAX {
+                return Err(format!("at most {STATE_KEYS_MAX} keys are kept"));
+            }
+            let others = state.iter().filter(|(other, _)| *other != key);
+            let bytes: usize = others.map(|(key, value)| key.len() + value.len()).sum();
+            if bytes + key.len() + value.len() > STATE_BYTES_MAX {
+                return Err(format!("at most {STATE_BYTES_MAX} bytes are kept"));
+            }
+            state.insert(key.to_owned(), value.to_vec());
+            Ok(())
+        })
+    }
+
+    pub(crate) fn remove(key: &str) {
+        HOST.with(|host| host.borrow_mut().state.remove(key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state;
+
+    #[test]
+    fn state_passes_from_run_to_run() {
+        let mut host = FakeHost::default();
+        host.serve(|| state::put_json("count", &3)).expect("within bounds");
+        assert_eq!(host.serve(|| state::get_json::<u32>("count")), Some(3));
+        host.serve(|| state::remove("count"));
+        assert_eq!(host.serve(|| state::get("count")), None);
+    }
+
+    #[test]
+    fn state_beyond_a_bound_is_refused_and_names_it() {
+        let mut host = FakeHost::default();
+        let error = host.serve(|| state::put("big", &vec![0; STATE_BYTES_MAX])).expect_err("too big");
+        assert!(error.to_string().contains("16384 bytes"), "{error}");
+    }
+
+    #[test]
+    fn what_was_not_scripted_is_denied() {
+        let mut host = FakeHost::default();
+        assert!(matches!(host.serve(crate::system::cpu), Err(SystemError::Denied(_))));
+    }
+}

@@ -1,0 +1,41 @@
+//! Version 2 of a plugin that reports its version: shows which one served a run.
+
+use sickbay_sdk::bindings::exports::sickbay::plugin::check::{Guest as CheckGuest, Request};
+use sickbay_sdk::bindings::exports::sickbay::plugin::plugin::Guest as PluginGuest;
+use sickbay_sdk::{Descriptor, Failure, Kind, MetricInfo, Report};
+
+pub struct Swap;
+
+impl PluginGuest for Swap {
+    fn describe() -> Descriptor {
+        Descriptor {
+            name: "swap".to_owned(),
+            version: "2.0.0".to_owned(),
+            summary: "Reports its version".to_owned(),
+            checks: vec![Kind {
+                name: "swap".to_owned(),
+                summary: "Reports its version".to_owned(),
+                config_schema: "{}".to_owned(),
+                example: "{}".to_owned(),
+                needs: Vec::new(),
+                metrics: vec![MetricInfo::gauge("version_number", "", "the major version that served the run")],
+                failures: Vec::new(),
+                extras: Vec::new(),
+            }],
+            recoveries: Vec::new(),
+            sinks: Vec::new(),
+            homepage: None,
+            licence: None,
+            extras: Vec::new(),
+        }
+    }
+}
+
+impl CheckGuest for Swap {
+    fn run(_request: Request) -> Result<Report, Failure> {
+        Ok(Report::ok("version 2").metric("version_number", 2.0, ""))
+    }
+}
+
+#[cfg(target_family = "wasm")]
+sickbay_sdk::bindings::export_check_plugin!(Swap with_types_in sickbay_sdk::bindings);
