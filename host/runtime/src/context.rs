@@ -3,12 +3,17 @@
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
 use crate::Limits;
+use crate::closed_http::ClosedHttp;
 use crate::memory::MemoryMeter;
 use crate::output::Output;
 
 /// WASI handles that a guest may hold at once.
 const HANDLES_MAX: usize = 256;
+/// Header fields of one `wasi:http` message.
+const FIELDS_BYTES_MAX: usize = 32 << 10;
 /// Random bytes that a guest may ask for in one call.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
@@ -21,12 +26,16 @@ pub struct RunContext<L> {
     table: ResourceTable,
     /// Built when the guest first asks: most runs never do.
     wasi: Option<WasiCtx>,
+    http: WasiHttpCtx,
+    closed_http: ClosedHttp,
 }
 
 impl<L> RunContext<L> {
     pub(crate) fn new(lent: L, limits: &Limits) -> RunContext<L> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELDS_BYTES_MAX);
         RunContext {
             lent,
             memory: MemoryMeter::new(limits.memory_bytes),
@@ -34,6 +43,8 @@ impl<L> RunContext<L> {
             output_bytes_max: limits.log_bytes,
             table,
             wasi: None,
+            http,
+            closed_http: ClosedHttp,
         }
     }
 
@@ -51,5 +62,11 @@ impl<L: Send> WasiView for RunContext<L> {
             WasiCtxBuilder::new().stdout(output.clone()).stderr(output).max_random_size(RANDOM_BYTES_MAX).build()
         });
         WasiCtxView { ctx: wasi, table: &mut self.table }
+    }
+}
+
+impl<L: Send> WasiHttpView for RunContext<L> {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.closed_http, table: &mut self.table, ctx: &mut self.http }
     }
 }

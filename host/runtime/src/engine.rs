@@ -14,7 +14,8 @@ pub(crate) const MEMORY_BYTES_MAX: u64 = 1 << 30;
 const MEMORY_BYTES_RESIDENT: usize = 1 << 20;
 const SLOTS_WARM_MAX: u32 = 64;
 
-/// The configuration that the compile worker and the host share: an artifact of the one loads in the other.
+/// The configuration that the compile worker and the host share: an artifact of the one loads in the other. The host adds its pool,
+/// which has no part in compilation and whose mappings would not fit into the worker's limits.
 pub(crate) fn config() -> Config {
     let mut config = Config::new();
     config
@@ -27,8 +28,7 @@ pub(crate) fn config() -> Config {
         .memory_init_cow(true)
         .memory_guaranteed_dense_image_size(64 << 20)
         .max_wasm_stack(512 << 10)
-        .async_stack_size(2 << 20)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+        .async_stack_size(2 << 20);
     config
 }
 
@@ -56,7 +56,7 @@ fn pool() -> PoolingAllocationConfig {
 
 /// The engine and its ticker. The thread ends when the engine does.
 pub(crate) fn start() -> wasmtime::Result<Engine> {
-    let engine = Engine::new(&config())?;
+    let engine = Engine::new(config().allocation_strategy(InstanceAllocationStrategy::Pooling(pool())))?;
     let weak = engine.weak();
     std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
         while let Some(engine) = weak.upgrade() {

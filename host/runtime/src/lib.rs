@@ -11,6 +11,7 @@
 mod answer;
 pub mod bindings;
 mod cache;
+mod closed_http;
 mod compile;
 mod context;
 mod cpu;

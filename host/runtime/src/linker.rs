@@ -15,6 +15,7 @@ impl<L: 'static> HasData for Lent<L> {
 pub(crate) fn linker<L: Lend>(engine: &Engine) -> wasmtime::Result<Linker<RunContext<L>>> {
     let mut linker = Linker::<RunContext<L>>::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     contract::types::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
     contract::http::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
     contract::postgres::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;

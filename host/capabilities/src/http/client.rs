@@ -109,6 +109,8 @@ async fn travel(
         let reached = hop(services, grants, outgoing, terms, redirects_left, deadline, progress).await;
         let (peer, tls, head, end) = match reached {
             Err(Failure::Denied(denial)) if !redirects.is_empty() => return Err(denial.behind_redirect().into()),
+            // The server wrote that URL, not the guest.
+            Err(Failure::Invalid(why)) if !redirects.is_empty() => return Err(Failure::Protocol(format!("a redirect leads on: {why}"))),
             reached => reached?,
         };
         match end {

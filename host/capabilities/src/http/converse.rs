@@ -21,7 +21,7 @@ use crate::dial::{Phase, Progress, microseconds_since};
 use crate::failure::Failure;
 
 /// Bytes of an answer's status line and headers together.
-pub const HEAD_BYTES_MAX: usize = 64 << 10;
+pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// An answer whose body has not been read yet.
 pub(super) struct Begun<S: AsyncRead + AsyncWrite + Unpin> {

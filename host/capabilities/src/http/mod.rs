@@ -7,7 +7,7 @@
 //! `converse.rs` speaks HTTP/1.1 over one connection. An exchange runs in one task of its own, which ends with the run.
 //!
 //! Limits: every request makes a new connection (`reuse` is accepted and changes nothing yet), HTTP/1.1 only, bodies are never
-//! decompressed and are cut at `body-bytes-max`, a header block is at most [`converse::HEAD_BYTES_MAX`].
+//! decompressed and are cut at `body-bytes-max`, a header block is at most 64 KiB.
 
 mod client;
 mod converse;

@@ -131,19 +131,19 @@ fn parse_headers(given: Vec<contract::http::Header>, method: &Method) -> Result<
     }
     let mut headers: Headers = Vec::with_capacity(given.len() + 2);
     let mut connection = ConnectionHeader::Close;
-    for header in given {
-        let name = HeaderName::from_bytes(header.name.as_bytes())
-            .map_err(|_| invalid(format!("`{}` is no header name", header.name.escape_debug())))?;
+    for line in given {
+        let name = HeaderName::from_bytes(line.name.as_bytes())
+            .map_err(|_| invalid(format!("`{}` is no header name", line.name.escape_debug())))?;
         if is_ours(&name) {
             return Err(invalid(format!("the header `{name}` is set by Sickbay; hint: leave it out")));
         }
         if name == header::UPGRADE {
-            if *method != Method::GET || !header.value.eq_ignore_ascii_case("websocket") {
+            if *method != Method::GET || !line.value.eq_ignore_ascii_case("websocket") {
                 return Err(invalid("the header `upgrade` is for `GET` and `websocket` only".to_owned()));
             }
             connection = ConnectionHeader::Upgrade;
         }
-        let value = to_value(&header.value)
+        let value = to_value(&line.value)
             .ok_or_else(|| invalid(format!("the value of the header `{name}` has a control character or one above U+00FF")))?;
         headers.push((name, value));
     }

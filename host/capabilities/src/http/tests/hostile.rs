@@ -14,7 +14,11 @@ async fn repeating(begin: &'static str, bytes: Vec<u8>, pause: Duration) -> (Soc
         read_request(&mut stream).await;
         let _ = stream.write_all(begin.as_bytes()).await;
         while stream.write_all(&bytes).await.is_ok() {
-            tokio::time::sleep(pause).await;
+            if pause.is_zero() {
+                tokio::task::yield_now().await;
+            } else {
+                tokio::time::sleep(pause).await;
+            }
         }
     });
     (address, task)
@@ -25,7 +29,7 @@ async fn a_server_that_hangs_is_a_timeout_that_names_the_phase() {
     let (_listener, address) = listen().await;
     let outcome = send(&mut lent(&[address]), get(format!("http://{address}/")), within(300)).await;
     let Err(HttpError::Timeout(message)) = outcome else { panic!("{outcome:?}") };
-    assert_eq!(message, format!("first byte after 300 ms ({})", address.to_string().replace(':', ":")));
+    assert_eq!(message, format!("first byte after 300 ms ({address})"));
 }
 
 #[tokio::test]
@@ -80,8 +84,8 @@ async fn endless_headers_end_the_exchange() {
 
 #[tokio::test]
 async fn a_compressed_body_stays_as_it_came() {
-    // Ten bytes that begin a gzip stream; what follows is none.
-    let body = "\u{1f}\u{8}bomb";
+    // Unpacking it would fail or give other bytes.
+    let body = "\u{1f}no gzip stream";
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let server = Server::answering(&[&answer]).await;
     let response = send(&mut lent(&[server.address]), get(server.url("/")), options()).await.expect("an answer");
