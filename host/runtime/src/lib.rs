@@ -55,6 +55,13 @@ pub fn trap(message: impl std::fmt::Display) -> wasmtime::Error {
     wasmtime::Error::msg(message.to_string())
 }
 
+/// The engine as the sandbox configures it, for the bench: what it is measured against differs in nothing but our own layer.
+pub mod bare {
+    pub fn engine() -> wasmtime::Result<wasmtime::Engine> {
+        crate::engine::start()
+    }
+}
+
 /// What is lent to one run: answers to every call of the contract, each authorised where it is answered.
 pub trait Lend:
     contract::types::Host

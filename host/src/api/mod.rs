@@ -27,7 +27,7 @@ mod scrape;
 pub mod server;
 mod stall;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -23,7 +23,7 @@ const FIRST_RUN_WITHIN: Duration = Duration::from_secs(10);
 /// The wall clock may be set back while we sleep.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
-pub struct Scheduler {
+pub(super) struct Scheduler {
     live: Arc<Live>,
     runner: Arc<Runner>,
     runs: TaskTracker,
@@ -34,12 +34,12 @@ pub struct Scheduler {
 type Due = BinaryHeap<Reverse<(Timestamp, usize)>>;
 
 impl Scheduler {
-    pub fn new(live: Arc<Live>, runner: Arc<Runner>, runs: TaskTracker, changed: Arc<Notify>) -> Scheduler {
+    pub(super) fn new(live: Arc<Live>, runner: Arc<Runner>, runs: TaskTracker, changed: Arc<Notify>) -> Scheduler {
         Scheduler { live, runner, runs, changed }
     }
 
     /// Runs checks when they are due until `stop`.
-    pub async fn run(self, stop: CancellationToken) {
+    pub(super) async fn run(self, stop: CancellationToken) {
         let mut checks = self.checks();
         let mut due = first_due(&checks, clock::now(), &HashMap::new());
         loop {

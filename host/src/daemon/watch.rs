@@ -14,7 +14,7 @@ use crate::config::Config;
 const RETRY: Duration = Duration::from_secs(30);
 
 /// Watches until `stop`.
-pub async fn watch(config: Arc<Config>, folder: Arc<Notify>, configuration: Arc<Notify>, stop: CancellationToken) {
+pub(super) async fn watch(config: Arc<Config>, folder: Arc<Notify>, configuration: Arc<Notify>, stop: CancellationToken) {
     let plugins = std::fs::canonicalize(&config.plugins.dir).unwrap_or_else(|_| config.plugins.dir.clone());
     let mut said = false;
     loop {
