@@ -16,6 +16,9 @@ const SCHEMA = {
   additionalProperties: false,
 };
 
+// The failure kinds of what a service may do; any other is a `connection` that did not come about.
+const FAILURES = ['dns', 'refused', 'tls', 'timeout', 'protocol'];
+
 export const plugin = {
   describe() {
     return {
@@ -34,7 +37,7 @@ export const plugin = {
             { name: 'latency_seconds', kind: 'gauge', unit: 'seconds', summary: 'the whole exchange' },
             { name: 'runs', kind: 'counter', unit: '', summary: 'runs that found an answer' },
           ],
-          failures: ['content', 'connection', 'timeout'],
+          failures: ['content', 'connection', ...FAILURES],
           extras: [],
         },
       ],
@@ -107,7 +110,7 @@ function judgeError({ tag, val }) {
   return {
     status: 'critical',
     summary: val,
-    failure: tag === 'timeout' ? 'timeout' : 'connection',
+    failure: FAILURES.includes(tag) ? tag : 'connection',
     metrics: [],
     evidence: [],
     details: undefined,

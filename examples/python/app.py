@@ -19,6 +19,15 @@ SCHEMA = {
     "additionalProperties": False,
 }
 
+# The failure kinds of what a service may do; any other is a `connection` that did not come about.
+FAILURES = {
+    http.HttpError_Dns: "dns",
+    http.HttpError_Refused: "refused",
+    http.HttpError_Tls: "tls",
+    http.HttpError_Timeout: "timeout",
+    http.HttpError_Protocol: "protocol",
+}
+
 
 class Plugin(exports.Plugin):
     def describe(self) -> plugin.Descriptor:
@@ -34,7 +43,7 @@ class Plugin(exports.Plugin):
                 plugin.MetricInfo("latency_seconds", gauge, "seconds", "the whole exchange"),
                 plugin.MetricInfo("runs", types.MetricKind.COUNTER, "", "runs that found an answer"),
             ],
-            failures=["content", "connection", "timeout"],
+            failures=["content", "connection", *FAILURES.values()],
             extras=[],
         )
         return plugin.Descriptor(
@@ -107,5 +116,5 @@ def judge_error(error) -> types.Report:
         raise Err(types.Failure("configuration", error.value, []))
     if isinstance(error, http.HttpError_Quota):
         raise Err(types.Failure("quota", error.value, []))
-    failure = "timeout" if isinstance(error, http.HttpError_Timeout) else "connection"
+    failure = FAILURES.get(type(error), "connection")
     return types.Report(types.Status.CRITICAL, error.value, failure, [], [], None, [])

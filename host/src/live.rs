@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use sickbay_core::{CheckState, Decision, Evidence, Label, Metric, Reason, Schedule, Status, Timestamp};
+use sickbay_core::{CheckState, Decision, Evidence, Label, Metric, Reason, Report, Schedule, Status, Timestamp};
 use sickbay_runtime::Limits;
 use sickbay_store::{ResultQueue, ResultRecord, Store};
 use tokio::sync::broadcast;
@@ -64,6 +64,8 @@ impl From<Status> for RunOutcome {
 pub struct Observed {
     pub state: CheckState,
     pub last: Option<LastRun>,
+    /// The last report and when it was due, as the next run is shown it.
+    pub reported: Option<(Timestamp, Arc<Report>)>,
     /// When the last run with status ok began.
     pub last_success_at: Option<Timestamp>,
     /// Since the start of the process, in the order of [`RunOutcome::ALL`].

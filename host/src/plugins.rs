@@ -160,6 +160,7 @@ impl PluginSlot {
         peak.host_calls = peak.host_calls.max(calls.host_calls.into());
         peak.bytes_in = peak.bytes_in.max(calls.bytes_in);
         peak.bytes_out = peak.bytes_out.max(calls.bytes_out);
+        peak.log_bytes = peak.log_bytes.max(calls.log_bytes);
     }
 }
 

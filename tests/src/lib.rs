@@ -1,1 +1,25 @@
+//! What the end-to-end tests share: the program as users run it, and a client that reads what it says.
+//!
+//! Who is who: [`Sickbay`] is one daemon in a folder of its own; [`Client`] asks its API, [`EventStream`] follows its events and
+//! [`Samples`] are its metrics; [`program`] runs the other verbs; [`services`] are servers that a check can look at; [`until`] and
+//! [`found`] wait.
+//!
+//! Invariant: a test waits for a condition, with a bound, and never for a time to pass.
+//! Invariant: a daemon does not outlive its test, and a test that fails shows the daemon's log.
+//! Invariant: where the program or a guest is missing a test fails; it is never skipped.
 
+pub mod client;
+pub mod daemon;
+pub mod events;
+pub mod program;
+pub mod samples;
+pub mod services;
+pub mod time;
+pub mod wait;
+
+pub use client::{Answer, Client};
+pub use daemon::{Sickbay, check};
+pub use events::{Event, EventStream};
+pub use samples::Samples;
+pub use time::milliseconds;
+pub use wait::{found, until};

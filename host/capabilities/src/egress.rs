@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use crate::denial::{Capability, Denial, DenialReason};
 
 /// The section `[egress]` of the configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EgressSettings {
     /// Networks that granted names may resolve to although they are not public.
     pub private: Vec<IpNet>,

@@ -32,7 +32,7 @@ pub use descriptor::{Descriptor, Kind, MetricInfo, Need};
 pub use limits::Limits;
 pub use engine::INSTANCES_MAX;
 pub use loader::{LoadError, WASM_BYTES_MAX};
-pub use plugin::{CheckRequest, Plugin, Previous, RunOutcome, RunUsage};
+pub use plugin::{CheckRequest, Plugin, RunOutcome, RunUsage};
 pub use sandbox::{Sandbox, SandboxError, SandboxSettings, digest};
 
 use bindings::sickbay::plugin as contract;

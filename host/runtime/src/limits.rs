@@ -15,7 +15,7 @@ pub struct Limits {
     /// What the guest sent to the network.
     pub bytes_out: u64,
     pub rows: u32,
-    /// Log lines beyond it are dropped and counted; a run never ends for it.
+    /// Log lines and output beyond it are dropped and counted; only a flood of thousands of log lines ends a run for it.
     pub log_bytes: u32,
 }
 

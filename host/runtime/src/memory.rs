@@ -40,6 +40,12 @@ impl ResourceLimiter for MemoryMeter {
         Ok(self.grow(desired.saturating_sub(current) as u64))
     }
 
+    /// The pool had no room for what the limit would have allowed.
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.exceeded = true;
+        Ok(())
+    }
+
     fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         Ok(self.grow(desired.saturating_sub(current) as u64 * TABLE_ELEMENT_BYTES))
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sickbay_core::{EndCause, Finding, Label, Metric, MetricKind, Quota, Status, Timestamp};
+use sickbay_core::{EndCause, Evidence, Finding, Label, Metric, MetricKind, Quota, Report, Status, Timestamp};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::bindings::exports::sickbay::plugin::check;
@@ -45,17 +45,8 @@ pub struct CheckRequest<'a> {
     pub scheduled_at: Timestamp,
     pub attempt: u32,
     pub labels: &'a [Label],
-    pub previous: Option<Previous<'a>>,
-}
-
-/// The last run that gave a report, without its details.
-#[derive(Clone, Copy, Debug)]
-pub struct Previous<'a> {
-    pub scheduled_at: Timestamp,
-    pub status: Status,
-    pub summary: &'a str,
-    pub failure: Option<&'a str>,
-    pub metrics: &'a [Metric],
+    /// The last run that gave a report, without its details.
+    pub previous: Option<(Timestamp, &'a Report)>,
 }
 
 /// What a run used, measured by the sandbox.
@@ -174,7 +165,7 @@ fn asked(request: &CheckRequest<'_>, timeout: Duration) -> check::Request {
         attempt: request.attempt,
         target: None,
         labels: request.labels.iter().map(contract_label).collect(),
-        previous: request.previous.map(|previous| check::Earlier { scheduled_at: previous.scheduled_at.0, report: contract_report(previous) }),
+        previous: request.previous.map(|(at, report)| check::Earlier { scheduled_at: at.0, report: contract_report(report) }),
         extras: Vec::new(),
     }
 }
@@ -183,7 +174,7 @@ fn contract_label(label: &Label) -> types::Label {
     types::Label { name: label.name.clone(), value: label.value.clone() }
 }
 
-fn contract_report(previous: Previous<'_>) -> types::Report {
+fn contract_report(previous: &Report) -> types::Report {
     types::Report {
         status: match previous.status {
             Status::Unknown => types::Status::Unknown,
@@ -191,12 +182,21 @@ fn contract_report(previous: Previous<'_>) -> types::Report {
             Status::Warning => types::Status::Warning,
             Status::Critical => types::Status::Critical,
         },
-        summary: previous.summary.to_owned(),
-        failure: previous.failure.map(str::to_owned),
+        summary: previous.summary.clone(),
+        failure: previous.failure.clone(),
         metrics: previous.metrics.iter().map(contract_metric).collect(),
-        evidence: Vec::new(),
+        evidence: previous.evidence.iter().map(contract_evidence).collect(),
         details: None,
-        extras: Vec::new(),
+        extras: previous.extras.iter().map(contract_label).collect(),
+    }
+}
+
+fn contract_evidence(evidence: &Evidence) -> types::Evidence {
+    types::Evidence {
+        metric: evidence.metric.clone(),
+        actual: evidence.actual.clone(),
+        expected: evidence.expected.clone(),
+        unit: evidence.unit.clone(),
     }
 }
 

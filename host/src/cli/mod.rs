@@ -51,7 +51,9 @@ Exit codes:
   `probe` ends as Nagios expects: 0 ok, 1 warning, 2 critical, 3 unknown.
 
 Environment:
-  SICKBAY_URL, SICKBAY_TOKEN        for the verbs that ask a running Sickbay
+  SICKBAY_URL                       where the verbs that ask a running Sickbay find it
+  SICKBAY_LOG                       what is logged: info, debug, `sickbay=debug,plugin=off`
+  SICKBAY_CACHE_DIR                 where compiled plugins are kept
   NO_COLOR                          no colours";
 
 /// Check, treat, tell: runs health checks as sandboxed WebAssembly plugins.
@@ -84,7 +86,8 @@ enum Verb {
         about = "Check a configuration without starting anything",
         long_about = None,
         after_help = "Examples:\n  sickbay validate\n  sickbay validate --config /etc/sickbay/sickbay.toml\n\n\
-                      Exit codes: 0 the configuration is right, 1 it could not be read, 2 it is wrong: each mistake with file, line, column and hint."
+                      Exit codes: 0 the configuration is right, 1 plugins could not be looked at, 2 it is wrong or not there: each mistake with file, line,\n\
+                      column and hint."
     )]
     Validate(validate::ValidateArgs),
     #[command(

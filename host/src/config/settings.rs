@@ -183,7 +183,7 @@ fn limits_within(written: &LimitsText, given: Limits, scope: &mut Scope<'_>) -> 
     const CPU_MS_MOST: u32 = 600_000;
     const CALLS_MOST: u32 = 1_000_000;
     const MEMORY_BYTES_LEAST: u64 = 64 << 10;
-    const MEMORY_BYTES_MOST: u64 = 4 << 30;
+    const MEMORY_BYTES_MOST: u64 = 1 << 30;
     const TRAFFIC_BYTES_MOST: u64 = 1 << 30;
     const LOG_BYTES_MOST: u32 = 16 << 20;
     Limits {

@@ -198,7 +198,11 @@ impl Folder {
         let plugin = self.sandbox.load(&slot.name, bytes, nothing).await.map_err(|error| (error, Some(sha256.clone())))?;
         let loaded = Loaded::new(plugin, clock::now());
         refuse_unfit(slot, &loaded, &self.live.config.load()).map_err(|error| (error, Some(sha256)))?;
+        let first = slot.current().is_none();
         slot.swap(loaded);
+        if first && self.live.scanned.load(Ordering::Acquire) {
+            tell_misfits(slot, &self.live.config.load());
+        }
         Ok(Offered::Swapped)
     }
 
@@ -236,6 +240,18 @@ fn refuse_unfit(slot: &PluginSlot, offered: &Loaded, config: &Config) -> Result<
         }
     }
     Ok(())
+}
+
+/// A plugin that came after the start may find checks that were waiting for it and do not fit.
+fn tell_misfits(slot: &PluginSlot, config: &Config) {
+    let Some(loaded) = slot.current() else { return };
+    let kinds = loaded.kinds();
+    let judge = PluginJudge::new(&slot.name, &kinds);
+    for check in config.checks.iter().filter(|check| check.plugin == slot.name) {
+        for diagnostic in judge.judge(check) {
+            tracing::warn!("{diagnostic}");
+        }
+    }
 }
 
 fn error(diagnostics: Vec<Diagnostic>) -> Option<Diagnostic> {

@@ -4,13 +4,14 @@
 //! folder, reloader, retention. An error before the scheduler ends the process with nothing run.
 //! End (SIGTERM, Ctrl-C): the scheduler stops, runs under way finish within [`DRAIN_MAX`], the queue is flushed, the store closed.
 //!
-//! Invariant: every task is started here and ends by the one token.
+//! Invariant: every task of the daemon is started here; what runs checks ends by one token, the API by a second one after the last result
+//! is written.
 
 pub mod folder;
 pub mod reload;
 mod run;
 mod scheduler;
-mod watch;
+mod watcher;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,8 @@ use sickbay_capabilities::Services;
 use sickbay_runtime::SandboxSettings;
 use sickbay_store::{ResultQueue, Store};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -62,6 +64,8 @@ impl Daemon {
     /// Starts everything; returns when the first scan is done and the scheduler runs.
     pub async fn start(config: Config) -> Result<Daemon, StartError> {
         let config = Arc::new(config);
+        // From the beginning: SIGHUP would end a process that does not listen to it.
+        let hangup = signal(SignalKind::hangup()).map_err(anyhow::Error::from)?;
         let (stop, api_stop) = (CancellationToken::new(), CancellationToken::new());
         let (tasks, runs) = (TaskTracker::new(), TaskTracker::new());
         let store = open_store(&config).await?;
@@ -75,21 +79,21 @@ impl Daemon {
         make_plugin_folder(&config.plugins.dir)?;
         scanner.first_scan().await;
         for warning in reload::against_plugins(&config, &live.plugins).map_err(StartError::Config)? {
-            tracing::warn!("{}", warning.message);
+            tracing::warn!("{warning}");
         }
         let memories = reload::remembered(&*live.store).await.map_err(anyhow::Error::from)?;
         live.replace_checks(reload::table(&config, &live.plugins, &memories));
 
-        let runner = Arc::new(Runner::new(Arc::clone(&live), services));
+        let runner = Arc::new(Runner::new(Arc::clone(&live), services, runs.clone()));
         live.runner.store(Some(Arc::clone(&runner)));
-        let (changed, config_woken) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let scheduler = scheduler::Scheduler::new(Arc::clone(&live), runner, runs.clone(), Arc::clone(&changed));
-        let reloader = reload::Reloader { live: Arc::clone(&live), woken: Arc::clone(&config_woken), changed };
-        tasks.spawn(scheduler.run(stop.clone()));
+        let config_woken = Arc::new(Notify::new());
+        let changed = watch::Sender::new(());
+        start_schedulers(&live, &runner, &runs, &changed, &stop).map_err(anyhow::Error::from)?;
+        let reloader = reload::Reloader { live: Arc::clone(&live), woken: Arc::clone(&config_woken), changed, hangup };
         tasks.spawn(Arc::clone(&scanner).run(stop.clone()));
         tasks.spawn(reloader.run(stop.clone()));
         tasks.spawn(retention(Arc::clone(&live), stop.clone()));
-        tasks.spawn(watch::watch(Arc::clone(&config), folder_woken, config_woken, stop.clone()));
+        tasks.spawn(watcher::watch(Arc::clone(&config), folder_woken, config_woken, stop.clone()));
         Ok(Daemon { live, address, stop, api_stop, tasks, runs })
     }
 
@@ -110,9 +114,33 @@ impl Daemon {
     }
 }
 
+/// One thread for each processor, each with a scheduler and the runs that it begins.
+fn start_schedulers(
+    live: &Arc<Live>,
+    runner: &Arc<Runner>,
+    runs: &TaskTracker,
+    changed: &watch::Sender<()>,
+    stop: &CancellationToken,
+) -> std::io::Result<()> {
+    let of = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    for index in 0..of {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let shard = scheduler::Shard { index, of };
+        let scheduler = scheduler::Scheduler::new(Arc::clone(live), Arc::clone(runner), runs.clone(), changed.subscribe(), shard);
+        let (runs, stop) = (runs.clone(), stop.clone());
+        std::thread::Builder::new().name(format!("runs-{index}")).spawn(move || {
+            runtime.block_on(async {
+                scheduler.run(stop).await;
+                // The runs live on this thread: it ends when they have, or are given up.
+                let _ = tokio::time::timeout(DRAIN_MAX, runs.wait()).await;
+            });
+        })?;
+    }
+    Ok(())
+}
+
 /// SIGTERM or Ctrl-C.
 pub async fn stop_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
         _ = terminate.recv() => {}
@@ -162,7 +190,9 @@ pub fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
 /// `SICKBAY_CACHE_DIR`, else the user's cache folder, else beside the configuration.
 pub fn artifacts(dir: &Path) -> PathBuf {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("SICKBAY_CACHE_DIR")
+    std::env::var_os("SICKBAY_CACHE_DIR")
+        .filter(|path| !path.is_empty())
+        .map(|path| std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(path)))
         .or_else(|| absolute("XDG_CACHE_HOME").map(|cache| cache.join("sickbay/artifacts")))
         .or_else(|| absolute("HOME").map(|home| home.join(".cache/sickbay/artifacts")))
         .unwrap_or_else(|| dir.join(".sickbay-cache"))

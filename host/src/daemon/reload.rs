@@ -1,7 +1,7 @@
 //! The configuration while the host runs: read again when its files change or on SIGHUP, taken whole or not at all.
 //!
-//! Invariant: a configuration with an error changes nothing; the one before it stays in force and the error is shown by the API, the log
-//! and `sickbay_config_last_reload_successful`.
+//! Invariant: a configuration with an error changes nothing; the one before it stays in force; the log says why, the page and
+//! `sickbay_config_last_reload_successful` that it is so.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sickbay_capabilities::Services;
+use sickbay_core::{Reason, Report};
 use sickbay_store::{ResultRecord, Store};
-use tokio::sync::Notify;
+use tokio::signal::unix::Signal;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::folder::slot;
@@ -29,25 +31,19 @@ pub struct Reloader {
     /// Woken by the watcher.
     pub woken: Arc<Notify>,
     /// Told when the table of checks was replaced.
-    pub changed: Arc<Notify>,
+    pub changed: watch::Sender<()>,
+    pub hangup: Signal,
 }
 
 type Stamp = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
 impl Reloader {
-    pub async fn run(self, stop: CancellationToken) {
-        let mut hangup = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
-            Ok(hangup) => hangup,
-            Err(error) => {
-                tracing::error!("SIGHUP cannot be listened to: {error}");
-                return;
-            }
-        };
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut known = stamp(&self.live.config.load());
         loop {
             let asked = tokio::select! {
                 () = stop.cancelled() => return,
-                _ = hangup.recv() => true,
+                _ = self.hangup.recv() => true,
                 () = self.woken.notified() => { tokio::time::sleep(DEBOUNCE).await; false }
                 () = tokio::time::sleep(RESCAN) => false,
             };
@@ -65,7 +61,12 @@ impl Reloader {
         let loaded = tokio::task::spawn_blocking(move || config::load(&path)).await;
         let outcome = match loaded {
             Ok(Ok(config)) => match against_plugins(&config, &self.live.plugins) {
-                Ok(_) => self.apply(&before, config).await,
+                Ok(warnings) => {
+                    for warning in config.warnings.iter().chain(&warnings) {
+                        tracing::warn!("{warning}");
+                    }
+                    self.apply(&before, config).await
+                }
                 Err(errors) => Err(errors.to_string()),
             },
             Ok(Err(errors)) => Err(errors.to_string()),
@@ -79,7 +80,7 @@ impl Reloader {
     }
 
     async fn apply(&self, before: &Config, config: Config) -> Result<(), String> {
-        let services = Services::new(&config.egress).map_err(|error| error.to_string())?;
+        let services = if before.egress == config.egress { None } else { Some(Services::new(&config.egress).map_err(|error| error.to_string())?) };
         for (key, changed) in [
             ("server.listen", before.server.listen != config.server.listen),
             ("store.url", before.store.url != config.store.url),
@@ -93,12 +94,12 @@ impl Reloader {
         let memories = memories(&self.live, &config).await?;
         let table = table(&config, &self.live.plugins, &memories);
         let checks = table.by_name.len();
-        if let Some(runner) = self.live.runner.load_full() {
+        if let (Some(runner), Some(services)) = (self.live.runner.load_full(), services) {
             runner.replace_services(services);
         }
         self.live.config.store(config);
         self.live.replace_checks(table);
-        self.changed.notify_one();
+        self.changed.send_replace(());
         tracing::info!(checks, "the configuration was read again");
         Ok(())
     }
@@ -202,6 +203,27 @@ fn observed(record: &ResultRecord) -> Observed {
         state: record.state.clone(),
         last_success_at: (record.status == sickbay_core::Status::Ok).then_some(record.started_at),
         last: Some(LastRun::of(record)),
+        reported: reported(record),
         runs: [0; 5],
     }
+}
+
+/// The report behind a record, where there was one, as far as it is kept.
+fn reported(record: &ResultRecord) -> Option<(sickbay_core::Timestamp, Arc<Report>)> {
+    let by_report = matches!(
+        record.reason,
+        Reason::Passed | Reason::Reported { .. } | Reason::ConditionFailed { .. } | Reason::ConditionError { .. }
+    );
+    by_report.then(|| {
+        let report = Report {
+            status: record.status,
+            summary: record.summary.clone(),
+            failure: record.failure.clone(),
+            metrics: record.metrics.clone(),
+            evidence: record.evidence.clone(),
+            details: None,
+            extras: Vec::new(),
+        };
+        (record.scheduled_at, Arc::new(report))
+    })
 }

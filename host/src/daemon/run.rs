@@ -15,14 +15,17 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sickbay_capabilities::{Lent, RunScope, Services, Usage};
-use sickbay_core::{EndCause, Evidence, Finding, Metric, StateKind, Status, Timestamp, judge};
-use sickbay_runtime::{CheckRequest, Previous, RunOutcome as Ran, RunUsage};
+use sickbay_core::{
+    CheckState, Decision, EndCause, Evidence, Finding, Judgement, Metric, Quota, Report, StateKind, Status, Timestamp, Transition, judge,
+};
+use sickbay_runtime::{CheckRequest, RunOutcome as Ran, RunUsage};
 use sickbay_store::{ResultRecord, Trigger};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use crate::clock;
-use crate::live::{LastRun, Live, LiveCheck, RunOutcome};
+use crate::live::{LastRun, Live, LiveCheck, Observed, RunOutcome};
 use crate::metrics::TrapReason;
 use crate::plugins::{Loaded, PluginSlot};
 
@@ -49,6 +52,8 @@ pub struct Runner {
     services: ArcSwap<Services>,
     permits: Arc<Semaphore>,
     run_ids: AtomicU64,
+    /// Runs under way: the end of the daemon waits for them.
+    runs: TaskTracker,
 }
 
 /// What a run has when it begins.
@@ -67,8 +72,9 @@ struct Ended {
 }
 
 impl Runner {
-    pub fn new(live: Arc<Live>, services: Arc<Services>) -> Runner {
-        Runner { live, services: ArcSwap::from(services), permits: Arc::new(Semaphore::new(RUNS_MAX)), run_ids: AtomicU64::new(1) }
+    pub fn new(live: Arc<Live>, services: Arc<Services>, runs: TaskTracker) -> Runner {
+        let permits = Arc::new(Semaphore::new(RUNS_MAX));
+        Runner { live, services: ArcSwap::from(services), permits, run_ids: AtomicU64::new(1), runs }
     }
 
     pub fn replace_services(&self, services: Arc<Services>) {
@@ -79,14 +85,23 @@ impl Runner {
         RUNS_MAX - self.permits.available_permits()
     }
 
-    /// A run out of turn; waits for the one that is going on.
-    pub async fn run_now(&self, name: &str) -> Result<ResultRecord, RunNowError> {
+    /// A run out of turn; waits for the one that is going on. It is recorded also when nobody waits for the answer any more.
+    pub async fn run_now(self: &Arc<Runner>, name: &str) -> Result<ResultRecord, RunNowError> {
         let check = self.live.checks().get(name).cloned().ok_or(RunNowError::UnknownCheck)?;
         let running = tokio::time::timeout(check.spec.timeout, Arc::clone(&check.memory.running).lock_owned()).await;
-        let _running = running.map_err(|_| RunNowError::Busy)?;
+        let running = running.map_err(|_| RunNowError::Busy)?;
+        if self.runs.is_closed() {
+            return Err(RunNowError::NotReady);
+        }
         let last = check.with(|observed| observed.last.as_ref().map(|last| last.scheduled_at));
         let scheduled_at = last.map_or(clock::now(), |last| clock::now().max(Timestamp(last.0 + 1)));
-        Ok(self.run(&check, scheduled_at, Trigger::Manual).await)
+        let runner = Arc::clone(self);
+        let run = self.runs.spawn(async move {
+            let record = runner.run(&check, scheduled_at, Trigger::Manual).await;
+            drop(running);
+            record
+        });
+        run.await.map_err(|_| RunNowError::NotReady)
     }
 
     /// The data path. The caller holds the check's `running` lock.
@@ -136,7 +151,7 @@ impl Runner {
             state: check.memory.plugin_state.load_full(),
         };
         let lent = Lent::new(&self.services.load(), &spec.grants, &check.limits, scope);
-        let (last, attempt) = check.with(|observed| (observed.last.clone(), attempt(&observed.state)));
+        let (reported, attempt) = check.with(|observed| (observed.reported.clone(), attempt(&observed.state)));
         let request = CheckRequest {
             check: &spec.name,
             kind: &turn.kind,
@@ -144,7 +159,7 @@ impl Runner {
             scheduled_at,
             attempt,
             labels: &check.labels,
-            previous: last.as_ref().map(previous),
+            previous: reported.as_ref().map(|(at, report)| (*at, &**report)),
         };
         let Ran { finding, usage, output, lent } = plugin.check(&request, lent, &check.limits, spec.timeout).await;
         let calls = lent.finish();
@@ -162,7 +177,7 @@ impl Runner {
             metrics.egress_denied(plugin, *capability, *reason);
         }
         if calls.log_bytes_dropped + usage.output_bytes_dropped > 0 {
-            metrics.quota_exceeded(plugin, sickbay_core::Quota::LogBytes);
+            metrics.quota_exceeded(plugin, Quota::LogBytes);
         }
         match finding {
             Finding::Ended(EndCause::Quota { quota, .. }) => metrics.quota_exceeded(plugin, *quota),
@@ -176,9 +191,12 @@ impl Runner {
     /// Judge, advance the state, let readers see it, and make the record.
     fn conclude(&self, check: &LiveCheck, ended: Ended, times: Times, trigger: Trigger) -> ResultRecord {
         let judgement = judge(&ended.finding, &check.spec.rules);
-        let (metrics, details) = match ended.finding {
-            Finding::Report(report) => (report.metrics, report.details),
-            Finding::Failure(_) | Finding::Ended(_) => (Vec::new(), None),
+        let (metrics, details, reported) = match ended.finding {
+            Finding::Report(mut report) => {
+                let details = report.details.take();
+                (report.metrics.clone(), details, Some(Arc::new(report)))
+            }
+            Finding::Failure(_) | Finding::Ended(_) => (Vec::new(), None, None),
         };
         if let Some(state) = &ended.plugin_state {
             check.memory.plugin_state.store(Arc::new(state.clone()));
@@ -192,11 +210,11 @@ impl Runner {
             summary: judgement.summary.as_str().into(),
             failure: judgement.failure.as_deref().map(Arc::from),
             reason: Arc::new(judgement.reason.clone()),
-            decision: Arc::new(sickbay_core::Decision::Unchanged),
+            decision: Arc::new(Decision::Unchanged),
             evidence: Arc::<[Evidence]>::from(judgement.evidence.as_slice()),
             metrics: Arc::<[Metric]>::from(metrics.as_slice()),
         };
-        let (state, decision, transition) = check.with(|observed| observe(observed, check, &judgement, last));
+        let (state, decision, transition) = check.with(|observed| observe(observed, check, &judgement, last, reported));
         if let Some(transition) = &transition {
             tracing::info!(check = check.spec.name, from = %transition.from, to = %transition.to, reason = judgement.reason.name(), "{}", judgement.summary);
         }
@@ -230,15 +248,18 @@ struct Times {
     took: Duration,
 }
 
-type Advanced = (sickbay_core::CheckState, sickbay_core::Decision, Option<sickbay_core::Transition>);
+type Advanced = (CheckState, Decision, Option<Transition>);
 
-fn observe(observed: &mut crate::live::Observed, check: &LiveCheck, judgement: &sickbay_core::Judgement, mut last: LastRun) -> Advanced {
+fn observe(observed: &mut Observed, check: &LiveCheck, judgement: &Judgement, mut last: LastRun, reported: Option<Arc<Report>>) -> Advanced {
     let (state, decision, transition) = observed.state.advance(check.spec.policy, judgement, last.started_at);
     last.decision = Arc::new(decision.clone());
     if last.status == Status::Ok {
         observed.last_success_at = Some(last.started_at);
     }
     observed.count(RunOutcome::from(last.status), 1);
+    if let Some(report) = reported {
+        observed.reported = Some((last.scheduled_at, report));
+    }
     observed.last = Some(last);
     observed.state = state.clone();
     (state, decision, transition)
@@ -252,18 +273,8 @@ fn kept(finding: &Finding, calls: Usage) -> Option<BTreeMap<String, Vec<u8>>> {
     }
 }
 
-fn previous(last: &LastRun) -> Previous<'_> {
-    Previous {
-        scheduled_at: last.scheduled_at,
-        status: last.status,
-        summary: &last.summary,
-        failure: last.failure.as_deref(),
-        metrics: &last.metrics,
-    }
-}
-
 /// 1 for the first try at a state, 2 for the next.
-fn attempt(state: &sickbay_core::CheckState) -> u32 {
+fn attempt(state: &CheckState) -> u32 {
     match state.kind {
         StateKind::Hard => 1,
         StateKind::Soft => match state.status {

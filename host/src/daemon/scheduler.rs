@@ -1,16 +1,20 @@
 //! When which check runs: a heap of due times, one task that sleeps until the next.
 //!
+//! There is one scheduler for each thread that runs checks ([`Shard`]). Each has its own checks, by a hash of the name, and a run stays
+//! on the thread that began it: its timers and sockets are there too, and nothing wakes another thread.
+//!
 //! Invariant: a due time comes from the schedule alone; a late or skipped run never moves the ones after it.
 //! Invariant: at most one run of a check is under way; a check that is due again meanwhile is skipped and counted, never queued.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sickbay_core::{Schedule, Timestamp};
 use sickbay_store::Trigger;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +24,8 @@ use crate::live::{Live, LiveCheck, RunOutcome};
 
 /// A check that has not run for its whole interval (a new one, or after a long stop) runs within this time, whatever its interval.
 const FIRST_RUN_WITHIN: Duration = Duration::from_secs(10);
+/// Due times this close together are dispatched together: waking for each would cost more than a run.
+const TICK: Duration = Duration::from_millis(5);
 /// The wall clock may be set back while we sleep.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
@@ -27,27 +33,43 @@ pub(super) struct Scheduler {
     live: Arc<Live>,
     runner: Arc<Runner>,
     runs: TaskTracker,
-    /// Woken when the table of checks was replaced.
-    changed: Arc<Notify>,
+    /// Changes when the table of checks was replaced.
+    changed: watch::Receiver<()>,
+    shard: Shard,
+}
+
+/// Which of all checks are a scheduler's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shard {
+    pub(super) index: u64,
+    pub(super) of: u64,
+}
+
+impl Shard {
+    fn has(self, check: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        check.hash(&mut hasher);
+        hasher.finish() % self.of == self.index
+    }
 }
 
 type Due = BinaryHeap<Reverse<(Timestamp, usize)>>;
 
 impl Scheduler {
-    pub(super) fn new(live: Arc<Live>, runner: Arc<Runner>, runs: TaskTracker, changed: Arc<Notify>) -> Scheduler {
-        Scheduler { live, runner, runs, changed }
+    pub(super) fn new(live: Arc<Live>, runner: Arc<Runner>, runs: TaskTracker, changed: watch::Receiver<()>, shard: Shard) -> Scheduler {
+        Scheduler { live, runner, runs, changed, shard }
     }
 
     /// Runs checks when they are due until `stop`.
-    pub(super) async fn run(self, stop: CancellationToken) {
+    pub(super) async fn run(mut self, stop: CancellationToken) {
         let mut checks = self.checks();
         let mut due = first_due(&checks, clock::now(), &HashMap::new());
         loop {
             let now = clock::now();
-            let next = due.peek().map_or(SLEEP_MAX, |Reverse((at, _))| at.since(now).min(SLEEP_MAX));
+            let next = due.peek().map_or(SLEEP_MAX, |Reverse((at, _))| at.since(now).clamp(TICK, SLEEP_MAX));
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.changed.notified() => {
+                _ = self.changed.changed() => {
                     let planned = due.iter().map(|Reverse((at, index))| (checks[*index].spec.name.clone(), (*at, checks[*index].schedule.clone()))).collect();
                     checks = self.checks();
                     due = first_due(&checks, clock::now(), &planned);
@@ -58,7 +80,7 @@ impl Scheduler {
     }
 
     fn checks(&self) -> Vec<Arc<LiveCheck>> {
-        self.live.checks().by_name.values().cloned().collect()
+        self.live.checks().by_name.values().filter(|check| self.shard.has(&check.spec.name)).cloned().collect()
     }
 
     fn dispatch(&self, checks: &[Arc<LiveCheck>], due: &mut Due) {

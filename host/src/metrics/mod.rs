@@ -120,7 +120,7 @@ impl Metrics {
             check_duration: histograms(
                 &registry,
                 "sickbay_check_duration_seconds",
-                "Wall time of runs of checks, from the permit to the judged result.",
+                "Wall time of runs of checks, from the fresh instance to the validated answer.",
                 &["plugin", "kind"],
                 &DURATION_BUCKETS_SECONDS,
             ),

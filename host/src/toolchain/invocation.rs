@@ -28,6 +28,12 @@ const LEFT_BY_CARGO: [&str; 13] = [
     "RUST_RECURSION_COUNT",
     "OUT_DIR",
 ];
+/// A guest begins with 128 KiB of stack instead of rustc's 1 MiB: it lies in linear memory, which is cleared for every run, and the default
+/// would cost each run some 25 us for memory that no check touches. One that needs more traps; nothing is overwritten, for the stack
+/// comes first in memory. It begins with a page of heap too: growing the memory costs two system calls a run.
+const MEMORY_FLAGS: &str = "-Clink-arg=-z -Clink-arg=stack-size=131072 -Clink-arg=--initial-heap=65536";
+/// Where cargo takes flags for guests from.
+const GUEST_FLAGS: &str = "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS";
 const LEFT_BY_CARGO_PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_BIN_EXE_", "CARGO_FEATURE_"];
 
 /// Variables that choose another compiler or target than the second compiler's. `CARGO_TARGET_DIR` may stay: it says where the folder
@@ -49,9 +55,12 @@ impl Invocation {
     /// Cargo under this plan, without arguments yet. `inherited` names the variables of our own environment, `path` is our `PATH`.
     pub fn cargo(plan: &Plan, inherited: impl IntoIterator<Item = String>, path: Option<&OsString>) -> Invocation {
         let second = matches!(plan, Plan::SecondCompiler { .. });
+        let inherited: Vec<String> = inherited.into_iter().collect();
+        // Flags that a person set for guests are theirs.
+        let own_flags = if inherited.iter().any(|name| name == GUEST_FLAGS) { Vec::new() } else { vec![(GUEST_FLAGS, OsString::from(MEMORY_FLAGS))] };
         let remove = inherited.into_iter().filter(|name| left_by_cargo(name) || (second && chooses_a_compiler(name))).collect();
         match plan {
-            Plan::InstalledTarget => Invocation { program: PathBuf::from("cargo"), arguments: Vec::new(), set: Vec::new(), remove },
+            Plan::InstalledTarget => Invocation { program: PathBuf::from("cargo"), arguments: Vec::new(), set: own_flags, remove },
             Plan::SecondCompiler { linkers } => Invocation {
                 program: PathBuf::from(SECOND_CARGO),
                 arguments: Vec::new(),
@@ -103,8 +112,8 @@ fn second_compiler_environment(linkers: &Path, path: Option<&OsString>) -> Vec<(
         ("PATH", search),
         ("CARGO_TARGET_WASM32_WASIP2_LINKER", linkers.join("wasm-component-ld").into_os_string()),
         (
-            "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS",
-            OsString::from(format!("-Clink-self-contained=no -Lnative={WASI_LIBC_DIR} -Ctarget-feature=-crt-static")),
+            GUEST_FLAGS,
+            OsString::from(format!("-Clink-self-contained=no -Lnative={WASI_LIBC_DIR} -Ctarget-feature=-crt-static {MEMORY_FLAGS}")),
         ),
     ]
 }

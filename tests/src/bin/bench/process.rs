@@ -1,0 +1,102 @@
+//! What the kernel counts of a process, and processes that end with the bench.
+
+use std::fs;
+use std::process::{Child, ChildStdout, Command};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rustix::time::{ClockId, clock_gettime};
+
+/// The unit of times in `/proc/PID/stat`: fixed by the interface, whatever the kernel's own tick is.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A process that is killed when this is dropped.
+pub(crate) struct Running {
+    child: Child,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Running> {
+        let child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        Ok(Running { child })
+    }
+
+    pub(crate) fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Fails when the process has ended.
+    pub(crate) fn still_runs(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("it ended with {status}"),
+            None => Ok(()),
+        }
+    }
+
+    /// Processor time of all its threads since it began, also of those that have ended. In steps of 10 ms.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        let times = Times::of(&self.child.id().to_string())?;
+        Ok(times.own)
+    }
+
+    /// Resident memory, in bytes.
+    pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).context("the process is gone")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in its status")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS is not a number")?;
+        Ok(kibibytes * 1024)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Processor time of the children of this process that have ended.
+pub(crate) fn ended_children_cpu() -> anyhow::Result<Duration> {
+    Ok(Times::of("self")?.ended_children)
+}
+
+/// Processor time of the calling thread.
+pub(crate) fn thread_cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or_default())
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Times {
+    own: Duration,
+    ended_children: Duration,
+}
+
+impl Times {
+    fn of(process: &str) -> anyhow::Result<Times> {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).context("the process is gone")?;
+        Times::parse(&stat).with_context(|| format!("/proc/{process}/stat is not as proc(5) says"))
+    }
+
+    /// utime, stime, cutime and cstime are the fields 14 to 17; the second is a name in brackets that may hold anything.
+    fn parse(stat: &str) -> Option<Times> {
+        let (_, behind_name) = stat.rsplit_once(')')?;
+        let ticks: Vec<u32> = behind_name.split_whitespace().skip(11).take(4).map_while(|field| field.parse().ok()).collect();
+        let [user, system, children_user, children_system] = ticks.as_slice() else { return None };
+        Some(Times { own: TICK * (user + system), ended_children: TICK * (children_user + children_system) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_found_behind_a_name_with_spaces_and_brackets() {
+        let stat = "42 (a) (b c) S 1 42 42 0 -1 4194304 100 0 0 0 150 50 7 3 20 0 4 0 12345 1000000 500 18446744073709551615";
+        let times = Times { own: Duration::from_secs(2), ended_children: Duration::from_millis(100) };
+        assert_eq!(Times::parse(stat), Some(times));
+        assert_eq!(Times::parse("42 (a) S 1 42"), None);
+    }
+}

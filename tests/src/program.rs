@@ -1,0 +1,89 @@
+//! The program under test and the guests that it runs, both built by `./tests/run`.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+
+/// A verb that takes longer hangs.
+const RUN_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// The program.
+///
+/// # Panics
+/// When `SICKBAY_BIN` does not say where it is.
+pub fn sickbay() -> PathBuf {
+    required("SICKBAY_BIN")
+}
+
+/// The component of a guest.
+///
+/// # Panics
+/// When `SICKBAY_TEST_GUESTS` does not say where it is, or it was not built.
+pub fn guest(name: &str) -> PathBuf {
+    let file = required("SICKBAY_TEST_GUESTS").join(format!("{name}.wasm"));
+    assert!(file.is_file(), "there is no {}; hint: `./tests/run guests` builds it", file.display());
+    file
+}
+
+/// The bytes of a guest's component.
+pub fn guest_bytes(name: &str) -> Vec<u8> {
+    std::fs::read(guest(name)).expect("a guest can be read")
+}
+
+fn required(variable: &str) -> PathBuf {
+    match std::env::var_os(variable) {
+        Some(path) if !path.is_empty() => PathBuf::from(path),
+        _ => panic!("{variable} is not set; hint: run these tests with `./tests/run e2e`, which builds what they need and says where it is"),
+    }
+}
+
+/// The program in `folder`, with nothing of the machine's own settings.
+pub fn command(folder: &Path, arguments: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(sickbay());
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command.env("SICKBAY_CACHE_DIR", folder.join("cache")).env("NO_COLOR", "1");
+    for variable in ["SICKBAY_URL", "SICKBAY_TOKEN", "SICKBAY_LOG", "SICKBAY_WORKER"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// -1 where a signal ended it.
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs a verb of the program to its end.
+pub async fn run(folder: &Path, arguments: &[&str]) -> Ran {
+    finish(tokio::process::Command::from(command(folder, arguments)), &format!("sickbay {}", arguments.join(" ")), "").await
+}
+
+/// Runs another program with `input` on its standard input.
+pub async fn pipe(program: &str, arguments: &[&str], input: &str) -> Ran {
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).stdin(Stdio::piped());
+    finish(command, program, input).await
+}
+
+async fn finish(mut command: tokio::process::Command, what: &str, input: &str) -> Ran {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{what} cannot be started: {error}; hint: `./tests/run e2e` installs what is missing"));
+    let ended = async {
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes()).await.expect("it reads its input");
+        }
+        child.wait_with_output().await.expect("it can be waited for")
+    };
+    let output = tokio::time::timeout(RUN_TIME_MAX, ended).await.unwrap_or_else(|_| panic!("{what} did not end in {} s", RUN_TIME_MAX.as_secs()));
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
