@@ -193,7 +193,7 @@ pub struct Live {
     pub config: ArcSwap<Config>,
     pub reload: ArcSwap<ReloadStatus>,
     checks: ArcSwap<CheckTable>,
-    /// Set when the first scan of the plugin folder has finished.
+    /// Set when the first scan of the plugin folder has finished and checks run.
     pub scanned: AtomicBool,
     pub events: Events,
     /// Runs checks; there from the end of the first scan on.

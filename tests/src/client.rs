@@ -38,7 +38,8 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in an answer with status {}: {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in an answer with status {}: {}", self.status, self.text()))
     }
 
     pub fn header(&self, name: &str) -> &str {

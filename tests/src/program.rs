@@ -35,7 +35,9 @@ pub fn guest_bytes(name: &str) -> Vec<u8> {
 fn required(variable: &str) -> PathBuf {
     match std::env::var_os(variable) {
         Some(path) if !path.is_empty() => PathBuf::from(path),
-        _ => panic!("{variable} is not set; hint: run these tests with `./tests/run e2e`, which builds what they need and says where it is"),
+        _ => {
+            panic!("{variable} is not set; hint: run these tests with `./tests/run e2e`, which builds what they need and says where it is")
+        }
     }
 }
 
@@ -73,14 +75,17 @@ pub async fn pipe(program: &str, arguments: &[&str], input: &str) -> Ran {
 
 async fn finish(mut command: tokio::process::Command, what: &str, input: &str) -> Ran {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{what} cannot be started: {error}; hint: `./tests/run e2e` installs what is missing"));
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{what} cannot be started: {error}; hint: `./tests/run e2e` installs what is missing"));
     let ended = async {
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(input.as_bytes()).await.expect("it reads its input");
         }
         child.wait_with_output().await.expect("it can be waited for")
     };
-    let output = tokio::time::timeout(RUN_TIME_MAX, ended).await.unwrap_or_else(|_| panic!("{what} did not end in {} s", RUN_TIME_MAX.as_secs()));
+    let output =
+        tokio::time::timeout(RUN_TIME_MAX, ended).await.unwrap_or_else(|_| panic!("{what} did not end in {} s", RUN_TIME_MAX.as_secs()));
     Ran {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

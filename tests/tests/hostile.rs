@@ -81,7 +81,7 @@ async fn neighbours_keep_their_cadence(sickbay: &Sickbay) {
     let metrics = sickbay.metrics().await;
     for number in 0..NEIGHBOURS {
         let name = format!("neighbour-{number:02}");
-        let runs = |outcome: &str| metrics.sum("sickbay_check_runs_total", &[("check", &name), ("outcome", outcome)]);
+        let runs = |outcome: &str| metrics.sum("sickbay_check_runs_total", &[("check", name.as_str()), ("outcome", outcome)]);
         assert_eq!((runs("skipped"), runs("unknown"), runs("critical"), runs("warning")), (0.0, 0.0, 0.0, 0.0), "{name}");
     }
     let runs = metrics.sum("sickbay_schedule_lateness_seconds_count", &[]);
@@ -127,7 +127,13 @@ async fn answers_hold_no_markup_and_no_control_characters(sickbay: &Sickbay) {
     for markup in ["<img", "<script", "</script", "check=\"forged\""] {
         assert!(!html.contains(markup), "{markup} is on the page");
     }
-    for path in ["/api/v1/checks?limit=1000", "/api/v1/checks/way-hostile-text", "/api/v1/checks/way-hostile-text/results", "/healthz", "/api/v1/plugins"] {
+    for path in [
+        "/api/v1/checks?limit=1000",
+        "/api/v1/checks/way-hostile-text",
+        "/api/v1/checks/way-hostile-text/results",
+        "/healthz",
+        "/api/v1/plugins",
+    ] {
         let answer = sickbay.get(path).await;
         assert_eq!(answer.header("content-type"), "application/json", "{path}");
         assert_texts_are_lines(&answer.json(), path);
@@ -138,11 +144,14 @@ async fn answers_hold_no_markup_and_no_control_characters(sickbay: &Sickbay) {
 fn assert_texts_are_lines(value: &Value, path: &str) {
     match value {
         Value::String(text) => {
-            let misleads = |character: char| character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let misleads =
+                |character: char| character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             assert!(!text.contains(misleads), "{path}: {text:?}");
         }
         Value::Array(items) => items.iter().for_each(|item| assert_texts_are_lines(item, path)),
-        Value::Object(fields) => fields.iter().filter(|(name, _)| *name != "details").for_each(|(_, field)| assert_texts_are_lines(field, path)),
+        Value::Object(fields) => {
+            fields.iter().filter(|(name, _)| *name != "details").for_each(|(_, field)| assert_texts_are_lines(field, path))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -32,7 +32,10 @@ async fn a_new_check_runs_and_a_removed_one_disappears() {
         assert_eq!(sickbay.get(path).await.status, 404, "{path}");
     }
     let metrics = sickbay.metrics().await;
-    assert!(metrics.0.iter().all(|sample| sample.labels.get("check").is_none_or(|check| check != "b")), "a removed check is still exported");
+    assert!(
+        metrics.0.iter().all(|sample| sample.labels.get("check").is_none_or(|check| check != "b")),
+        "a removed check is still exported"
+    );
     assert_eq!(metrics.sum("sickbay_check_runs_total", &[("outcome", "skipped")]), 0.0);
     // What is remembered of a check is there again with it.
     sickbay.configure(&(steady("a") + &check("b", "noop", "24h", "")));
@@ -103,10 +106,9 @@ async fn what_is_known_of_a_check_stays_when_its_configuration_changes() {
 
 #[tokio::test]
 async fn files_of_the_folder_beside_it_are_merged_as_they_come_and_go() {
-    let sickbay = Sickbay::prepared(&steady("main"), &["noop"]);
+    let mut sickbay = Sickbay::prepared(&steady("main"), &["noop"]);
     fs::create_dir(sickbay.path("checks.d")).expect("a folder");
     sickbay.write("checks.d/one.toml", steady("one"));
-    let mut sickbay = sickbay;
     sickbay.start().await;
     until_checks_are(&sickbay, &["main", "one"]).await;
     sickbay.write("checks.d/two.toml", steady("two"));
@@ -157,12 +159,11 @@ async fn thousands_of_checks_come_and_go_with_one_edit() {
 
 #[tokio::test]
 async fn an_edit_while_an_edit_is_read_is_not_lost() {
-    let sickbay = Sickbay::prepared(&steady("steady"), &["noop"]);
+    let mut sickbay = Sickbay::prepared(&steady("steady"), &["noop"]);
     fs::create_dir(sickbay.path("checks.d")).expect("a folder");
     // Enough to make reading take a while.
     let many: String = (0..4 * MANY).map(|number| check(&format!("many-{number:05}"), "noop", "24h", "")).collect();
     sickbay.write("checks.d/many.toml", many);
-    let mut sickbay = sickbay;
     sickbay.start().await;
     for delay_ms in (100..=400).step_by(50) {
         sickbay.configure(&steady("steady"));

@@ -17,7 +17,8 @@ fn cadence_checks() -> String {
 /// A check whose confirmed status changes with every run.
 async fn flapping_check() -> String {
     let url = services::alternating().await;
-    let more = format!("failures = 1\nsuccesses = 1\nconfig = {{ url = \"{url}\" }}\ngrants = {{ http = [\"GET {url}*\"] }}\nkind = \"http\"");
+    let more =
+        format!("failures = 1\nsuccesses = 1\nconfig = {{ url = \"{url}\" }}\ngrants = {{ http = [\"GET {url}*\"] }}\nkind = \"http\"");
     check("flapping", "http", "200ms", &more)
 }
 
@@ -105,7 +106,11 @@ async fn an_orderly_stop_loses_no_result() {
         assert_sound(&history);
         for name in sickbay.check_names().await {
             let stored = history.values().filter(|result| result["check"] == name.as_str()).count() as u64;
-            assert!(stored >= counted.runs_recorded(Some(&name)), "{name}: {stored} are stored, {} were counted", counted.runs_recorded(Some(&name)));
+            assert!(
+                stored >= counted.runs_recorded(Some(&name)),
+                "{name}: {stored} are stored, {} were counted",
+                counted.runs_recorded(Some(&name))
+            );
         }
         let stored = history.len() as u64;
         assert!(stored >= recorded_before + counted.runs_recorded(None));
@@ -185,10 +190,8 @@ async fn a_kill_loses_at_most_the_results_of_the_last_moments() {
     until("first states are behind us", async || sickbay.metrics().await.runs_recorded(None) > 60).await;
     let counted = sickbay.metrics().await.runs_recorded(None);
     let began = Instant::now();
-    until("what was counted is durable", async || {
-        sickbay.metrics().await.sum("sickbay_store_last_sequence_number", &[]) >= counted as f64
-    })
-    .await;
+    until("what was counted is durable", async || sickbay.metrics().await.sum("sickbay_store_last_sequence_number", &[]) >= counted as f64)
+        .await;
     let took = began.elapsed();
     sickbay.kill();
     sickbay.start().await;

@@ -57,7 +57,8 @@ fn failure(answer: &std::process::Output) -> LoadError {
     let text = String::from_utf8_lossy(&answer.stdout);
     let message = text.trim();
     if answer.status.code() == Some(1) && !message.is_empty() {
-        return LoadError::new(crate::answer::one_line(message, MESSAGE_BYTES_MAX));
+        return LoadError::new(crate::answer::one_line(message, MESSAGE_BYTES_MAX))
+            .hint("the file may be cut short or damaged: copy it again, or build it anew with `sickbay build`");
     }
     LoadError::new(format!("the compile worker ended with {}", answer.status))
         .hint("it reached a limit of memory or time: make the plugin smaller")

@@ -217,6 +217,11 @@ fn end_cause(error: &wasmtime::Error, output: &str) -> EndCause {
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
         return EndCause::Overloaded { waited_ms: 0 };
     }
+    let cause = error.root_cause().to_string();
+    if cause.contains("fuel allocated for hostcalls") {
+        let message = format!("it handed more than {HOSTCALL_BYTES_MAX} bytes to the host at once; hint: report fewer metrics and shorter texts");
+        return EndCause::InvalidReport { message };
+    }
     EndCause::Trap { message: trap_message(error, output) }
 }
 

@@ -170,6 +170,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(exit_code) => exit_code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            if probing {
+                // Nagios reads standard output alone.
+                println!("UNKNOWN - {error}");
+            }
             eprintln!("{}", failure_text(&error));
             ExitCode::from(exit_code_of(&error, probing))
         }

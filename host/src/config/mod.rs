@@ -41,6 +41,7 @@ use sickbay_runtime::Limits;
 use sickbay_store::Retention;
 
 pub use against::{KindInfo, PluginJudge, check_against};
+pub use read::Stamp;
 pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity};
 
 use check::CheckReader;
@@ -66,6 +67,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// Every file that was read, the main file first.
     pub files: Vec<PathBuf>,
+    /// How the files looked before they were read.
+    pub stamp: Stamp,
     pub server: Server,
     pub store: StoreSettings,
     pub retention: Retention,
@@ -190,6 +193,7 @@ impl Config {
 /// here: see [`PluginJudge`].
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let mut findings = Findings::default();
+    let stamp = Stamp::of(path);
     let files = read::files(path, &mut findings);
     let dir = folder_of(path);
     let paths = files.iter().map(|file| file.source.path().to_path_buf()).collect();
@@ -214,6 +218,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         path: path.to_path_buf(),
         dir,
         files: paths,
+        stamp,
         server: settings.server,
         store: settings.store,
         retention: settings.retention,

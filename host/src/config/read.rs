@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -29,6 +31,26 @@ pub(super) struct ReadFile {
 }
 
 /// The main file, first, and those of `checks.d` by name. What could not be read is noted and left out.
+/// What the files of a configuration look like from outside, to see whether one was changed. Taken before they are read, so that a change
+/// while they are read is a difference to the next look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stamp(Vec<(PathBuf, Option<(SystemTime, u64, u64)>)>);
+
+impl Stamp {
+    pub fn of(path: &Path) -> Stamp {
+        let mut files = vec![path.to_path_buf()];
+        if let Ok(entries) = fs::read_dir(path.parent().unwrap_or(Path::new("")).join(CHECKS_FOLDER)) {
+            files.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "toml")));
+        }
+        files.sort();
+        let look = |path: PathBuf| {
+            let look = fs::metadata(&path).ok().and_then(|metadata| Some((metadata.modified().ok()?, metadata.len(), metadata.ino())));
+            (path, look)
+        };
+        Stamp(files.into_iter().map(look).collect())
+    }
+}
+
 pub(super) fn files(path: &Path, findings: &mut Findings) -> Vec<ReadFile> {
     let mut bytes_left = ALL_FILES_BYTES_MAX;
     let Some(main) = read(path, FileRole::Main, &mut bytes_left, findings) else { return Vec::new() };

@@ -76,7 +76,6 @@ impl Folder {
             loads.spawn(async move { folder.load(&name, &path).await });
         }
         while loads.join_next().await.is_some() {}
-        self.live.scanned.store(true, Ordering::Release);
     }
 
     /// Scans when woken and every few seconds until `stop`.

@@ -16,6 +16,7 @@ mod watcher;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -94,6 +95,7 @@ impl Daemon {
         tasks.spawn(reloader.run(stop.clone()));
         tasks.spawn(retention(Arc::clone(&live), stop.clone()));
         tasks.spawn(watcher::watch(Arc::clone(&config), folder_woken, config_woken, stop.clone()));
+        live.scanned.store(true, Ordering::Release);
         Ok(Daemon { live, address, stop, api_stop, tasks, runs })
     }
 

@@ -4,9 +4,8 @@
 //! `sickbay_config_last_reload_successful` that it is so.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use sickbay_capabilities::Services;
 use sickbay_core::{Reason, Report};
@@ -17,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::folder::slot;
 use crate::clock;
-use crate::config::{self, Check, Config, ConfigErrors, Diagnostic, PluginJudge, Severity};
+use crate::config::{self, Check, Config, ConfigErrors, Diagnostic, PluginJudge, Severity, Stamp};
 use crate::live::{CheckMemory, CheckTable, LastRun, Live, LiveCheck, Observed, ReloadStatus};
 use crate::plugins::Registry;
 
@@ -35,11 +34,10 @@ pub struct Reloader {
     pub hangup: Signal,
 }
 
-type Stamp = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
-
 impl Reloader {
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut known = stamp(&self.live.config.load());
+        let path = self.live.config.load().path.clone();
+        let mut known = self.live.config.load().stamp.clone();
         loop {
             let asked = tokio::select! {
                 () = stop.cancelled() => return,
@@ -47,10 +45,12 @@ impl Reloader {
                 () = self.woken.notified() => { tokio::time::sleep(DEBOUNCE).await; false }
                 () = tokio::time::sleep(RESCAN) => false,
             };
-            let now = stamp(&self.live.config.load());
+            let now = Stamp::of(&path);
             if asked || now != known {
+                // Before the files are read: a change meanwhile is one to come back for.
+                known = now;
                 self.reload().await;
-                known = stamp(&self.live.config.load());
+                self.woken.notify_one();
             }
         }
     }
@@ -103,22 +103,6 @@ impl Reloader {
         tracing::info!(checks, "the configuration was read again");
         Ok(())
     }
-}
-
-fn stamp(config: &Config) -> Stamp {
-    let mut files = config.files.clone();
-    if let Ok(entries) = std::fs::read_dir(config.dir.join("checks.d")) {
-        files.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "toml")));
-    }
-    files.sort();
-    files.dedup();
-    files
-        .into_iter()
-        .map(|path| {
-            let look = std::fs::metadata(&path).ok().and_then(|metadata| Some((metadata.modified().ok()?, metadata.len())));
-            (path, look)
-        })
-        .collect()
 }
 
 /// Judges every check against the version of its plugin that serves. A plugin that is not there is a warning: it may come later.

@@ -34,6 +34,8 @@ pub const RUNS_MAX: usize = 512;
 /// The end of a run that is kept from host calls, so that a guest can still report what a slow service did.
 const REPORTING_TIME_MIN: Duration = Duration::from_millis(100);
 
+const OUTPUT_LINE_BYTES_MAX: usize = 4 << 10;
+
 const _: () = assert!(RUNS_MAX < sickbay_runtime::INSTANCES_MAX as usize);
 
 /// Why a check cannot be run now.
@@ -94,7 +96,10 @@ impl Runner {
             return Err(RunNowError::NotReady);
         }
         let last = check.with(|observed| observed.last.as_ref().map(|last| last.scheduled_at));
-        let scheduled_at = last.map_or(clock::now(), |last| clock::now().max(Timestamp(last.0 + 1)));
+        let now = last.map_or(clock::now(), |last| clock::now().max(Timestamp(last.0 + 1)));
+        // A due time belongs to the scheduled run: there is one result for each time.
+        let due = check.schedule.next_after(Timestamp(now.0.saturating_sub(1))) == now;
+        let scheduled_at = if due { Timestamp(now.0 + 1) } else { now };
         let runner = Arc::clone(self);
         let run = self.runs.spawn(async move {
             let record = runner.run(&check, scheduled_at, Trigger::Manual).await;
@@ -176,7 +181,8 @@ impl Runner {
         for (capability, reason) in &calls.denials {
             metrics.egress_denied(plugin, *capability, *reason);
         }
-        if calls.log_bytes_dropped + usage.output_bytes_dropped > 0 {
+        let ended_by_log = matches!(finding, Finding::Ended(EndCause::Quota { quota: Quota::LogBytes, .. }));
+        if calls.log_bytes_dropped + usage.output_bytes_dropped > 0 && !ended_by_log {
             metrics.quota_exceeded(plugin, Quota::LogBytes);
         }
         match finding {
@@ -308,9 +314,15 @@ fn no_version(slot: &PluginSlot) -> String {
     }
 }
 
+/// A line of a guest's output, at most [`OUTPUT_LINE_BYTES_MAX`].
+fn cut(line: &str) -> &str {
+    let end = line.floor_char_boundary(OUTPUT_LINE_BYTES_MAX.min(line.len()));
+    &line[..end]
+}
+
 fn log_output(check: &LiveCheck, output: &str, bytes_dropped: u64) {
     for line in output.lines().filter(|line| !line.trim().is_empty()).take(100) {
-        tracing::info!(target: "plugin", check = check.spec.name, plugin = check.spec.plugin, "{}", line.escape_debug());
+        tracing::info!(target: "plugin", check = check.spec.name, plugin = check.spec.plugin, "{}", cut(line).escape_debug());
     }
     if bytes_dropped > 0 {
         tracing::warn!(target: "plugin", check = check.spec.name, plugin = check.spec.plugin, bytes_dropped, "more output than log_bytes was dropped");

@@ -25,7 +25,7 @@ use crate::live::{Live, LiveCheck, RunOutcome};
 /// A check that has not run for its whole interval (a new one, or after a long stop) runs within this time, whatever its interval.
 const FIRST_RUN_WITHIN: Duration = Duration::from_secs(10);
 /// Due times this close together are dispatched together: waking for each would cost more than a run.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(20);
 /// The wall clock may be set back while we sleep.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 

@@ -16,14 +16,16 @@ const RETRY: Duration = Duration::from_secs(30);
 /// Watches until `stop`.
 pub(super) async fn watch(config: Arc<Config>, folder: Arc<Notify>, configuration: Arc<Notify>, stop: CancellationToken) {
     let plugins = std::fs::canonicalize(&config.plugins.dir).unwrap_or_else(|_| config.plugins.dir.clone());
+    let moved = Arc::new(Notify::new());
     let mut said = false;
     loop {
-        let watcher = watcher(&config.dir, &plugins, Arc::clone(&folder), Arc::clone(&configuration));
+        let watcher = watcher(&config.dir, &plugins, Arc::clone(&folder), Arc::clone(&configuration), Arc::clone(&moved));
         match &watcher {
-            Ok(_) => {
-                stop.cancelled().await;
-                return;
-            }
+            Ok(_) => tokio::select! {
+                () = stop.cancelled() => return,
+                // `checks.d` came or went: watch what is there now.
+                () = moved.notified() => continue,
+            },
             Err(error) if !said => {
                 said = true;
                 tracing::warn!("files are not watched ({error}); changes are found by looking every few seconds");
@@ -37,8 +39,9 @@ pub(super) async fn watch(config: Arc<Config>, folder: Arc<Notify>, configuratio
     }
 }
 
-fn watcher(dir: &Path, plugins: &Path, folder: Arc<Notify>, configuration: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
+fn watcher(dir: &Path, plugins: &Path, folder: Arc<Notify>, configuration: Arc<Notify>, moved: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
     let in_folder = plugins.to_owned();
+    let (checks, more) = (dir.join("checks.d"), dir.join("checks.d"));
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         if matches!(event.kind, notify::EventKind::Access(notify::event::AccessKind::Open(_) | notify::event::AccessKind::Read)) {
@@ -48,11 +51,13 @@ fn watcher(dir: &Path, plugins: &Path, folder: Arc<Notify>, configuration: Arc<N
             folder.notify_one();
         } else if event.paths.iter().any(|path| path.extension().is_some_and(|end| end == "toml")) {
             configuration.notify_one();
+        } else if event.paths.contains(&checks) {
+            configuration.notify_one();
+            moved.notify_one();
         }
     })?;
     watcher.watch(plugins, RecursiveMode::NonRecursive)?;
     watcher.watch(dir, RecursiveMode::NonRecursive)?;
-    let more = dir.join("checks.d");
     if more.is_dir() {
         watcher.watch(&more, RecursiveMode::NonRecursive)?;
     }

@@ -173,6 +173,7 @@ mod tests {
                 evidence: Arc::from(Vec::new()),
                 metrics: metrics.into(),
             }),
+            reported: None,
             last_success_at: Some(Timestamp(1_234)),
             runs: [3, 1, 0, 0, 2],
         };

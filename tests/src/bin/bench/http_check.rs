@@ -59,7 +59,7 @@ pub(crate) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Figure>> 
 
 /// The daemon's time for each run of the HTTP plugin.
 async fn sickbay(settings: &Settings, target: SocketAddr) -> anyhow::Result<(f64, String)> {
-    let count = settings.either(1000, 200);
+    let count = settings.either(2000, 200);
     let window = settings.seconds(20, 5);
     let check = format!("kind = \"http\"\nconfig = {{ url = \"http://{target}/\" }}\ngrants = {{ http = [\"GET http://{target}/\"] }}\n");
     let daemon = Daemon::start(settings, &[("http", settings.guest("http")?)], &checks(count, "http", "1s", &check)).await?;
