@@ -19,8 +19,8 @@ const WAYS: [(&str, &str, &str, &str); 18] = [
     ("sleep", "unknown", "RunDeadline", "after 700 ms"),
     // The service does not answer: that is the service's failure, not the plugin's.
     ("slow-http", "critical", "Reported", "timeout"),
-    ("big-report", "unknown", "PluginTrapped", "too much data"),
-    ("long-text", "unknown", "PluginTrapped", "too much data"),
+    ("big-report", "unknown", "InvalidReport", "bytes to the host at once"),
+    ("long-text", "unknown", "InvalidReport", "bytes to the host at once"),
     ("bad-metrics", "unknown", "InvalidReport", "metric name"),
     ("hostile-text", "critical", "Reported", "content"),
     ("hostile-names", "unknown", "InvalidReport", "is not"),

@@ -39,6 +39,7 @@ macro_rules! plugin {
         checks: [$($check:ty),+ $(,)?] $(,)?
     ) => {
         #[doc(hidden)]
+        #[allow(unreachable_pub)]
         pub struct SickbayPlugin;
 
         impl $crate::private::PluginGuest for SickbayPlugin {
