@@ -228,7 +228,14 @@ impl Events {
 }
 
 impl Live {
-    pub fn new(store: Arc<dyn Store>, queue: ResultQueue, events: Events, plugins: Arc<Registry>, config: Arc<Config>, now: Timestamp) -> Live {
+    pub fn new(
+        store: Arc<dyn Store>,
+        queue: ResultQueue,
+        events: Events,
+        plugins: Arc<Registry>,
+        config: Arc<Config>,
+        now: Timestamp,
+    ) -> Live {
         Live {
             store,
             queue,

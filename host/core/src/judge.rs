@@ -41,12 +41,20 @@ pub struct Judgement {
 /// - A condition that cannot be evaluated makes it `unknown`, unless another one makes it `critical`.
 ///
 /// The reason names what decided: the report where no condition made it worse, else the first condition that made it as bad as it is.
+impl Judgement {
+    /// The summary, with the condition that decided: the plugin's own words do not know of it.
+    pub fn told(&self) -> String {
+        match &self.reason {
+            Reason::ConditionFailed { .. } | Reason::ConditionError { .. } => format!("{}; {}", self.summary, self.reason),
+            _ => self.summary.clone(),
+        }
+    }
+}
+
 pub fn judge(finding: &Finding, rules: &[Rule]) -> Judgement {
     match finding {
         Finding::Report(report) => judge_report(report, rules),
-        Finding::Failure(failure) => {
-            unjudged(Reason::PluginFailure { kind: failure.kind.clone(), message: failure.message.clone() })
-        }
+        Finding::Failure(failure) => unjudged(Reason::PluginFailure { kind: failure.kind.clone(), message: failure.message.clone() }),
         Finding::Ended(cause) => unjudged(Reason::from(cause.clone())),
     }
 }
@@ -136,8 +144,7 @@ mod tests {
     }
 
     fn report(status: Status) -> Report {
-        let latency =
-            Metric { name: "latency_seconds".into(), value: 0.31, unit: "seconds".into(), ..metric_without_labels() };
+        let latency = Metric { name: "latency_seconds".into(), value: 0.31, unit: "seconds".into(), ..metric_without_labels() };
         Report { status, summary: "200 in 310 ms".into(), metrics: vec![latency], ..Report::default() }
     }
 
@@ -174,19 +181,10 @@ mod tests {
         assert_eq!(judgement.status, Status::Warning);
         assert_eq!(
             judgement.reason,
-            Reason::ConditionFailed {
-                status: Status::Warning,
-                condition: SLOW.into(),
-                actual: "0.31".into(),
-                expected: "<= 0.2".into()
-            }
+            Reason::ConditionFailed { status: Status::Warning, condition: SLOW.into(), actual: "0.31".into(), expected: "<= 0.2".into() }
         );
-        let evidence = Evidence {
-            metric: "latency_seconds".into(),
-            actual: "0.31".into(),
-            expected: "<= 0.2".into(),
-            unit: "seconds".into(),
-        };
+        let evidence =
+            Evidence { metric: "latency_seconds".into(), actual: "0.31".into(), expected: "<= 0.2".into(), unit: "seconds".into() };
         assert_eq!(judgement.evidence, [evidence]);
         assert_eq!((judgement.summary.as_str(), judgement.failure), ("200 in 310 ms", None));
     }
@@ -229,10 +227,9 @@ mod tests {
 
     #[test]
     fn a_critical_condition_outweighs_one_that_cannot_be_evaluated() {
-        for rules in [
-            [rule(Status::Warning, MISSING), rule(Status::Critical, SLOW)],
-            [rule(Status::Critical, SLOW), rule(Status::Warning, MISSING)],
-        ] {
+        for rules in
+            [[rule(Status::Warning, MISSING), rule(Status::Critical, SLOW)], [rule(Status::Critical, SLOW), rule(Status::Warning, MISSING)]]
+        {
             let judgement = judged(report(Status::Ok), &rules);
             assert_eq!(judgement.status, Status::Critical);
             assert!(matches!(judgement.reason, Reason::ConditionFailed { .. }));

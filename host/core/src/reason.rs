@@ -16,19 +16,46 @@ pub enum Reason {
     /// The report and every condition agree: ok.
     Passed,
     /// The plugin's own judgement, with the failure kind that it named.
-    Reported { status: Status, failure: Option<String> },
+    Reported {
+        status: Status,
+        failure: Option<String>,
+    },
     /// A condition of the configuration held.
-    ConditionFailed { status: Status, condition: String, actual: String, expected: String },
+    ConditionFailed {
+        status: Status,
+        condition: String,
+        actual: String,
+        expected: String,
+    },
     /// A condition could not be evaluated.
-    ConditionError { condition: String, error: String },
+    ConditionError {
+        condition: String,
+        error: String,
+    },
     /// The plugin said that it could not judge.
-    PluginFailure { kind: String, message: String },
-    PluginTrapped { message: String },
-    RunDeadline { timeout_ms: u32 },
-    QuotaExceeded { quota: Quota, limit: u64 },
-    InvalidReport { message: String },
-    PluginMissing { message: String },
-    HostOverloaded { waited_ms: u64 },
+    PluginFailure {
+        kind: String,
+        message: String,
+    },
+    PluginTrapped {
+        message: String,
+    },
+    RunDeadline {
+        timeout_ms: u32,
+    },
+    QuotaExceeded {
+        quota: Quota,
+        limit: u64,
+    },
+    InvalidReport {
+        message: String,
+    },
+    PluginMissing {
+        message: String,
+    },
+    HostOverloaded {
+        waited_ms: u64,
+    },
 }
 
 impl Reason {

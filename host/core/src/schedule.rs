@@ -39,8 +39,7 @@ impl Schedule {
     /// The first due time strictly after `now`; at the end of time itself, `now`.
     pub fn next_after(&self, now: Timestamp) -> Timestamp {
         let position_ms = now.0 % self.every_ms;
-        let wait_ms =
-            if position_ms < self.phase_ms { self.phase_ms - position_ms } else { self.every_ms - (position_ms - self.phase_ms) };
+        let wait_ms = if position_ms < self.phase_ms { self.phase_ms - position_ms } else { self.every_ms - (position_ms - self.phase_ms) };
         Timestamp(now.0.saturating_add(wait_ms))
     }
 }

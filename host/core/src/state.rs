@@ -22,12 +22,24 @@ pub struct Policy {
 pub enum Decision {
     /// The status is the confirmed one already.
     Unchanged,
-    SoftFailure { count: u32, of: u32 },
-    SoftSuccess { count: u32, of: u32 },
-    SoftUnknown { count: u32, of: u32 },
+    SoftFailure {
+        count: u32,
+        of: u32,
+    },
+    SoftSuccess {
+        count: u32,
+        of: u32,
+    },
+    SoftUnknown {
+        count: u32,
+        of: u32,
+    },
     /// An `unknown` does not hide a confirmed failure.
     FailureKept,
-    Hardened { from: Status, to: Status },
+    Hardened {
+        from: Status,
+        to: Status,
+    },
 }
 
 /// All that the state machine remembers of a check; stored with every result, so that the last result is the state after a restart.

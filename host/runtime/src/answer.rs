@@ -107,7 +107,11 @@ fn metrics(reported: Vec<types::Metric>) -> Result<(Vec<Metric>, u32), String> {
 fn once_each(metrics: &[Metric]) -> Result<(), String> {
     // Few metrics are compared pair by pair: cheaper than a set, and most reports have few.
     let twice = if metrics.len() <= 16 {
-        metrics.iter().enumerate().find(|(index, metric)| metrics[..*index].iter().any(|other| other.name == metric.name && other.labels == metric.labels)).map(|(_, metric)| metric)
+        metrics
+            .iter()
+            .enumerate()
+            .find(|(index, metric)| metrics[..*index].iter().any(|other| other.name == metric.name && other.labels == metric.labels))
+            .map(|(_, metric)| metric)
     } else {
         let mut seen = HashSet::with_capacity(metrics.len());
         metrics.iter().find(|metric| !seen.insert((&metric.name, &metric.labels)))
@@ -124,7 +128,11 @@ pub(crate) fn metric_name(what: &str, name: &str) -> Result<(), String> {
     let fits = name.len() <= NAME_BYTES_MAX
         && bytes.next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_')
         && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    if fits { Ok(()) } else { Err(format!("the {what} name `{}` is not [a-z_][a-z0-9_]* of at most {NAME_BYTES_MAX} bytes", one_line(name, 80))) }
+    if fits {
+        Ok(())
+    } else {
+        Err(format!("the {what} name `{}` is not [a-z_][a-z0-9_]* of at most {NAME_BYTES_MAX} bytes", one_line(name, 80)))
+    }
 }
 
 fn label_name(name: &str) -> Result<(), String> {
@@ -160,7 +168,11 @@ fn labels(what: &str, labels: Vec<types::Label>) -> Result<Vec<Label>, String> {
                 return Err(format!("a name in {what} has {} bytes, 1 to {NAME_BYTES_MAX} are allowed", label.name.len()));
             }
             if label.value.len() > VALUE_BYTES_MAX {
-                return Err(format!("`{}` in {what} has {} bytes, at most {VALUE_BYTES_MAX} are allowed", one_line(&label.name, 64), label.value.len()));
+                return Err(format!(
+                    "`{}` in {what} has {} bytes, at most {VALUE_BYTES_MAX} are allowed",
+                    one_line(&label.name, 64),
+                    label.value.len()
+                ));
             }
             Ok(Label { name: one_line(&label.name, NAME_BYTES_MAX), value: one_line(&label.value, VALUE_BYTES_MAX) })
         })
@@ -184,7 +196,9 @@ pub(crate) fn json_object(what: &str, text: &str, bytes_max: usize) -> Result<()
 /// `text` as one line of at most `bytes_max` bytes: control and direction-changing characters become spaces, a cut ends with `…`.
 pub(crate) fn one_line(text: &str, bytes_max: usize) -> String {
     const MARK: char = '…';
-    let unsafe_character = |character: char| character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let unsafe_character = |character: char| {
+        character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if text.len() <= bytes_max && !text.chars().any(unsafe_character) {
         return text.to_owned();
     }

@@ -29,8 +29,8 @@ pub mod worker;
 
 pub use context::RunContext;
 pub use descriptor::{Descriptor, Kind, MetricInfo, Need};
-pub use limits::Limits;
 pub use engine::INSTANCES_MAX;
+pub use limits::Limits;
 pub use loader::{LoadError, WASM_BYTES_MAX};
 pub use plugin::{CheckRequest, Plugin, RunOutcome, RunUsage};
 pub use sandbox::{Sandbox, SandboxError, SandboxSettings, digest};

@@ -42,7 +42,8 @@ impl fmt::Display for LoadError {
 
 /// What can be said of the bytes before anything is compiled.
 pub(crate) fn refuse_unfit(bytes: &[u8]) -> Result<(), LoadError> {
-    let native = || LoadError::new("this is native code, not WebAssembly").hint("copy the .wasm, never a .cwasm: the host compiles for itself");
+    let native =
+        || LoadError::new("this is native code, not WebAssembly").hint("copy the .wasm, never a .cwasm: the host compiles for itself");
     if bytes.len() as u64 > WASM_BYTES_MAX {
         return Err(too_large(bytes.len() as u64));
     }
@@ -55,7 +56,9 @@ pub(crate) fn refuse_unfit(bytes: &[u8]) -> Result<(), LoadError> {
         None => {}
     }
     if !bytes.starts_with(b"\0asm") {
-        return Err(LoadError::new("this is not WebAssembly: it does not begin with `\\0asm`").hint("build the plugin with `sickbay build`"));
+        return Err(
+            LoadError::new("this is not WebAssembly: it does not begin with `\\0asm`").hint("build the plugin with `sickbay build`")
+        );
     }
     Ok(())
 }
@@ -105,7 +108,8 @@ impl Surface {
             Some(name) => Err(LoadError::new(format!("it exports `{name}`, and this host runs {CONTRACT}"))
                 .hint("build it against the WIT files of this version of Sickbay")),
             None if interface == "check" && self.exports.iter().any(|name| name.starts_with("sickbay:plugin/")) => {
-                Err(LoadError::new("it exports no `sickbay:plugin/check`").hint("this version of Sickbay runs checks; recoveries and sinks come later"))
+                Err(LoadError::new("it exports no `sickbay:plugin/check`")
+                    .hint("this version of Sickbay runs checks; recoveries and sinks come later"))
             }
             None => Err(LoadError::new(format!("it does not export `sickbay:plugin/{interface}`"))
                 .hint("build it for the world `sickbay:plugin/check-plugin`, with an SDK or with wit-bindgen")),

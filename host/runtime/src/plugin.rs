@@ -116,7 +116,9 @@ impl<L: Lend> Plugin<L> {
         };
         let ended = bounded(call, &cpu, DESCRIBE_TIME_MAX).await;
         let (output, _) = store.data().take_output();
-        let failed = |message: String| LoadError::new(format!("its `describe` {message}")).hint("`describe` must return at once and needs no capability");
+        let failed = |message: String| {
+            LoadError::new(format!("its `describe` {message}")).hint("`describe` must return at once and needs no capability")
+        };
         match (exceeded(&store, &cpu, &DESCRIBE_LIMITS), ended) {
             (Some((quota, limit)), _) => Err(failed(format!("used more than {} = {limit}", quota.as_str()))),
             (None, Err(_)) => Err(failed(format!("did not return in {} s", DESCRIBE_TIME_MAX.as_secs()))),
@@ -219,7 +221,8 @@ fn end_cause(error: &wasmtime::Error, output: &str) -> EndCause {
     }
     let cause = error.root_cause().to_string();
     if cause.contains("fuel allocated for hostcalls") {
-        let message = format!("it handed more than {HOSTCALL_BYTES_MAX} bytes to the host at once; hint: report fewer metrics and shorter texts");
+        let message =
+            format!("it handed more than {HOSTCALL_BYTES_MAX} bytes to the host at once; hint: report fewer metrics and shorter texts");
         return EndCause::InvalidReport { message };
     }
     EndCause::Trap { message: trap_message(error, output) }
@@ -229,7 +232,10 @@ fn end_cause(error: &wasmtime::Error, output: &str) -> EndCause {
 fn trap_message(error: &wasmtime::Error, output: &str) -> String {
     let cause = error.root_cause().to_string();
     let last_words = output.lines().rev().find(|line| !line.trim().is_empty() && !line.starts_with("note: "));
-    let panic = output.lines().position(|line| line.contains("panicked at")).map(|index| output.lines().skip(index).take(2).collect::<Vec<_>>().join(" "));
+    let panic = output
+        .lines()
+        .position(|line| line.contains("panicked at"))
+        .map(|index| output.lines().skip(index).take(2).collect::<Vec<_>>().join(" "));
     let message = match panic.as_deref().or(last_words) {
         Some(words) => format!("{} ({cause})", words.trim()),
         None => cause,

@@ -123,7 +123,11 @@ pub(crate) async fn get_check(State(api): State<Api>, Named(name): Named, RawQue
         (status = 503, description = "The store did not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn check_results(State(api): State<Api>, Named(name): Named, RawQuery(query): RawQuery) -> Result<Json<Page<ResultItem>>, Problem> {
+pub(crate) async fn check_results(
+    State(api): State<Api>,
+    Named(name): Named,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Page<ResultItem>>, Problem> {
     let parameters = Parameters::read(query.as_deref(), &["limit", "before"])?;
     let limit = limit(&parameters)?;
     let before = parameters.number("before", 1..=SEQUENCE_NUMBER_MAX)?;
@@ -221,8 +225,12 @@ mod tests {
         let host = Host::start(&two_checks()).await;
         host.observe("api", |observed| {
             let mut record = record("api", 1);
-            record.reason =
-                Reason::ConditionFailed { status: Status::Warning, condition: "a > 1".into(), actual: "2".into(), expected: "at most 1".into() };
+            record.reason = Reason::ConditionFailed {
+                status: Status::Warning,
+                condition: "a > 1".into(),
+                actual: "2".into(),
+                expected: "at most 1".into(),
+            };
             record.evidence = vec![Evidence { metric: "a".into(), actual: "2".into(), expected: "at most 1".into(), unit: String::new() }];
             observed.state.failures = 1;
             observed.last = Some(crate::live::LastRun::of(&record));

@@ -91,7 +91,8 @@ pub(crate) async fn events(
         None => Parameters::read(query.as_deref(), &["after"])?.number("after", 0..=SEQUENCE_NUMBER_MAX)?,
     };
     let permit = api.streams.clone().try_acquire_owned().map_err(|_| {
-        Problem::new(ProblemKind::StreamsExhausted, format!("{STREAMS_MAX} streams are open")).hint("close one, or read /api/v1/checks now and then")
+        Problem::new(ProblemKind::StreamsExhausted, format!("{STREAMS_MAX} streams are open"))
+            .hint("close one, or read /api/v1/checks now and then")
     })?;
     // Before anything is read, so that nothing falls between the store and what comes live.
     let receiver = api.live.events.sender.subscribe();
@@ -171,7 +172,11 @@ struct Follower {
 
 impl Follower {
     /// Stands behind `after`, or at now. `receiver` was made before.
-    async fn begin(store: Arc<dyn Store>, receiver: broadcast::Receiver<Arc<ResultRecord>>, after: Option<u64>) -> Result<Follower, StoreError> {
+    async fn begin(
+        store: Arc<dyn Store>,
+        receiver: broadcast::Receiver<Arc<ResultRecord>>,
+        after: Option<u64>,
+    ) -> Result<Follower, StoreError> {
         let (_, highest) = store.bounds().await?;
         let (after, source, first) = match after {
             None => (highest, Source::Live, None),
@@ -189,7 +194,7 @@ impl Follower {
         loop {
             match self.source {
                 Source::Store(reason) => {
-                    if let Some(item) = self.from_store(reason).await? {
+                    if let Some(item) = self.read_store(reason).await? {
                         return Ok(Some(item));
                     }
                     self.source = Source::Live;
@@ -209,7 +214,7 @@ impl Follower {
     }
 
     /// The next record of the store, or the numbers that are missing before it; None when there is nothing behind `after`.
-    async fn from_store(&mut self, reason: GapReason) -> Result<Option<Item>, StoreError> {
+    async fn read_store(&mut self, reason: GapReason) -> Result<Option<Item>, StoreError> {
         if self.page.is_empty() {
             // Asked for first: what is committed between the two questions must not be told to be missing.
             let (_, highest) = self.store.bounds().await?;

@@ -143,9 +143,31 @@ mod tests {
             assert_eq!(status("GET", "/livez", &[("host", host)]), 200, "{host}");
         }
         let refused = [
-            "evil.example", "evil.example:9470", "localhost.evil.example", "127.0.0.1.evil.example", "localhost:9470.evil.example",
-            "localhost:", "localhost:x", "localhost:99999", "localhost:+80", "localhost ", "", ":9470", "127.1", "0177.0.0.1", "2130706433", "0.0.0.0",
-            "10.0.0.1", "[::]", "[::1", "[::1]x", "::1", "[::ffff:127.0.0.1]", "user@localhost", "localhost/", "localhost:80:80",
+            "evil.example",
+            "evil.example:9470",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "localhost:9470.evil.example",
+            "localhost:",
+            "localhost:x",
+            "localhost:99999",
+            "localhost:+80",
+            "localhost ",
+            "",
+            ":9470",
+            "127.1",
+            "0177.0.0.1",
+            "2130706433",
+            "0.0.0.0",
+            "10.0.0.1",
+            "[::]",
+            "[::1",
+            "[::1]x",
+            "::1",
+            "[::ffff:127.0.0.1]",
+            "user@localhost",
+            "localhost/",
+            "localhost:80:80",
         ];
         for host in refused {
             assert_eq!(status("GET", "/livez", &[("host", host)]), 421, "{host:?}");

@@ -115,7 +115,8 @@ async fn openapi(RawQuery(query): RawQuery, document: Bytes) -> Result<([(header
 }
 
 async fn path_unknown(uri: Uri) -> Problem {
-    Problem::new(ProblemKind::PathUnknown, format!("nothing is at {}", quoted(uri.path()))).hint("the paths are listed at /api/openapi.json")
+    Problem::new(ProblemKind::PathUnknown, format!("nothing is at {}", quoted(uri.path())))
+        .hint("the paths are listed at /api/openapi.json")
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
@@ -167,7 +168,8 @@ mod tests {
     #[tokio::test]
     async fn no_path_is_exempt_from_the_loopback_rules() {
         let host = Host::start("").await;
-        for path in ["/", "/livez", "/readyz", "/healthz", "/metrics", "/api/v1/checks", "/api/v1/events", "/api/openapi.json", "/nothing"] {
+        for path in ["/", "/livez", "/readyz", "/healthz", "/metrics", "/api/v1/checks", "/api/v1/events", "/api/openapi.json", "/nothing"]
+        {
             let mut foreign_host = request("GET", path);
             foreign_host.headers_mut().insert("host", "evil.example".parse().unwrap());
             assert_eq!(host.ask(foreign_host).await.status, 421, "{path}");
@@ -215,15 +217,29 @@ mod tests {
         let document = host.ask(get("/api/openapi.json")).await.json();
         let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
         for path in [
-            "/livez", "/readyz", "/healthz", "/metrics", "/api/v1/checks", "/api/v1/checks/{name}", "/api/v1/checks/{name}/results",
-            "/api/v1/checks/{name}/run", "/api/v1/plugins", "/api/v1/plugins/{name}", "/api/v1/events",
+            "/livez",
+            "/readyz",
+            "/healthz",
+            "/metrics",
+            "/api/v1/checks",
+            "/api/v1/checks/{name}",
+            "/api/v1/checks/{name}/results",
+            "/api/v1/checks/{name}/run",
+            "/api/v1/plugins",
+            "/api/v1/plugins/{name}",
+            "/api/v1/events",
         ] {
             assert!(paths.iter().any(|known| *known == path), "{path} is not in {paths:?}");
         }
         assert_eq!(paths.len(), 11);
         let refused = &document["paths"]["/api/v1/checks"]["get"]["responses"]["400"]["content"];
         assert!(refused["application/problem+json"].is_object(), "{refused}");
-        let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"].as_array().unwrap().iter().map(|parameter| &parameter["name"]).collect();
+        let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|parameter| &parameter["name"])
+            .collect();
         assert_eq!(names, ["limit", "cursor", "status", "plugin", "label"]);
     }
 

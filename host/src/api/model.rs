@@ -6,7 +6,6 @@
 //! Invariant: times are RFC 3339 in UTC with milliseconds, or null.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -109,6 +108,17 @@ pub struct CheckItem {
 }
 
 impl CheckItem {
+    /// What to tell a person: the plugin's words, with the condition that decided where one did; the reason where the plugin said nothing.
+    pub fn told(&self) -> String {
+        if self.summary.is_empty() {
+            return self.reason_detail.clone();
+        }
+        if self.reason.starts_with("Condition") {
+            return format!("{}; {}", self.summary, self.reason_detail);
+        }
+        self.summary.clone()
+    }
+
     pub fn of(check: &LiveCheck, observed: &Observed) -> CheckItem {
         let state = &observed.state;
         let last = observed.last.as_ref();

@@ -57,8 +57,11 @@ impl Parameters {
         let Some(text) = self.text(name)? else { return Ok(None) };
         match whole_number(text) {
             Some(number) if range.contains(&number) => Ok(Some(number)),
-            _ => Err(invalid(format!("`{name}` is {}", quoted(text)))
-                .hint(format!("`{name}` is a whole number from {} to {}", range.start(), range.end()))),
+            _ => Err(invalid(format!("`{name}` is {}", quoted(text))).hint(format!(
+                "`{name}` is a whole number from {} to {}",
+                range.start(),
+                range.end()
+            ))),
         }
     }
 }

@@ -52,7 +52,11 @@ pub(crate) async fn list_plugins(State(api): State<Api>, RawQuery(query): RawQue
         (status = 404, description = "No plugin has this name", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn get_plugin(State(api): State<Api>, Named(name): Named, RawQuery(query): RawQuery) -> Result<Json<PluginDetail>, Problem> {
+pub(crate) async fn get_plugin(
+    State(api): State<Api>,
+    Named(name): Named,
+    RawQuery(query): RawQuery,
+) -> Result<Json<PluginDetail>, Problem> {
     Parameters::read(query.as_deref(), &[])?;
     let slot = api.live.plugin(&name).ok_or_else(|| {
         Problem::new(ProblemKind::PluginUnknown, format!("no plugin is named {}", quoted(&name))).hint("all of them are at /api/v1/plugins")

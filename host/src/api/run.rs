@@ -57,17 +57,15 @@ pub(crate) async fn run_check(State(api): State<Api>, Named(name): Named, RawQue
 /// The result as the store has it, with its number.
 async fn recorded(live: &Live, ran: ResultRecord) -> Result<ResultRecord, Problem> {
     let not_recorded = |why: &str| {
-        Problem::new(ProblemKind::StoreFailed, format!("the check ran and is {}, but {why}", ran.status)).hint("see the log of `sickbay serve`")
+        Problem::new(ProblemKind::StoreFailed, format!("the check ran and is {}, but {why}", ran.status))
+            .hint("see the log of `sickbay serve`")
     };
     let flushed = tokio::time::timeout(ANSWER_TIME_MAX, live.queue.flush()).await;
     if !matches!(flushed, Ok(Ok(()))) {
         return Err(not_recorded("its result is not stored yet"));
     }
     let recent = live.store.results(&ran.check, None, RECENT).await.map_err(Problem::store)?;
-    recent
-        .into_iter()
-        .find(|record| record.scheduled_at == ran.scheduled_at)
-        .ok_or_else(|| not_recorded("its result is not in the store"))
+    recent.into_iter().find(|record| record.scheduled_at == ran.scheduled_at).ok_or_else(|| not_recorded("its result is not in the store"))
 }
 
 fn not_ready() -> Problem {

@@ -56,7 +56,8 @@ mod tests {
         ] {
             assert!(types.contains(&family), "{family} is missing in {types:?}");
         }
-        let series: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' ')).map(|(name, _)| name).collect();
+        let series: Vec<&str> =
+            text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' ')).map(|(name, _)| name).collect();
         assert_eq!(series.len(), series.iter().collect::<BTreeSet<_>>().len());
         assert!(text.ends_with('\n'));
     }

@@ -207,7 +207,8 @@ impl Events {
                 self.text = rest;
                 return block;
             }
-            let bytes = tokio::time::timeout(WAIT_MAX, self.body.next()).await.expect("an event comes").expect("the stream goes on").unwrap();
+            let bytes =
+                tokio::time::timeout(WAIT_MAX, self.body.next()).await.expect("an event comes").expect("the stream goes on").unwrap();
             self.text.push_str(std::str::from_utf8(&bytes).unwrap());
         }
     }

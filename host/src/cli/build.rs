@@ -83,7 +83,7 @@ mod tests {
     fn a_python_plugin_named_by_its_folder_is_an_error_that_says_what_build_knows() {
         let folder = tempfile::tempdir().expect("temporary folder");
         std::fs::write(folder.path().join("app.py"), "").expect("file");
-        let error = collect(&[folder.path().to_path_buf()]).err().expect("not Rust");
+        let error = collect(&[folder.path().to_path_buf()]).expect_err("not Rust");
         assert!(error.to_string().ends_with("is Python, and `build` knows Rust in this version"), "{error}");
     }
 

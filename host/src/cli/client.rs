@@ -59,7 +59,9 @@ impl Client {
     /// `url` is the address of the root: scheme, host and port, perhaps a path.
     pub fn new(url: &str) -> Result<Client, Failure> {
         // Never repeated: what is in the wrong place may be a password.
-        let wrong = |why: &str| Failure::usage(format!("the address of Sickbay (`--url` or SICKBAY_URL) {why}")).with_hint("write http://HOST:PORT");
+        let wrong = |why: &str| {
+            Failure::usage(format!("the address of Sickbay (`--url` or SICKBAY_URL) {why}")).with_hint("write http://HOST:PORT")
+        };
         let base = Url::parse(url).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
         match base.scheme() {
             "http" => {}
@@ -79,7 +81,8 @@ impl Client {
 
     /// Runs `ask` to its end. Client verbs have nothing else to do meanwhile.
     pub fn block_on<T>(ask: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the program could not start its timers")?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().context("the program could not start its timers")?;
         runtime.block_on(ask)
     }
 
@@ -175,8 +178,9 @@ fn refusal(address: &str, answer: &Answer) -> Failure {
                 None => failure,
             }
         }
-        Err(_) => Failure::new(format!("{address} answered {}", answer.status))
-            .with_hint("is another program, or a proxy, listening there?"),
+        Err(_) => {
+            Failure::new(format!("{address} answered {}", answer.status)).with_hint("is another program, or a proxy, listening there?")
+        }
     }
 }
 

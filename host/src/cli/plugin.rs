@@ -263,7 +263,11 @@ mod tests {
                 summary: "One request".to_owned(),
                 config_schema: json!({}),
                 example: json!({ "url": "http://localhost/" }),
-                needs: vec![NeedItem { capability: "http".to_owned(), reason: "to ask".to_owned(), grant: "http = [\"GET {url}\"]".to_owned() }],
+                needs: vec![NeedItem {
+                    capability: "http".to_owned(),
+                    reason: "to ask".to_owned(),
+                    grant: "http = [\"GET {url}\"]".to_owned(),
+                }],
                 metrics: Vec::new(),
                 failures: Vec::new(),
             }],

@@ -224,7 +224,9 @@ impl Ran {
 
 /// Text of a guest on a terminal: control characters stay visible and without effect.
 fn shown(text: &str) -> String {
-    text.chars().flat_map(|character| if character.is_control() { character.escape_default().collect::<Vec<_>>() } else { vec![character] }).collect()
+    text.chars()
+        .flat_map(|character| if character.is_control() { character.escape_default().collect::<Vec<_>>() } else { vec![character] })
+        .collect()
 }
 
 fn exit_code(status: Status) -> u8 {
@@ -238,7 +240,7 @@ fn exit_code(status: Status) -> u8 {
 
 /// `STATUS - summary | 'label'=value[unit] ...` as the Monitoring Plugins guidelines define it.
 fn nagios(judgement: &Judgement, metrics: &[Metric]) -> String {
-    let mut line = format!("{} - {}", judgement.status.as_str().to_uppercase(), shown(&judgement.summary).replace('|', "/"));
+    let mut line = format!("{} - {}", judgement.status.as_str().to_uppercase(), shown(&judgement.told()).replace('|', "/"));
     for (index, metric) in metrics.iter().enumerate() {
         line.push_str(if index == 0 { " |" } else { "" });
         let _ = write!(line, " '{}'={}{}", performance_label(metric), metric.value, performance_unit(metric));
@@ -272,7 +274,13 @@ mod tests {
 
     #[test]
     fn the_line_is_what_nagios_reads() {
-        let judgement = Judgement { status: Status::Warning, summary: "slow | 1s\u{1b}".to_owned(), reason: Reason::Passed, failure: None, evidence: Vec::new() };
+        let judgement = Judgement {
+            status: Status::Warning,
+            summary: "slow | 1s\u{1b}".to_owned(),
+            reason: Reason::Passed,
+            failure: None,
+            evidence: Vec::new(),
+        };
         let metric = |name: &str, value, unit: &str, labels: &[(&str, &str)]| Metric {
             name: name.to_owned(),
             value,

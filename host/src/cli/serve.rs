@@ -76,5 +76,7 @@ pub(super) fn mistakes(errors: &config::ConfigErrors) -> anyhow::Error {
     eprintln!("{errors}\n");
     let count = errors.0.len();
     let noun = if count == 1 { "mistake" } else { "mistakes" };
-    Failure::usage(format!("the configuration has {count} {noun}")).with_hint("mend what is shown above, then run `sickbay validate`").into()
+    Failure::usage(format!("the configuration has {count} {noun}"))
+        .with_hint("mend what is shown above, then run `sickbay validate`")
+        .into()
 }

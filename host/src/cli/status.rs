@@ -79,9 +79,10 @@ fn row(item: &CheckItem, now: Duration) -> [String; 6] {
     } else {
         format!("{} (was {})", item.status.as_str(), item.hard_status.as_str())
     };
-    let kind = if item.kind.is_empty() || item.kind == item.plugin { item.plugin.clone() } else { format!("{}/{}", item.plugin, item.kind) };
-    let summary = if item.summary.is_empty() { &item.reason_detail } else { &item.summary };
-    [status, item.name.clone(), kind, ago(item.since.as_deref(), now), ago(item.last_run_at.as_deref(), now), summary.clone()]
+    let kind =
+        if item.kind.is_empty() || item.kind == item.plugin { item.plugin.clone() } else { format!("{}/{}", item.plugin, item.kind) };
+    let summary = item.told();
+    [status, item.name.clone(), kind, ago(item.since.as_deref(), now), ago(item.last_run_at.as_deref(), now), summary]
         .map(|cell| escaped(&cell).to_string())
 }
 

@@ -32,7 +32,12 @@ pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
         eprintln!("{warning}\n");
     }
     let plugins = registry.all().iter().filter(|slot| slot.current().is_some()).count();
-    println!("{}: ok ({} checks, {plugins} plugins, {} warnings)", args.config.display(), config.checks.len(), config.warnings.len() + warnings.len() + refused.len());
+    println!(
+        "{}: ok ({} checks, {plugins} plugins, {} warnings)",
+        args.config.display(),
+        config.checks.len(),
+        config.warnings.len() + warnings.len() + refused.len()
+    );
     Ok(ExitCode::SUCCESS)
 }
 

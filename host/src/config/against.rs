@@ -110,12 +110,24 @@ impl<'a> PluginJudge<'a> {
                 }
                 let offset = place.source.slice(*span).find(&name);
                 let span = offset.map_or(*span, |offset| span.part(offset, name.len()));
-                let problem = Problem::new(format!("kind `{}` of plugin `{}` reports no metric `{}`", shown(kind.name), shown(self.plugin), shown(&name)));
-                let problem = if known.is_empty() { problem.reason("it reports none") } else { problem.reason(format!("it reports {}", listed(known.iter().copied()))) };
-                found.push(place.diagnostic(span, match suggest::nearest(&name, &known) {
-                    Some(meant) => problem.hint(format!("did you mean `{}`?", shown(meant))),
-                    None => problem.hint("name one of its metrics"),
-                }));
+                let problem = Problem::new(format!(
+                    "kind `{}` of plugin `{}` reports no metric `{}`",
+                    shown(kind.name),
+                    shown(self.plugin),
+                    shown(&name)
+                ));
+                let problem = if known.is_empty() {
+                    problem.reason("it reports none")
+                } else {
+                    problem.reason(format!("it reports {}", listed(known.iter().copied())))
+                };
+                found.push(place.diagnostic(
+                    span,
+                    match suggest::nearest(&name, &known) {
+                        Some(meant) => problem.hint(format!("did you mean `{}`?", shown(meant))),
+                        None => problem.hint("name one of its metrics"),
+                    },
+                ));
             }
         }
         found
@@ -177,10 +189,18 @@ fn problems(error: &ValidationError<'_>, schema: &Value) -> Vec<(Spot, Problem)>
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();
-            let described = schema_at(error, schema).and_then(|schema| schema.pointer(&format!("/properties/{}/description", escaped(key)))).and_then(Value::as_str);
+            let described = schema_at(error, schema)
+                .and_then(|schema| schema.pointer(&format!("/properties/{}/description", escaped(key))))
+                .and_then(Value::as_str);
             let problem = Problem::new(format!("missing key `{}` in `{name}`", shown(key)));
             let problem = problem.hint(format!("add `{}` to `{name}`", shown(key)));
-            vec![(here(), match described { Some(text) => problem.reason(shown(text)), None => problem })]
+            vec![(
+                here(),
+                match described {
+                    Some(text) => problem.reason(shown(text)),
+                    None => problem,
+                },
+            )]
         }
         ValidationErrorKind::Type { kind } => {
             let wanted: Vec<&str> = match kind {
@@ -191,7 +211,8 @@ fn problems(error: &ValidationError<'_>, schema: &Value) -> Vec<(Spot, Problem)>
             vec![(here(), Problem::new(message))]
         }
         ValidationErrorKind::Enum { options } => {
-            let options: Vec<String> = options.as_array().into_iter().flatten().map(|option| option.to_string().trim_matches('"').to_owned()).collect();
+            let options: Vec<String> =
+                options.as_array().into_iter().flatten().map(|option| option.to_string().trim_matches('"').to_owned()).collect();
             let problem = Problem::new(format!("`{name}` has a value that the plugin does not know"));
             vec![(here(), problem.hint(format!("write one of {}", listed(options.iter().map(String::as_str)))))]
         }

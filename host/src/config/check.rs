@@ -17,12 +17,8 @@ use super::text::{CheckText, GrantsText, Placed};
 use super::values::{self, DurationBounds};
 use super::{Check, FAILURES_DEFAULT, Place, PluginSettings, SUCCESSES_DEFAULT};
 
-const EVERY: DurationBounds = DurationBounds {
-    least: Duration::from_millis(100),
-    least_text: "100ms",
-    most: Duration::from_secs(86_400),
-    most_text: "24h",
-};
+const EVERY: DurationBounds =
+    DurationBounds { least: Duration::from_millis(100), least_text: "100ms", most: Duration::from_secs(86_400), most_text: "24h" };
 const TIMEOUT: DurationBounds =
     DurationBounds { least: Duration::from_millis(10), least_text: "10ms", most: Duration::from_secs(600), most_text: "10m" };
 /// A timeout that is not written is as long as the cadence, within these.
@@ -170,7 +166,10 @@ fn times(written: &CheckText, scope: &mut Scope<'_>) -> (Duration, Duration) {
         && timeout > every
     {
         let reason = "a run that is due while the one before still goes on is skipped";
-        scope.note(text.span(), Problem::warning("`timeout` is longer than `every`").reason(reason).hint("write a shorter `timeout` or a longer `every`"));
+        scope.note(
+            text.span(),
+            Problem::warning("`timeout` is longer than `every`").reason(reason).hint("write a shorter `timeout` or a longer `every`"),
+        );
     }
     (every, timeout)
 }
@@ -181,7 +180,10 @@ fn config(written: &CheckText, scope: &mut Scope<'_>) -> (Value, ConfigPlaces) {
     let bytes = value.to_string().len();
     if bytes > CONFIG_BYTES_MAX {
         let reason = format!("it has {bytes} bytes as JSON, the limit is {CONFIG_BYTES_MAX}");
-        scope.note(table.span(), Problem::new("`config` is too large").reason(reason).hint("give the plugin less, or a place to read it from"));
+        scope.note(
+            table.span(),
+            Problem::new("`config` is too large").reason(reason).hint("give the plugin less, or a place to read it from"),
+        );
     }
     (value, places)
 }
@@ -189,7 +191,8 @@ fn config(written: &CheckText, scope: &mut Scope<'_>) -> (Value, ConfigPlaces) {
 fn policy(written: &CheckText, scope: &mut Scope<'_>) -> Policy {
     Policy {
         failures: scope.read(written.failures.as_ref(), FAILURES_DEFAULT, |number| values::number("failures", *number, 1, CONSECUTIVE_MAX)),
-        successes: scope.read(written.successes.as_ref(), SUCCESSES_DEFAULT, |number| values::number("successes", *number, 1, CONSECUTIVE_MAX)),
+        successes: scope
+            .read(written.successes.as_ref(), SUCCESSES_DEFAULT, |number| values::number("successes", *number, 1, CONSECUTIVE_MAX)),
     }
 }
 
@@ -197,7 +200,8 @@ fn labels(written: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<
     let mut labels = BTreeMap::new();
     for (name, value) in written {
         if labels.len() >= LABELS_MAX {
-            scope.note(name.span(), Problem::new("too many labels").reason(format!("a check has at most {LABELS_MAX}")).hint("remove some"));
+            scope
+                .note(name.span(), Problem::new("too many labels").reason(format!("a check has at most {LABELS_MAX}")).hint("remove some"));
             break;
         }
         if let Err(problem) = label_name(name.value()) {
@@ -205,7 +209,10 @@ fn labels(written: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<
         }
         if value.value().len() > LABEL_VALUE_BYTES_MAX {
             let reason = format!("it has {} bytes, the limit is {LABEL_VALUE_BYTES_MAX}", value.value().len());
-            scope.note(value.span(), Problem::new(format!("the label `{}` is too long", shown(name.value()))).reason(reason).hint("shorten it"));
+            scope.note(
+                value.span(),
+                Problem::new(format!("the label `{}` is too long", shown(name.value()))).reason(reason).hint("shorten it"),
+            );
         }
         labels.insert(name.value().clone(), value.value().clone());
     }
@@ -214,7 +221,9 @@ fn labels(written: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<
 
 fn label_name(name: &str) -> Result<(), Problem> {
     if LABELS_RESERVED.contains(&name) {
-        return Err(Problem::new(format!("the label `{name}` is Sickbay's own")).reason("every alert has it already").hint("give it another name, or remove it"));
+        return Err(Problem::new(format!("the label `{name}` is Sickbay's own"))
+            .reason("every alert has it already")
+            .hint("give it another name, or remove it"));
     }
     if name.starts_with("__") {
         return Err(Problem::new(format!("the label `{}` begins with `__`", shown(name)))
@@ -275,7 +284,9 @@ fn condition_problem(error: &ConditionError) -> Problem {
     let problem = Problem::new("the condition cannot be used");
     match error.message.split_once(HINT_MARK) {
         Some((reason, hint)) => problem.reason(reason).hint(hint),
-        None => problem.reason(error.message.as_str()).hint("conditions are CEL over the report, for example: report.metrics.latency_seconds > 0.2"),
+        None => problem
+            .reason(error.message.as_str())
+            .hint("conditions are CEL over the report, for example: report.metrics.latency_seconds > 0.2"),
     }
 }
 

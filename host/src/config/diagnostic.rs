@@ -343,7 +343,8 @@ mod tests {
         let mut findings = Findings::default();
         findings.add(&source, Span::from(18..30), Problem::new("second"));
         findings.add(&source, Span::from(0..9), Problem::new("first"));
-        let messages: Vec<String> = findings.into_result().map_or_else(|errors| errors.0, |warnings| warnings).into_iter().map(|found| found.message).collect();
+        let messages: Vec<String> =
+            findings.into_result().unwrap_or_else(|errors| errors.0).into_iter().map(|found| found.message).collect();
         assert_eq!(messages, ["first", "second"]);
     }
 

@@ -44,7 +44,8 @@ pub(super) fn key(table: &str, key: &str) -> Option<Problem> {
 
 /// A condition that is a table: `{ when = "...", for = "5m" }`.
 pub(super) fn timed_condition() -> Problem {
-    not_yet("a condition with `when` and `for`").hint("write the expression alone, for example: critical = [\"report.metrics.latency_seconds > 1.0\"]")
+    not_yet("a condition with `when` and `for`")
+        .hint("write the expression alone, for example: critical = [\"report.metrics.latency_seconds > 1.0\"]")
 }
 
 /// `what` is the subject of the sentence, with its backticks.

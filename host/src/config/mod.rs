@@ -41,8 +41,8 @@ use sickbay_runtime::Limits;
 use sickbay_store::Retention;
 
 pub use against::{KindInfo, PluginJudge, check_against};
-pub use read::Stamp;
 pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity};
+pub use read::Stamp;
 
 use check::CheckReader;
 use diagnostic::{Findings, Problem};
@@ -211,7 +211,10 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     }
     let checks = reader.into_checks();
     if checks.is_empty() && !findings.has_errors() {
-        findings.add_to_file(path, Problem::warning("no check is configured").hint("add a `[[check]]`, for example from `sickbay plugin inspect NAME`"));
+        findings.add_to_file(
+            path,
+            Problem::warning("no check is configured").hint("add a `[[check]]`, for example from `sickbay plugin inspect NAME`"),
+        );
     }
     let warnings = findings.into_result()?;
     Ok(Config {

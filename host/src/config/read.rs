@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use toml::de::{DeTable, ValueDeserializer};
@@ -68,7 +68,12 @@ fn check_files(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
-            findings.add_to_file(folder, Problem::new("the folder of checks cannot be read").reason(error.to_string()).hint("make it a folder that can be read, or remove it"));
+            findings.add_to_file(
+                folder,
+                Problem::new("the folder of checks cannot be read")
+                    .reason(error.to_string())
+                    .hint("make it a folder that can be read, or remove it"),
+            );
             return Vec::new();
         }
     };
@@ -82,11 +87,14 @@ fn check_files(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
                     paths.push(entry.path());
                 }
             }
-            Err(error) => findings.add_to_file(folder, Problem::new("the folder of checks cannot be read to its end").reason(error.to_string())),
+            Err(error) => {
+                findings.add_to_file(folder, Problem::new("the folder of checks cannot be read to its end").reason(error.to_string()))
+            }
         }
         if paths.len() > CHECK_FILES_MAX {
             let reason = format!("there are more than {CHECK_FILES_MAX}");
-            findings.add_to_file(folder, Problem::new("too many files with checks").reason(reason).hint("put several checks into one file"));
+            findings
+                .add_to_file(folder, Problem::new("too many files with checks").reason(reason).hint("put several checks into one file"));
             return Vec::new();
         }
     }
@@ -121,10 +129,14 @@ fn bytes_of(path: &Path, role: FileRole, bytes_left: u64) -> Result<Vec<u8>, Pro
     let file = File::open(path).map_err(|error| unreadable(&error, role))?;
     file.take(bytes_max + 1).read_to_end(&mut content).map_err(|error| unreadable(&error, role))?;
     if content.len() as u64 > FILE_BYTES_MAX {
-        return Err(Problem::new("the file is too large").reason(format!("it has more than {FILE_BYTES_MAX} bytes")).hint("spread the checks over files in `checks.d`"));
+        return Err(Problem::new("the file is too large")
+            .reason(format!("it has more than {FILE_BYTES_MAX} bytes"))
+            .hint("spread the checks over files in `checks.d`"));
     }
     if content.len() as u64 > bytes_left {
-        return Err(Problem::new("the files are too large together").reason(format!("they have more than {ALL_FILES_BYTES_MAX} bytes")).hint("run a second host"));
+        return Err(Problem::new("the files are too large together")
+            .reason(format!("they have more than {ALL_FILES_BYTES_MAX} bytes"))
+            .hint("run a second host"));
     }
     Ok(content)
 }
@@ -152,7 +164,9 @@ fn decode(path: &Path, content: Vec<u8>, findings: &mut Findings) -> Option<Sour
             let byte = error.as_bytes().get(at).copied().unwrap_or_default();
             // Up to `at` the lossy text is the same, so the place is right.
             let source = Source::new(path.to_path_buf(), String::from_utf8_lossy(error.as_bytes()).into_owned());
-            let problem = Problem::new("the file is not UTF-8").reason(format!("the byte 0x{byte:02x} begins no character here")).hint("save it as UTF-8");
+            let problem = Problem::new("the file is not UTF-8")
+                .reason(format!("the byte 0x{byte:02x} begins no character here"))
+                .hint("save it as UTF-8");
             findings.add(&source, Span::from(at..at + 1), problem);
             None
         }
@@ -179,7 +193,11 @@ fn parse(source: &Source, role: FileRole, findings: &mut Findings) -> Option<Fil
     match FileText::deserialize(ValueDeserializer::from(tree)) {
         Ok(file) => Some(file),
         Err(error) => {
-            findings.add(source, Span::from(error.span().unwrap_or(0..0)), Problem::new("this does not fit").reason(shown(error.message())));
+            findings.add(
+                source,
+                Span::from(error.span().unwrap_or(0..0)),
+                Problem::new("this does not fit").reason(shown(error.message())),
+            );
             None
         }
     }
@@ -190,7 +208,8 @@ fn syntax_problem(message: &str, line: &str) -> Problem {
     if message == "duplicate key" {
         return problem.hint("a key stands once in its table, a table once in its file; lists of tables have two brackets: [[check]]");
     }
-    let bare_text = line.split_once('=').is_some_and(|(_, value)| value.trim_start().starts_with(|first: char| first.is_ascii_alphanumeric()));
+    let bare_text =
+        line.split_once('=').is_some_and(|(_, value)| value.trim_start().starts_with(|first: char| first.is_ascii_alphanumeric()));
     if bare_text { problem.hint("texts stand in quotes, for example: every = \"10s\"") } else { problem }
 }
 
@@ -205,7 +224,8 @@ mod tests {
             fs::write(dir.path().join(name), "").expect("the folder is writable");
         }
         let mut findings = Findings::default();
-        let names: Vec<String> = check_files(dir.path(), &mut findings).iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+        let names: Vec<String> =
+            check_files(dir.path(), &mut findings).iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
         assert_eq!(names, ["a.toml", "b.toml"]);
         assert!(!findings.has_errors());
     }
@@ -215,7 +235,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("sickbay.toml");
         fs::write(&path, vec![b'#'; FILE_BYTES_MAX as usize + 1]).expect("the folder is writable");
-        assert_eq!(bytes_of(&path, FileRole::Main, ALL_FILES_BYTES_MAX).map_err(|problem| problem.message), Err("the file is too large".to_owned()));
-        assert_eq!(bytes_of(&path, FileRole::Main, 10).map_err(|problem| problem.message), Err("the files are too large together".to_owned()));
+        assert_eq!(
+            bytes_of(&path, FileRole::Main, ALL_FILES_BYTES_MAX).map_err(|problem| problem.message),
+            Err("the file is too large".to_owned())
+        );
+        assert_eq!(
+            bytes_of(&path, FileRole::Main, 10).map_err(|problem| problem.message),
+            Err("the files are too large together".to_owned())
+        );
     }
 }

@@ -23,12 +23,8 @@ const PORT_DEFAULT: u16 = 9470;
 const STORE_DEFAULT: &str = "sqlite:sickbay.db";
 const PLUGINS_DIR_DEFAULT: &str = "plugins";
 
-const RETENTION: DurationBounds = DurationBounds {
-    least: Duration::from_secs(60),
-    least_text: "1m",
-    most: Duration::from_secs(3650 * 86_400),
-    most_text: "3650d",
-};
+const RETENTION: DurationBounds =
+    DurationBounds { least: Duration::from_secs(60), least_text: "1m", most: Duration::from_secs(3650 * 86_400), most_text: "3650d" };
 /// SQLite with its journal does not stay below less.
 const RETENTION_BYTES_LEAST: u64 = 16 << 20;
 const RETENTION_BYTES_MOST: u64 = 64 << 40;
@@ -88,7 +84,9 @@ fn listen_address(text: &str) -> Result<SocketAddr, Problem> {
     let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).unwrap_or(PORT_DEFAULT);
     let hint = format!("write \"127.0.0.1:{port}\"");
     let Ok(address) = text.parse::<SocketAddr>() else {
-        return Err(Problem::new("`listen` is not an address with a port").reason(format!("\"{}\" has not the form IP:PORT", shown(text))).hint(hint));
+        return Err(Problem::new("`listen` is not an address with a port")
+            .reason(format!("\"{}\" has not the form IP:PORT", shown(text)))
+            .hint(hint));
     };
     if !address.ip().is_loopback() {
         let reason = "an address that other machines reach requires tokens";
@@ -103,7 +101,9 @@ fn store_url(text: &str) -> Result<String, Problem> {
         return Err(later::not_yet("a store in PostgreSQL").hint(format!("write \"{STORE_DEFAULT}\"")));
     }
     let Some(file) = text.strip_prefix("sqlite:") else {
-        return Err(Problem::new("`url` names no store").reason("it does not begin with `sqlite:`").hint(format!("write \"{STORE_DEFAULT}\"")));
+        return Err(Problem::new("`url` names no store")
+            .reason("it does not begin with `sqlite:`")
+            .hint(format!("write \"{STORE_DEFAULT}\"")));
     };
     let file = file.strip_prefix("//").unwrap_or(file);
     if file.contains('?') {
@@ -123,9 +123,8 @@ fn retention(written: Option<&RetentionText>, scope: &mut Scope<'_>) -> Retentio
     Retention {
         ok: scope.read(ok, default.ok, |text| values::duration("ok", text, &RETENTION)),
         other: scope.read(other, default.other, |text| values::duration("other", text, &RETENTION)),
-        bytes_max: scope.read(bytes_max, default.bytes_max, |text| {
-            values::size("bytes_max", text, RETENTION_BYTES_LEAST, RETENTION_BYTES_MOST)
-        }),
+        bytes_max: scope
+            .read(bytes_max, default.bytes_max, |text| values::size("bytes_max", text, RETENTION_BYTES_LEAST, RETENTION_BYTES_MOST)),
     }
 }
 
@@ -140,7 +139,10 @@ fn plugin_tables(written: &BTreeMap<Placed<String>, PluginText>, scope: &mut Sco
     let mut tables = BTreeMap::new();
     for (name, table) in written {
         if tables.len() >= PLUGIN_TABLES_MAX {
-            scope.note(name.span(), Problem::new("too many `[plugin.NAME]` tables").reason(format!("there are more than {PLUGIN_TABLES_MAX}")));
+            scope.note(
+                name.span(),
+                Problem::new("too many `[plugin.NAME]` tables").reason(format!("there are more than {PLUGIN_TABLES_MAX}")),
+            );
             break;
         }
         if let Err(problem) = values::plugin_name("plugin", name.value()) {
@@ -155,16 +157,17 @@ fn plugin_settings(written: &PluginText, scope: &mut Scope<'_>) -> PluginSetting
     scope.read(written.isolation.as_ref(), (), |text| isolation(text));
     PluginSettings {
         owner: scope.read(written.owner.as_ref(), None, |text| owner(text).map(Some)),
-        concurrency: scope.read(written.concurrency.as_ref(), CONCURRENCY_DEFAULT, |number| {
-            values::number("concurrency", *number, 1, CONCURRENCY_MOST)
-        }),
+        concurrency: scope
+            .read(written.concurrency.as_ref(), CONCURRENCY_DEFAULT, |number| values::number("concurrency", *number, 1, CONCURRENCY_MOST)),
         limits: written.limits.as_ref().map_or_else(Limits::default, |limits| limits_within(limits, Limits::default(), scope)),
     }
 }
 
 fn owner(text: &str) -> Result<String, Problem> {
     if text.trim().is_empty() || text.len() > OWNER_BYTES_MAX || text.chars().any(char::is_control) {
-        return Err(Problem::new("`owner` is not a name").reason(format!("it has 1 to {OWNER_BYTES_MAX} bytes on one line")).hint("write a team or a person, for example \"platform\""));
+        return Err(Problem::new("`owner` is not a name")
+            .reason(format!("it has 1 to {OWNER_BYTES_MAX} bytes on one line"))
+            .hint("write a team or a person, for example \"platform\""));
     }
     Ok(text.to_owned())
 }
@@ -191,7 +194,8 @@ fn limits_within(written: &LimitsText, given: Limits, scope: &mut Scope<'_>) -> 
         memory_bytes: scope.read(written.memory_bytes.as_ref(), given.memory_bytes, |size| {
             values::size("memory_bytes", size, MEMORY_BYTES_LEAST, MEMORY_BYTES_MOST)
         }),
-        host_calls: scope.read(written.host_calls.as_ref(), given.host_calls, |number| values::number("host_calls", *number, 0, CALLS_MOST)),
+        host_calls: scope
+            .read(written.host_calls.as_ref(), given.host_calls, |number| values::number("host_calls", *number, 0, CALLS_MOST)),
         bytes_in: scope.read(written.bytes_in.as_ref(), given.bytes_in, |size| values::size("bytes_in", size, 0, TRAFFIC_BYTES_MOST)),
         bytes_out: scope.read(written.bytes_out.as_ref(), given.bytes_out, |size| values::size("bytes_out", size, 0, TRAFFIC_BYTES_MOST)),
         rows: scope.read(written.rows.as_ref(), given.rows, |number| values::number("rows", *number, 0, CALLS_MOST)),
@@ -246,13 +250,19 @@ fn egress_settings(written: &EgressText, scope: &mut Scope<'_>) -> EgressSetting
     let mut private = Vec::new();
     for network in &written.private {
         if private.len() >= PRIVATE_NETWORKS_MAX {
-            scope.note(network.span(), Problem::new("too many private networks").reason(format!("there are more than {PRIVATE_NETWORKS_MAX}")));
+            scope.note(
+                network.span(),
+                Problem::new("too many private networks").reason(format!("there are more than {PRIVATE_NETWORKS_MAX}")),
+            );
             break;
         }
         let Some(read) = scope.read(Some(network), None, |text| private_network(text).map(Some)) else { continue };
         if read.prefix_len() == 0 {
             let reason = "every plugin with a grant for a name can reach every private address that the name resolves to";
-            scope.note(network.span(), Problem::warning("`private` opens all networks").reason(reason).hint("list the networks that are checked"));
+            scope.note(
+                network.span(),
+                Problem::warning("`private` opens all networks").reason(reason).hint("list the networks that are checked"),
+            );
         }
         private.push(read);
     }
@@ -275,7 +285,9 @@ fn private_network(text: &str) -> Result<IpNet, Problem> {
 fn readable_file(key: &str, text: &str, dir: &Path) -> Result<PathBuf, Problem> {
     let path = dir.join(text);
     let problem = |reason: String| {
-        Problem::new(format!("`{key}` is no file that can be read")).reason(reason).hint("write a path that is absolute or relative to the folder of this file")
+        Problem::new(format!("`{key}` is no file that can be read"))
+            .reason(reason)
+            .hint("write a path that is absolute or relative to the folder of this file")
     };
     match fs::metadata(&path) {
         Ok(found) if found.is_file() => Ok(path),

@@ -282,7 +282,7 @@ mod tests {
         let root = DeTable::parse(source.text()).expect("the text is TOML").into_inner();
         let tree = fit(root, FileRole::Main, schema(), &source, &mut findings);
         let file = FileText::deserialize(ValueDeserializer::from(tree)).expect("what fits deserialises");
-        (file, findings.into_result().map_or_else(|errors| errors.0, |warnings| warnings))
+        (file, findings.into_result().unwrap_or_else(|errors| errors.0))
     }
 
     fn messages(text: &str) -> Vec<String> {
@@ -293,7 +293,9 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_found_and_the_rest_is_kept() {
-        let text = format!("frob = 1\n[server]\nlisten = 9470\n{CHECK}{CHECK}intervall = \"2s\"\ncritical = [1, \"true\"]\n[[check]]\nname = \"c\"\n");
+        let text = format!(
+            "frob = 1\n[server]\nlisten = 9470\n{CHECK}{CHECK}intervall = \"2s\"\ncritical = [1, \"true\"]\n[[check]]\nname = \"c\"\n"
+        );
         let (file, found) = judged(&text);
         let messages: Vec<&str> = found.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
         assert_eq!(

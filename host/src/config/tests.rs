@@ -171,7 +171,10 @@ fn mistakes_in_the_config_point_at_the_key_or_the_value() {
     assert_eq!(against("config = { url = \"x\", prot = 1 }", &["http"]), ["5:23 unknown key `prot` in `config`"]);
     assert_eq!(against("config = { url = 7 }", &["http"]), ["5:18 `config.url` must be a text, not a whole number"]);
     assert_eq!(against("config = { url = \"x\", port = 0 }", &["http"]), ["5:30 `config.port` does not fit the plugin's schema"]);
-    assert_eq!(against("[check.config]\nurl = \"x\"\nmethod = \"GTE\"", &["http"]), ["7:10 `config.method` has a value that the plugin does not know"]);
+    assert_eq!(
+        against("[check.config]\nurl = \"x\"\nmethod = \"GTE\"", &["http"]),
+        ["7:10 `config.method` has a value that the plugin does not know"]
+    );
 }
 
 #[test]

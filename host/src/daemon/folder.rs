@@ -144,7 +144,8 @@ impl Folder {
         for name in seen.keys().filter(|name| !present.contains(name.as_str())) {
             gone.entry(name.clone()).or_insert(now);
         }
-        let over: Vec<String> = gone.iter().filter(|(_, since)| now.duration_since(**since) >= REMOVAL_GRACE).map(|(name, _)| name.clone()).collect();
+        let over: Vec<String> =
+            gone.iter().filter(|(_, since)| now.duration_since(**since) >= REMOVAL_GRACE).map(|(name, _)| name.clone()).collect();
         for name in over {
             gone.remove(&name);
             seen.remove(&name);

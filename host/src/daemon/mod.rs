@@ -201,7 +201,8 @@ pub fn artifacts(dir: &Path) -> PathBuf {
 }
 
 fn make_plugin_folder(dir: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot make the plugin folder {}; hint: set `dir` under `[plugins]`", dir.display()))
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("cannot make the plugin folder {}; hint: set `dir` under `[plugins]`", dir.display()))
 }
 
 /// Removes results that are older than they are kept.

@@ -80,7 +80,8 @@ impl Reloader {
     }
 
     async fn apply(&self, before: &Config, config: Config) -> Result<(), String> {
-        let services = if before.egress == config.egress { None } else { Some(Services::new(&config.egress).map_err(|error| error.to_string())?) };
+        let services =
+            if before.egress == config.egress { None } else { Some(Services::new(&config.egress).map_err(|error| error.to_string())?) };
         for (key, changed) in [
             ("server.listen", before.server.listen != config.server.listen),
             ("store.url", before.store.url != config.store.url),
@@ -147,7 +148,9 @@ pub fn table(config: &Arc<Config>, registry: &Registry, memories: &HashMap<Strin
         .map(|spec| {
             let memory = memories.get(&spec.name).cloned().unwrap_or_default();
             let check = LiveCheck::new(Arc::clone(spec), config.limits_of(spec), memory);
-            if let Some(kind) = slot(registry, config, &spec.plugin).current().and_then(|loaded| loaded.kind_of(spec).ok().map(str::to_owned)) {
+            if let Some(kind) =
+                slot(registry, config, &spec.plugin).current().and_then(|loaded| loaded.kind_of(spec).ok().map(str::to_owned))
+            {
                 check.kind.store(Arc::new(kind));
             }
             (spec.name.clone(), Arc::new(check))
@@ -194,10 +197,8 @@ fn observed(record: &ResultRecord) -> Observed {
 
 /// The report behind a record, where there was one, as far as it is kept.
 fn reported(record: &ResultRecord) -> Option<(sickbay_core::Timestamp, Arc<Report>)> {
-    let by_report = matches!(
-        record.reason,
-        Reason::Passed | Reason::Reported { .. } | Reason::ConditionFailed { .. } | Reason::ConditionError { .. }
-    );
+    let by_report =
+        matches!(record.reason, Reason::Passed | Reason::Reported { .. } | Reason::ConditionFailed { .. } | Reason::ConditionError { .. });
     by_report.then(|| {
         let report = Report {
             status: record.status,

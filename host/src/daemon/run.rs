@@ -222,7 +222,7 @@ impl Runner {
         };
         let (state, decision, transition) = check.with(|observed| observe(observed, check, &judgement, last, reported));
         if let Some(transition) = &transition {
-            tracing::info!(check = check.spec.name, from = %transition.from, to = %transition.to, reason = judgement.reason.name(), "{}", judgement.summary);
+            tracing::info!(check = check.spec.name, from = %transition.from, to = %transition.to, reason = judgement.reason.name(), "{}", judgement.told());
         }
         ResultRecord {
             seq: 0,
@@ -256,7 +256,13 @@ struct Times {
 
 type Advanced = (CheckState, Decision, Option<Transition>);
 
-fn observe(observed: &mut Observed, check: &LiveCheck, judgement: &Judgement, mut last: LastRun, reported: Option<Arc<Report>>) -> Advanced {
+fn observe(
+    observed: &mut Observed,
+    check: &LiveCheck,
+    judgement: &Judgement,
+    mut last: LastRun,
+    reported: Option<Arc<Report>>,
+) -> Advanced {
     let (state, decision, transition) = observed.state.advance(check.spec.policy, judgement, last.started_at);
     last.decision = Arc::new(decision.clone());
     if last.status == Status::Ok {

@@ -118,7 +118,9 @@ impl Scheduler {
 enum Plan {
     Wait,
     /// Due; `missed` due times after it have passed as well and are not made up for.
-    Run { missed: u64 },
+    Run {
+        missed: u64,
+    },
     /// The clock was set back by more than an interval: plan anew.
     Replan,
 }

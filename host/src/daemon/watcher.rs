@@ -39,7 +39,13 @@ pub(super) async fn watch(config: Arc<Config>, folder: Arc<Notify>, configuratio
     }
 }
 
-fn watcher(dir: &Path, plugins: &Path, folder: Arc<Notify>, configuration: Arc<Notify>, moved: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
+fn watcher(
+    dir: &Path,
+    plugins: &Path,
+    folder: Arc<Notify>,
+    configuration: Arc<Notify>,
+    moved: Arc<Notify>,
+) -> notify::Result<notify::RecommendedWatcher> {
     let in_folder = plugins.to_owned();
     let (checks, more) = (dir.join("checks.d"), dir.join("checks.d"));
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {

@@ -188,7 +188,7 @@ impl Shown {
                 }
                 td { (item.name) }
                 td data-label="Kind" { (item.plugin) @if !item.kind.is_empty() && item.kind != item.plugin { "/" (item.kind) } }
-                td title=(cut(&item.reason_detail)) { (cut(text_of(item))) }
+                td title=(cut(&item.reason_detail)) { (cut(&item.told())) }
                 td.time data-label="Since" { (self.moment(row.since)) }
                 td.time data-label="Last run" { (self.moment(row.last_run_at)) }
             }
@@ -244,13 +244,9 @@ fn rank(check: &LiveCheck) -> usize {
 }
 
 fn refused(live: &Live) -> Vec<(String, String)> {
-    let refused = live.plugins.all().into_iter().filter_map(|slot| slot.last_error().map(|error| (slot.name.clone(), error.message.clone())));
+    let refused =
+        live.plugins.all().into_iter().filter_map(|slot| slot.last_error().map(|error| (slot.name.clone(), error.message.clone())));
     refused.take(REFUSED_SHOWN_MAX).collect()
-}
-
-/// What the plugin said; where it said nothing, why the check has its status.
-fn text_of(item: &CheckItem) -> &str {
-    if item.summary.is_empty() { &item.reason_detail } else { &item.summary }
 }
 
 fn cut(text: &str) -> &str {
@@ -310,7 +306,8 @@ mod tests {
             host.observe(name, |observed| observed.state.status = status);
         }
         let html = html(&host, "/").await;
-        let places: Vec<usize> = ["<td>d</td>", "<td>c</td>", "<td>b</td>", "<td>a</td>"].iter().map(|cell| html.find(cell).unwrap()).collect();
+        let places: Vec<usize> =
+            ["<td>d</td>", "<td>c</td>", "<td>b</td>", "<td>a</td>"].iter().map(|cell| html.find(cell).unwrap()).collect();
         assert!(places.is_sorted(), "{places:?}");
         assert!(html.contains("<title>1 critical - Sickbay</title>"));
     }
@@ -354,7 +351,9 @@ mod tests {
 
     #[test]
     fn ages_are_short() {
-        for (seconds, text) in [(0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h 0m"), (18_720, "5h 12m"), (86_400, "1d 0h"), (793_000, "9d 4h")] {
+        for (seconds, text) in
+            [(0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h 0m"), (18_720, "5h 12m"), (86_400, "1d 0h"), (793_000, "9d 4h")]
+        {
             assert_eq!(age(Duration::from_secs(seconds)), text);
         }
     }

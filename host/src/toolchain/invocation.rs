@@ -57,7 +57,8 @@ impl Invocation {
         let second = matches!(plan, Plan::SecondCompiler { .. });
         let inherited: Vec<String> = inherited.into_iter().collect();
         // Flags that a person set for guests are theirs.
-        let own_flags = if inherited.iter().any(|name| name == GUEST_FLAGS) { Vec::new() } else { vec![(GUEST_FLAGS, OsString::from(MEMORY_FLAGS))] };
+        let own_flags =
+            if inherited.iter().any(|name| name == GUEST_FLAGS) { Vec::new() } else { vec![(GUEST_FLAGS, OsString::from(MEMORY_FLAGS))] };
         let remove = inherited.into_iter().filter(|name| left_by_cargo(name) || (second && chooses_a_compiler(name))).collect();
         match plan {
             Plan::InstalledTarget => Invocation { program: PathBuf::from("cargo"), arguments: Vec::new(), set: own_flags, remove },

@@ -25,7 +25,7 @@ use address::Address;
 pub use error::{Cause, StoreError};
 pub use queue::{BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, ResultQueue};
 pub use record::{ResultRecord, Trigger};
-pub use store::{BoxFuture, Pruned, READ_ROWS_MAX, Retention, Store};
+pub use store::{BoxFuture, PluginStates, Pruned, READ_ROWS_MAX, Retention, Store};
 
 /// Opens the store that `url` of the configuration names, makes it where it does not exist, and brings its tables up to date.
 ///

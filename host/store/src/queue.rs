@@ -171,10 +171,12 @@ impl fmt::Debug for ResultQueue {
     }
 }
 
+type OnWritten = Box<dyn Fn(&[ResultRecord]) + Send + Sync>;
+
 struct Writer {
     store: Arc<dyn Store>,
     flush_interval: Duration,
-    on_written: Box<dyn Fn(&[ResultRecord]) + Send + Sync>,
+    on_written: OnWritten,
     shared: Arc<Shared>,
     stopping: watch::Receiver<bool>,
     receiver: mpsc::Receiver<Message>,

@@ -16,6 +16,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// No read gives more rows than this, whatever its `limit` says ([`Store::last`] gives one row for each check).
 pub const READ_ROWS_MAX: u32 = 10_000;
 
+/// The small values of every check's plugin, by check and key.
+pub type PluginStates = HashMap<String, BTreeMap<String, Vec<u8>>>;
+
 /// Where results are kept. Every implementation passes the same conformance suite.
 pub trait Store: Send + Sync + 'static {
     /// Writes records in their order, in one transaction: all or none. Gives back those really written, with their `seq`, which
@@ -26,7 +29,7 @@ pub trait Store: Send + Sync + 'static {
     fn last(&self) -> BoxFuture<'_, Result<Vec<ResultRecord>, StoreError>>;
 
     /// What plugins keep, by check; a check whose plugin keeps nothing is not in it.
-    fn plugin_states(&self) -> BoxFuture<'_, Result<HashMap<String, BTreeMap<String, Vec<u8>>>, StoreError>>;
+    fn plugin_states(&self) -> BoxFuture<'_, Result<PluginStates, StoreError>>;
 
     /// The history of one check, newest first: at most `limit` records whose `seq` is less than `before`.
     fn results<'a>(&'a self, check: &'a str, before: Option<u64>, limit: u32) -> BoxFuture<'a, Result<Vec<ResultRecord>, StoreError>>;

@@ -70,8 +70,8 @@ fn judge(config: &Config, cpu: &system::Cpu) -> Report {
         .metric("busy_ratio", cpu.busy_ratio, "ratio")
         .metric("iowait_ratio", cpu.iowait_ratio, "ratio")
         .metric("cores", cpu.cores.into(), "");
-    let report =
-        busy.judge(report, cpu.busy_ratio, || format!("processors {} busy over {} s", percent(cpu.busy_ratio), cpu.window_ms.div_ceil(1000)));
+    let report = busy
+        .judge(report, cpu.busy_ratio, || format!("processors {} busy over {} s", percent(cpu.busy_ratio), cpu.window_ms.div_ceil(1000)));
     iowait.judge(report, cpu.iowait_ratio, || format!("{} of the time spent waiting for disks", percent(cpu.iowait_ratio)))
 }
 

@@ -62,7 +62,9 @@ pub(super) fn follow(status: u16, method: &Method, url: &Url, location: Option<&
 pub(super) fn keeps(step: &Step, name: &HeaderName) -> bool {
     let credential = *name == header::AUTHORIZATION || *name == header::COOKIE || *name == header::PROXY_AUTHORIZATION;
     let describes_body = name.as_str().starts_with("content-");
-    !(credential && step.origin == Origin::Crossed) && !(describes_body && step.body == BodyRule::Drop)
+    let leaks = credential && step.origin == Origin::Crossed;
+    let describes_nothing = describes_body && step.body == BodyRule::Drop;
+    !leaks && !describes_nothing
 }
 
 #[cfg(test)]

@@ -41,7 +41,9 @@ pub(super) fn evaluate(expression: &IdedExpr, view: &ReportView<'_>) -> Result<V
     let message = match outcome {
         // Also where a value came out: `||` forgives the error that ended a loop.
         _ if variables.steps.load(Ordering::Relaxed) > STEPS_MAX => {
-            format!("it takes more than {STEPS_MAX} steps; hint: put fewer macros inside each other, or judge in the plugin and report a metric")
+            format!(
+                "it takes more than {STEPS_MAX} steps; hint: put fewer macros inside each other, or judge in the plugin and report a metric"
+            )
         }
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => describe(error),

@@ -40,11 +40,7 @@ pub(super) fn explain(expression: &IdedExpr, view: &ReportView<'_>) -> Explanati
 }
 
 /// The comparisons that are true because `expression` is: all of an `&&`, and of an `||` those of the side that is true.
-fn find_comparisons<'expression>(
-    expression: &'expression IdedExpr,
-    view: &ReportView<'_>,
-    found: &mut Vec<&'expression CallExpr>,
-) {
+fn find_comparisons<'expression>(expression: &'expression IdedExpr, view: &ReportView<'_>, found: &mut Vec<&'expression CallExpr>) {
     let Expr::Call(call) = &expression.expr else {
         return;
     };

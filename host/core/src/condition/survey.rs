@@ -16,9 +16,8 @@ const FIELDS: [&str; 6] = ["status", "summary", "failure", "metrics", "series", 
 const TYPES: [&str; 10] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"];
 
 /// The functions that a condition may call; macros are expanded by the parser and need no entry.
-const FUNCTIONS: [&str; 13] = [
-    "bool", "bytes", "contains", "double", "dyn", "endsWith", "int", "matches", "size", "startsWith", "string", "type", "uint",
-];
+const FUNCTIONS: [&str; 13] =
+    ["bool", "bytes", "contains", "double", "dyn", "endsWith", "int", "matches", "size", "startsWith", "string", "type", "uint"];
 
 /// Why an expression is refused, and the node where.
 pub(super) struct Problem {
@@ -106,7 +105,10 @@ impl<'expression> Survey<'expression> {
         self.visit(&comprehension.accu_init, loops)?;
         let loops = loops + 1;
         if loops > LOOPS_MAX {
-            return Err(problem(node, format!("it has macros more than {LOOPS_MAX} deep inside each other; hint: judge in the plugin and report a metric")));
+            return Err(problem(
+                node,
+                format!("it has macros more than {LOOPS_MAX} deep inside each other; hint: judge in the plugin and report a metric"),
+            ));
         }
         if comprehension.iter_var == "report" {
             return Err(problem(node, "the variable of a macro may not be called `report`; hint: call it `s`"));
@@ -127,7 +129,10 @@ impl<'expression> Survey<'expression> {
         if known {
             return Ok(());
         }
-        Err(problem(node, format!("unknown name `{name}`; hint: a condition reads `report`, as in `report.metrics.NAME`; texts stand in quotes")))
+        Err(problem(
+            node,
+            format!("unknown name `{name}`; hint: a condition reads `report`, as in `report.metrics.NAME`; texts stand in quotes"),
+        ))
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) fn check_bounds(source: &str) -> Result<(), ConditionError> {
         return Err(ConditionError::new("it is empty; hint: write a comparison such as `report.metrics.latency_seconds > 0.2`", None));
     }
     if source.len() > CONDITION_BYTES_MAX {
-        let message = format!("it is {} bytes long, the limit is {CONDITION_BYTES_MAX}; hint: split it into several conditions", source.len());
+        let message =
+            format!("it is {} bytes long, the limit is {CONDITION_BYTES_MAX}; hint: split it into several conditions", source.len());
         return Err(ConditionError::new(message, None));
     }
     Depth::default().scan(source)

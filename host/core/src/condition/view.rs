@@ -17,10 +17,7 @@ type Fields<'report> = HashMap<CelMapKey<'report>, Box<dyn Val + 'report>>;
 
 impl<'report> ReportView<'report> {
     /// Makes ready what `conditions` read: the series and the details only where one of them mentions them.
-    pub fn new<'condition>(
-        report: &'report Report,
-        conditions: impl IntoIterator<Item = &'condition Condition>,
-    ) -> ReportView<'report> {
+    pub fn new<'condition>(report: &'report Report, conditions: impl IntoIterator<Item = &'condition Condition>) -> ReportView<'report> {
         let mut series_wanted = false;
         let mut details_wanted = false;
         for condition in conditions {

@@ -59,11 +59,11 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-fn is_empty_text(text: &Cow<'_, str>) -> bool {
+fn is_empty_text(text: &str) -> bool {
     text.is_empty()
 }
 
-fn is_empty_list<T: Clone>(list: &Cow<'_, [T]>) -> bool {
+fn is_empty_list<T>(list: &[T]) -> bool {
     list.is_empty()
 }
 
