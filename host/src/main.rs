@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// A run allocates a few hundred small things on one thread and frees them on another: what the system's allocator is slow at.
+/// A run allocates a few hundred small things: what the system's allocator is slow at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
