@@ -163,7 +163,13 @@ mod tests {
         let inherited = names(&["CARGO", "CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "RUSTFLAGS", "HOME", "CARGO_HOME", "CARGO_HTTP_CAINFO"]);
         let cargo = Invocation::cargo(&Plan::InstalledTarget, inherited, None);
         assert_eq!(cargo.remove, names(&["CARGO", "CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "RUSTFLAGS"]));
-        assert!(cargo.set.is_empty());
+    }
+
+    #[test]
+    fn a_guest_gets_a_small_stack_unless_a_person_set_flags_of_their_own() {
+        let set = |inherited: &[&str]| Invocation::cargo(&Plan::InstalledTarget, names(inherited), None).set;
+        assert_eq!(set(&[]), vec![(GUEST_FLAGS, OsString::from(MEMORY_FLAGS))]);
+        assert!(set(&[GUEST_FLAGS]).is_empty());
     }
 
     #[test]
@@ -190,7 +196,9 @@ mod tests {
             ("CARGO_TARGET_WASM32_WASIP2_LINKER", "/toolchain/bin/wasm-component-ld".into()),
             (
                 "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS",
-                "-Clink-self-contained=no -Lnative=/usr/lib/wasm32-wasi -Ctarget-feature=-crt-static".into(),
+                "-Clink-self-contained=no -Lnative=/usr/lib/wasm32-wasi -Ctarget-feature=-crt-static \
+                 -Clink-arg=-z -Clink-arg=stack-size=131072 -Clink-arg=--initial-heap=65536"
+                    .into(),
             ),
         ];
         assert_eq!(cargo.set, expected);
