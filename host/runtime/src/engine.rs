@@ -13,6 +13,10 @@ pub(crate) const MEMORY_BYTES_MAX: u64 = 1 << 30;
 /// Pages of a used slot that are zeroed in place instead of given back to the system: instantiation finds them mapped.
 const MEMORY_BYTES_RESIDENT: usize = 1 << 20;
 const SLOTS_WARM_MAX: u32 = 64;
+/// What one component may be made of; a Python guest has up to 38 core instances.
+const CORE_INSTANCES_EACH_MAX: u32 = 100;
+const MEMORIES_EACH_MAX: u32 = 4;
+const TABLES_EACH_MAX: u32 = 16;
 
 /// The configuration that the compile worker and the host share: an artifact of the one loads in the other. The host adds its pool,
 /// which has no part in compilation and whose mappings would not fit into the worker's limits.
@@ -34,18 +38,19 @@ pub(crate) fn config() -> Config {
 
 fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
+    // The totals are what all places together can need: no component takes another's.
     pool.total_component_instances(INSTANCES_MAX)
-        .total_core_instances(4 * INSTANCES_MAX)
-        .total_memories(2 * INSTANCES_MAX)
-        .total_tables(2 * INSTANCES_MAX)
+        .total_core_instances(CORE_INSTANCES_EACH_MAX * INSTANCES_MAX)
+        .total_memories(MEMORIES_EACH_MAX * INSTANCES_MAX)
+        .total_tables(TABLES_EACH_MAX * INSTANCES_MAX)
         .total_stacks(INSTANCES_MAX)
         .max_memory_size(MEMORY_BYTES_MAX as usize)
         .table_elements(60_000)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(1 << 20)
-        .max_core_instances_per_component(200)
-        .max_memories_per_component(16)
-        .max_tables_per_component(64)
+        .max_core_instances_per_component(CORE_INSTANCES_EACH_MAX)
+        .max_memories_per_component(MEMORIES_EACH_MAX)
+        .max_tables_per_component(TABLES_EACH_MAX)
         .max_unused_warm_slots(SLOTS_WARM_MAX)
         .linear_memory_keep_resident(MEMORY_BYTES_RESIDENT)
         .table_keep_resident(64 << 10)

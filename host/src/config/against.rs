@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::diagnostic::{Diagnostic, Problem, listed, shown};
 use super::free::escaped;
 use super::shape::{known_keys, type_words};
+use super::weight::refuse_heavy;
 use super::{Check, suggest};
 
 const SCHEMA_BYTES_MAX: usize = 256 << 10;
@@ -143,6 +144,7 @@ fn compile(schema: &str) -> Result<CompiledSchema, String> {
         return Err(format!("it has {} bytes, the limit is {SCHEMA_BYTES_MAX}", schema.len()));
     }
     let value: Value = serde_json::from_str(schema).map_err(|error| shown(&error.to_string()))?;
+    refuse_heavy(&value)?;
     let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
     let validator = options.build(&value).map_err(|error| shown(&error.to_string()))?;
     Ok(CompiledSchema { value, validator })

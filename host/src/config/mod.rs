@@ -27,6 +27,7 @@ mod shape;
 mod suggest;
 mod text;
 mod values;
+mod weight;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

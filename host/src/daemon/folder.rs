@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use sickbay_capabilities::{Grants, Lent, RunScope, Services};
 use sickbay_runtime::{Limits, LoadError, WASM_BYTES_MAX};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,9 @@ const RESCAN: Duration = Duration::from_secs(5);
 const REMOVAL_GRACE: Duration = Duration::from_secs(2);
 /// Files looked at in the folder.
 pub const PLUGINS_MAX: usize = 1000;
+
+/// Files that are read, compiled or described at once.
+const LOADS_MAX: usize = 4;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Look {
@@ -57,13 +60,15 @@ pub struct Folder {
     sandbox: Arc<Sandbox>,
     services: Arc<Services>,
     woken: Arc<Notify>,
+    /// Files in memory at once are bounded by it.
+    loads: Semaphore,
     seen: Mutex<HashMap<String, Seen>>,
     gone: Mutex<HashMap<String, Instant>>,
 }
 
 impl Folder {
     pub fn new(live: Arc<Live>, sandbox: Arc<Sandbox>, services: Arc<Services>, woken: Arc<Notify>) -> Folder {
-        Folder { live, sandbox, services, woken, seen: Mutex::default(), gone: Mutex::default() }
+        Folder { live, sandbox, services, woken, loads: Semaphore::new(LOADS_MAX), seen: Mutex::default(), gone: Mutex::default() }
     }
 
     /// Loads everything that is there, before anything runs.
@@ -144,6 +149,9 @@ impl Folder {
         for name in seen.keys().filter(|name| !present.contains(name.as_str())) {
             gone.entry(name.clone()).or_insert(now);
         }
+        // A file that still stands was only beyond the number that is looked at.
+        let dir = self.live.config.load().plugins.dir.clone();
+        gone.retain(|name, _| !dir.join(format!("{name}.wasm")).exists());
         let over: Vec<String> =
             gone.iter().filter(|(_, since)| now.duration_since(**since) >= REMOVAL_GRACE).map(|(name, _)| name.clone()).collect();
         for name in over {
@@ -167,6 +175,7 @@ impl Folder {
     }
 
     async fn load(&self, name: &str, path: &Path) {
+        let Ok(_permit) = self.loads.acquire().await else { return };
         let began = Instant::now();
         let slot = slot(&self.live.plugins, &self.live.config.load(), name);
         match self.offer(&slot, path).await {

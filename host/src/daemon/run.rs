@@ -95,14 +95,9 @@ impl Runner {
         if self.runs.is_closed() {
             return Err(RunNowError::NotReady);
         }
-        let last = check.with(|observed| observed.last.as_ref().map(|last| last.scheduled_at));
-        let now = last.map_or(clock::now(), |last| clock::now().max(Timestamp(last.0 + 1)));
-        // A due time belongs to the scheduled run: there is one result for each time.
-        let due = check.schedule.next_after(Timestamp(now.0.saturating_sub(1))) == now;
-        let scheduled_at = if due { Timestamp(now.0 + 1) } else { now };
         let runner = Arc::clone(self);
         let run = self.runs.spawn(async move {
-            let record = runner.run(&check, scheduled_at, Trigger::Manual).await;
+            let record = runner.run(&check, clock::now(), Trigger::Manual).await;
             drop(running);
             record
         });
@@ -111,6 +106,9 @@ impl Runner {
 
     /// The data path. The caller holds the check's `running` lock.
     pub async fn run(&self, check: &LiveCheck, scheduled_at: Timestamp, trigger: Trigger) -> ResultRecord {
+        // There is one result for each time, and the clock may have been set back.
+        let newest = check.with(|observed| observed.last.as_ref().map(|last| last.scheduled_at));
+        let scheduled_at = newest.map_or(scheduled_at, |newest| scheduled_at.max(Timestamp(newest.0 + 1)));
         let waited_from = Instant::now();
         let turn = self.turn(check).await;
         let (began, started_at) = (Instant::now(), clock::now());

@@ -88,8 +88,14 @@ impl Scheduler {
         while let Some(Reverse((at, index))) = due.peek().copied() {
             let check = &checks[index];
             let plan = plan(&check.schedule, at, now);
-            if plan == Plan::Wait {
-                return;
+            match plan {
+                Plan::Wait => return,
+                Plan::Replan => {
+                    tracing::warn!("the clock was set back: all checks are planned anew");
+                    *due = first_due(checks, now, &HashMap::new());
+                    return;
+                }
+                Plan::Run { .. } => {}
             }
             due.pop();
             due.push(Reverse((check.schedule.next_after(now), index)));

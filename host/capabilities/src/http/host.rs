@@ -1,6 +1,5 @@
 //! The contract's `http` on a run: counts, translates, and waits for the exchange.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use ::http::HeaderMap;
@@ -22,7 +21,7 @@ const REQUESTS_MAX: usize = 16;
 
 impl Host for Lent {
     async fn send(&mut self, request: Request, options: Options) -> HostResult<Result<Response, HttpError>> {
-        let exchange = self.begin(request, &options, Company::Alone);
+        let exchange = self.begin(request, &options);
         let answer = self.finish_exchange(exchange).await;
         Ok(self.tell(answer))
     }
@@ -36,7 +35,7 @@ impl Host for Lent {
             return Ok(requests.iter().map(|_| Err(HttpError::Invalid(message.clone()))).collect());
         }
         // All are under way before the first is waited for.
-        let exchanges: Vec<_> = requests.into_iter().map(|request| self.begin(request, &options, Company::Others)).collect();
+        let exchanges: Vec<_> = requests.into_iter().map(|request| self.begin(request, &options)).collect();
         let mut answers = Vec::with_capacity(exchanges.len());
         for exchange in exchanges {
             let answer = self.finish_exchange(exchange).await;
@@ -48,48 +47,31 @@ impl Host for Lent {
 
 type Outcome = (Result<Answer, Failure>, Traffic);
 
-/// An exchange under way. Dropping it ends it.
-///
-/// A guest's call is polled on the guest's small stack, so encryption and whatever happens beside others has a task of its own. One
-/// plain exchange is polled where it is waited for: a task would wake another thread twice for a few microseconds of work.
-enum Exchange {
-    Here(Pin<Box<dyn Future<Output = Outcome> + Send>>),
-    Task(JoinHandle<Outcome>),
+/// An exchange under way in a task of its own: a guest's call is polled on the guest's small stack and charged to its processor time,
+/// and what a server makes the host do is neither's. Dropping it ends the task.
+struct Exchange {
+    task: JoinHandle<Outcome>,
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if let Exchange::Task(task) = self {
-            task.abort();
-        }
+        self.task.abort();
     }
 }
 
-/// Whether others are under way at the same time.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Company {
-    Alone,
-    Others,
-}
-
 impl Lent {
-    fn begin(&mut self, request: Request, options: &Options, company: Company) -> Result<Exchange, Failure> {
+    fn begin(&mut self, request: Request, options: &Options) -> Result<Exchange, Failure> {
         self.meter.call()?;
         let terms = Terms::new(options)?;
         let outgoing = Outgoing::new(request)?;
         self.meter.send(outgoing.bytes())?;
         let (services, grants) = (Arc::clone(&self.services), Arc::clone(&self.grants));
-        let plain = outgoing.url.scheme() == "http";
-        let exchange = client::exchange(services, grants, outgoing, terms, self.scope.deadline);
-        Ok(if plain && company == Company::Alone { Exchange::Here(Box::pin(exchange)) } else { Exchange::Task(tokio::spawn(exchange)) })
+        Ok(Exchange { task: tokio::spawn(client::exchange(services, grants, outgoing, terms, self.scope.deadline)) })
     }
 
     async fn finish_exchange(&mut self, exchange: Result<Exchange, Failure>) -> Result<Answer, Failure> {
         let mut exchange = exchange?;
-        let (answer, traffic) = match &mut exchange {
-            Exchange::Here(exchange) => exchange.await,
-            Exchange::Task(task) => task.await.map_err(|_| Failure::Other("the exchange ended unexpectedly".to_owned()))?,
-        };
+        let (answer, traffic) = (&mut exchange.task).await.map_err(|_| Failure::Other("the exchange ended unexpectedly".to_owned()))?;
         // Both are counted, whichever limit is passed first.
         let sent = self.meter.sent(traffic.bytes_sent_further);
         let received = self.meter.received(traffic.bytes_received);
