@@ -53,12 +53,16 @@ async fn validate_tells_a_good_configuration_from_a_bad_one() {
     assert!(!sickbay.path("sickbay.db").exists(), "validate starts nothing");
 }
 
+/// The plugin's words, the condition that decided with actual against expected, and the performance data.
+const BY_CONDITION: &str =
+    "WARNING - version 1; warning because `report.metrics.version_number > 0.0`: is 1, wanted <= 0 | 'version_number'=1\n";
+
 #[tokio::test]
 async fn probe_ends_as_nagios_expects() {
     let sickbay = Sickbay::prepared(&one_of_each(), &PLUGINS);
     for (name, code, begins) in [
         ("fine", 0, "OK - ok\n"),
-        ("version", 1, "WARNING - version 1 | 'version_number'=1\n"),
+        ("version", 1, BY_CONDITION),
         ("down", 2, "CRITICAL - "),
         ("crashes", 3, "UNKNOWN - the plugin crashed: "),
     ] {
@@ -82,7 +86,7 @@ async fn probe_ends_as_nagios_expects() {
 async fn probe_shows_what_happened_when_asked() {
     let sickbay = Sickbay::prepared(&one_of_each(), &PLUGINS);
     let debug = run(&sickbay, "probe version --debug").await;
-    assert_eq!((debug.code, debug.out.as_str()), (1, "WARNING - version 1 | 'version_number'=1\n"), "{debug:?}");
+    assert_eq!((debug.code, debug.out.as_str()), (1, BY_CONDITION), "{debug:?}");
     for part in ["swap-v1 1.0.0", "ConditionFailed", "version_number is 1, wanted <= 0", "cpu ", "memory ", "host calls "] {
         assert!(debug.err.contains(part), "`{part}` is not in {}", debug.err);
     }

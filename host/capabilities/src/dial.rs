@@ -102,8 +102,9 @@ pub(crate) async fn dial(
 }
 
 async fn look_up(services: &Services, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-    let closed = |_| Failure::Other("the host is shutting down".to_owned());
-    let place = Arc::clone(&services.lookups).acquire_owned().await.map_err(closed)?;
+    // Not waited for: that no place is free is the host's trouble, and must not look like a service that does not answer.
+    let busy = |_| Failure::Invalid("the host has as many name lookups under way as it may; hint: is its DNS server alive?".to_owned());
+    let place = Arc::clone(&services.lookups).try_acquire_owned().map_err(busy)?;
     let name = host.to_owned();
     let resolved = tokio::task::spawn_blocking(move || {
         let _place = place;
