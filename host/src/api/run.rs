@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use sickbay_store::ResultRecord;
+use sickbay_store::{QueueError, ResultRecord};
 
 use super::Api;
 use super::checks::unknown;
@@ -19,8 +19,11 @@ use crate::live::Live;
 const WAITS: u32 = 3;
 /// For judging and for what nobody thought of.
 const MARGIN: Duration = Duration::from_secs(10);
-/// The newest results that are searched for the one of this run.
-const RECENT: u32 = 16;
+/// The newest results that are searched for the one of this run: more runs than these, asked for at once, may have ended after it.
+const RECENT: u32 = 256;
+/// How often and how many times the store is looked at while the daemon ends and the queue writes its last results.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOKS_MAX: u32 = 40;
 
 /// Runs a check now.
 ///
@@ -61,11 +64,20 @@ async fn recorded(live: &Live, ran: ResultRecord) -> Result<ResultRecord, Proble
             .hint("see the log of `sickbay serve`")
     };
     let flushed = tokio::time::timeout(ANSWER_TIME_MAX, live.queue.flush()).await;
-    if !matches!(flushed, Ok(Ok(()))) {
-        return Err(not_recorded("its result is not stored yet"));
+    let looks = match flushed {
+        Ok(Ok(())) => 1,
+        // The daemon ends: the queue is asked for nothing any more, and writes what it has.
+        Ok(Err(QueueError::Stopped)) => LOOKS_MAX,
+        Ok(Err(QueueError::Lost { .. })) | Err(_) => return Err(not_recorded("its result is not stored yet")),
+    };
+    for _ in 0..looks {
+        let recent = live.store.results(&ran.check, None, RECENT).await.map_err(Problem::store)?;
+        if let Some(record) = recent.into_iter().find(|record| record.scheduled_at == ran.scheduled_at) {
+            return Ok(record);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
-    let recent = live.store.results(&ran.check, None, RECENT).await.map_err(Problem::store)?;
-    recent.into_iter().find(|record| record.scheduled_at == ran.scheduled_at).ok_or_else(|| not_recorded("its result is not in the store"))
+    Err(not_recorded("its result is not in the store"))
 }
 
 fn not_ready() -> Problem {
