@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod escape;
 pub mod failure;
 pub mod live;
 pub mod logging;

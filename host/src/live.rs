@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use sickbay_core::{CheckState, Decision, Evidence, Label, Metric, Reason, Report, Schedule, Status, Timestamp};
+use sickbay_core::{CheckState, Label, Report, Schedule, Status, Timestamp};
 use sickbay_runtime::Limits;
-use sickbay_store::{ResultQueue, ResultRecord, Store};
+use sickbay_store::{Committed, ResultQueue, ResultRecord, Store, StoreError};
 use tokio::sync::broadcast;
 
 use crate::config::{Check, Config};
@@ -59,55 +59,30 @@ impl From<Status> for RunOutcome {
     }
 }
 
-/// What has been seen of a check.
+/// What has been seen of a check; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     pub state: CheckState,
-    pub last: Option<LastRun>,
-    /// The last report and when it was due, as the next run is shown it.
+    pub last: Option<Arc<ResultRecord>>,
+    /// The last report, without its details, and when it was due, as the next run is shown it.
     pub reported: Option<(Timestamp, Arc<Report>)>,
-    /// When the last run with status ok began.
-    pub last_success_at: Option<Timestamp>,
     /// Since the start of the process, in the order of [`RunOutcome::ALL`].
     pub runs: [u64; 5],
 }
 
 impl Observed {
+    /// Notes the record of a run and the report behind it, where there is one.
+    pub fn note(&mut self, record: Arc<ResultRecord>, report: Option<Report>) {
+        self.state = record.state.clone();
+        self.count(RunOutcome::from(record.status), 1);
+        if let Some(report) = report {
+            self.reported = Some((record.scheduled_at, Arc::new(report)));
+        }
+        self.last = Some(record);
+    }
+
     pub fn count(&mut self, outcome: RunOutcome, runs: u64) {
         self.runs[outcome as usize] += runs;
-    }
-}
-
-/// The last run; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct LastRun {
-    pub scheduled_at: Timestamp,
-    pub started_at: Timestamp,
-    pub duration_us: u64,
-    pub status: Status,
-    pub summary: Arc<str>,
-    pub failure: Option<Arc<str>>,
-    pub reason: Arc<Reason>,
-    pub decision: Arc<Decision>,
-    pub evidence: Arc<[Evidence]>,
-    /// Of the last report; a run without a report has none.
-    pub metrics: Arc<[Metric]>,
-}
-
-impl LastRun {
-    pub fn of(record: &ResultRecord) -> LastRun {
-        LastRun {
-            scheduled_at: record.scheduled_at,
-            started_at: record.started_at,
-            duration_us: record.duration_us,
-            status: record.status,
-            summary: record.summary.as_str().into(),
-            failure: record.failure.as_deref().map(Arc::from),
-            reason: Arc::new(record.reason.clone()),
-            decision: Arc::new(record.decision.clone()),
-            evidence: record.evidence.clone().into(),
-            metrics: record.metrics.clone().into(),
-        }
     }
 }
 
@@ -130,6 +105,7 @@ impl CheckMemory {
 /// One configured check.
 pub struct LiveCheck {
     pub name: Arc<str>,
+    pub plugin: Arc<str>,
     pub spec: Arc<Check>,
     pub schedule: Schedule,
     pub limits: Limits,
@@ -144,6 +120,7 @@ impl LiveCheck {
     pub fn new(spec: Arc<Check>, limits: Limits, memory: Arc<CheckMemory>) -> LiveCheck {
         LiveCheck {
             name: spec.name.as_str().into(),
+            plugin: spec.plugin.as_str().into(),
             schedule: Schedule::every(&spec.name, spec.every),
             limits,
             labels: spec.labels.iter().map(|(name, value)| Label { name: name.clone(), value: value.clone() }).collect(),
@@ -179,8 +156,17 @@ impl CheckTable {
 #[derive(Clone, Debug)]
 pub struct ReloadStatus {
     pub at: Timestamp,
-    /// The diagnostics, rendered, where it failed; the configuration before it stays in force.
+    /// When the configuration in force was read.
+    pub loaded_at: Timestamp,
+    /// Why it failed, without the lines of the files; the configuration before it stays in force.
     pub error: Option<String>,
+}
+
+/// Why Sickbay is not ready, and what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unready {
+    pub why: &'static str,
+    pub hint: &'static str,
 }
 
 /// The read model of the daemon.
@@ -203,7 +189,7 @@ pub struct Live {
 /// Results in the order in which they were committed, sent after the commit.
 #[derive(Clone)]
 pub struct Events {
-    pub sender: broadcast::Sender<Arc<ResultRecord>>,
+    pub sender: broadcast::Sender<Committed>,
     /// The number of the last committed result.
     pub last_seq: Arc<AtomicU64>,
 }
@@ -213,16 +199,16 @@ impl Events {
         Events { sender: broadcast::channel(EVENTS_BUFFERED_MAX).0, last_seq: Arc::new(AtomicU64::new(last_seq)) }
     }
 
-    pub fn publish(&self, written: &[ResultRecord]) {
+    pub fn publish(&self, written: &[Committed]) {
         if let Some(last) = written.last() {
             self.last_seq.store(last.seq, Ordering::Release);
         }
         if self.sender.receiver_count() == 0 {
             return;
         }
-        for record in written {
+        for committed in written {
             // Fails only when the last reader has just left.
-            let _ = self.sender.send(Arc::new(record.clone()));
+            let _ = self.sender.send(committed.clone());
         }
     }
 }
@@ -243,7 +229,7 @@ impl Live {
             plugins,
             started_at: now,
             config: ArcSwap::from(config),
-            reload: ArcSwap::from_pointee(ReloadStatus { at: now, error: None }),
+            reload: ArcSwap::from_pointee(ReloadStatus { at: now, loaded_at: now, error: None }),
             checks: ArcSwap::default(),
             scanned: AtomicBool::new(false),
             events,
@@ -264,13 +250,17 @@ impl Live {
     }
 
     /// Store up and first scan of the plugin folder finished.
-    pub async fn ready(&self) -> Result<(), &'static str> {
+    pub async fn ready(&self) -> Result<(), Unready> {
+        const LOG: &str = "see the log of `sickbay serve`";
         if !self.scanned.load(Ordering::Acquire) {
-            return Err("the first scan of the plugin folder has not finished");
+            return Err(Unready { why: "the first scan of the plugin folder has not finished", hint: LOG });
         }
-        if !self.queue.healthy() || self.store.ping().await.is_err() {
-            return Err("the store does not answer");
+        match self.store.ping().await {
+            Err(StoreError::Replaced { .. }) => {
+                Err(Unready { why: "the database file was removed or replaced while Sickbay runs", hint: "restart Sickbay" })
+            }
+            Ok(()) if self.queue.healthy() => Ok(()),
+            Ok(()) | Err(_) => Err(Unready { why: "the store does not answer", hint: LOG }),
         }
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! they began with.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use sickbay_capabilities::{Lent, Usage};
 use sickbay_core::Timestamp;
 use sickbay_runtime::{Kind, RunUsage};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Check, KindInfo};
 
@@ -22,6 +22,8 @@ pub type Sandbox = sickbay_runtime::Sandbox<Lent>;
 /// A version that serves.
 pub struct Loaded {
     pub plugin: Plugin,
+    /// How results name it: the first digits of the file's SHA-256.
+    pub version: Arc<str>,
     pub at: Timestamp,
     /// Names of the metrics of each kind of check, as conditions are validated against them.
     metric_names: Vec<Vec<String>>,
@@ -30,13 +32,15 @@ pub struct Loaded {
 impl Loaded {
     pub fn new(plugin: Plugin, at: Timestamp) -> Loaded {
         let names = |kind: &Kind| kind.metrics.iter().map(|metric| metric.name.clone()).collect();
-        Loaded { metric_names: plugin.descriptor.checks.iter().map(names).collect(), plugin, at }
+        Loaded { version: plugin.sha256[..12].into(), metric_names: plugin.descriptor.checks.iter().map(names).collect(), plugin, at }
     }
 
     /// The kinds of checks as the configuration is judged against them.
     pub fn kinds(&self) -> Vec<KindInfo<'_>> {
         let kinds = self.plugin.descriptor.checks.iter().zip(&self.metric_names);
-        kinds.map(|(kind, metrics)| KindInfo { name: &kind.name, config_schema: &kind.config_schema, metrics }).collect()
+        kinds
+            .map(|(kind, metrics)| KindInfo { name: &kind.name, config_schema: &kind.config_schema, metrics, needs: &kind.needs })
+            .collect()
     }
 
     /// The kind that a check means: the one it names, or the only one there is.
@@ -83,20 +87,54 @@ pub struct PluginSlot {
     pub name: String,
     current: ArcSwapOption<Loaded>,
     last_error: ArcSwapOption<LoadFailure>,
-    /// Runs at once; replaced when the configuration changes the number.
-    permits: ArcSwap<Permits>,
+    /// Runs at once.
+    permits: Permits,
     peak: Mutex<PeakUsage>,
     versions_loaded: AtomicU64,
 }
 
+/// How many runs of a plugin go on at once; the number follows the configuration, and runs under way count against the new one too.
+///
+/// Invariant: free and held permits, less the debt, are the concurrency; no run begins while there is a debt.
 pub struct Permits {
-    pub semaphore: Arc<Semaphore>,
-    concurrency: u32,
+    semaphore: Arc<Semaphore>,
+    concurrency: Mutex<u32>,
+    /// Permits that were held when the number was lowered: who is given one pays with it.
+    debt: AtomicUsize,
 }
 
 impl Permits {
     fn new(concurrency: u32) -> Permits {
-        Permits { semaphore: Arc::new(Semaphore::new(concurrency as usize)), concurrency }
+        Permits {
+            semaphore: Arc::new(Semaphore::new(concurrency as usize)),
+            concurrency: Mutex::new(concurrency),
+            debt: AtomicUsize::new(0),
+        }
+    }
+
+    pub async fn acquire_owned(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
+        loop {
+            let permit = Arc::clone(&self.semaphore).acquire_owned().await?;
+            if self.paid(1) == 0 {
+                return Ok(permit);
+            }
+            permit.forget();
+        }
+    }
+
+    fn resize(&self, concurrency: u32) {
+        let mut before = self.concurrency.lock().unwrap_or_else(PoisonError::into_inner);
+        let (less, more) = (before.saturating_sub(concurrency) as usize, concurrency.saturating_sub(*before) as usize);
+        *before = concurrency;
+        let held = less - self.semaphore.forget_permits(less);
+        self.debt.fetch_add(held, Ordering::AcqRel);
+        self.semaphore.add_permits(more - self.paid(more));
+    }
+
+    /// Pays at most `permits` of the debt; gives how many.
+    fn paid(&self, permits: usize) -> usize {
+        let before = self.debt.fetch_update(Ordering::AcqRel, Ordering::Acquire, |debt| (debt > 0).then(|| debt.saturating_sub(permits)));
+        before.map_or(0, |debt| debt.min(permits))
     }
 }
 
@@ -106,7 +144,7 @@ impl PluginSlot {
             name: name.to_owned(),
             current: ArcSwapOption::empty(),
             last_error: ArcSwapOption::empty(),
-            permits: ArcSwap::from_pointee(Permits::new(concurrency)),
+            permits: Permits::new(concurrency),
             peak: Mutex::default(),
             versions_loaded: AtomicU64::new(0),
         }
@@ -120,8 +158,8 @@ impl PluginSlot {
         self.last_error.load_full()
     }
 
-    pub fn permits(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.permits.load().semaphore)
+    pub fn permits(&self) -> &Permits {
+        &self.permits
     }
 
     pub fn peak(&self) -> PeakUsage {
@@ -183,9 +221,7 @@ impl Registry {
     /// The slot of `name`, made where there is none, with room for `concurrency` runs.
     pub fn slot(&self, name: &str, concurrency: u32) -> Arc<PluginSlot> {
         if let Some(slot) = self.get(name) {
-            if slot.permits.load().concurrency != concurrency {
-                slot.permits.store(Arc::new(Permits::new(concurrency)));
-            }
+            slot.permits.resize(concurrency);
             return slot;
         }
         let slot = Arc::new(PluginSlot::new(name, concurrency));
@@ -203,5 +239,81 @@ impl Registry {
             slots.remove(name);
             slots
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    /// A permit, if one is to be had now.
+    fn taken(permits: &Permits) -> Option<OwnedSemaphorePermit> {
+        match pin!(permits.acquire_owned()).poll(&mut Context::from_waker(Waker::noop())) {
+            std::task::Poll::Ready(permit) => permit.ok(),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    fn all(permits: &Permits) -> Vec<OwnedSemaphorePermit> {
+        std::iter::from_fn(|| taken(permits)).collect()
+    }
+
+    #[test]
+    fn runs_under_way_count_against_a_lowered_concurrency() {
+        let permits = Permits::new(5);
+        let mut runs = all(&permits);
+        assert_eq!(runs.len(), 5);
+        permits.resize(2);
+        for left in (2..5).rev() {
+            runs.pop();
+            assert_eq!(runs.len(), left);
+            assert!(taken(&permits).is_none(), "{left} runs go on and 2 may");
+        }
+        runs.pop();
+        assert!(taken(&permits).is_some());
+        runs.clear();
+        assert_eq!(all(&permits).len(), 2);
+    }
+
+    #[test]
+    fn who_waits_when_the_concurrency_is_lowered_waits_for_the_new_one() {
+        let permits = Permits::new(2);
+        let mut runs = all(&permits);
+        let mut waits = pin!(permits.acquire_owned());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(waits.as_mut().poll(&mut context).is_pending());
+        permits.resize(1);
+        runs.pop();
+        assert!(waits.as_mut().poll(&mut context).is_pending(), "one run goes on and one may");
+        runs.pop();
+        assert!(waits.as_mut().poll(&mut context).is_ready());
+    }
+
+    #[test]
+    fn a_raised_concurrency_forgives_what_a_lowered_one_asked_for() {
+        let permits = Permits::new(4);
+        let runs = all(&permits);
+        permits.resize(1);
+        permits.resize(3);
+        assert!(taken(&permits).is_none());
+        permits.resize(6);
+        let more = all(&permits);
+        assert_eq!(more.len(), 2);
+        drop((runs, more));
+        assert_eq!(all(&permits).len(), 6);
+    }
+
+    #[test]
+    fn a_slot_keeps_its_runs_when_its_concurrency_changes() {
+        let registry = Registry::default();
+        let slot = registry.slot("http", 2);
+        let runs = all(slot.permits());
+        let again = registry.slot("http", 3);
+        assert_eq!(all(again.permits()).len(), 1);
+        drop(runs);
+        assert_eq!(all(slot.permits()).len(), 3);
     }
 }

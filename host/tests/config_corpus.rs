@@ -1,6 +1,6 @@
 //! The corpus of configurations: every mistake a person makes has its golden message, and what is right loads.
 //!
-//! `tests/config/bad/NAME.toml` (or a folder `NAME` with a `sickbay.toml`) must fail with exactly `NAME.txt`;
+//! `tests/config/bad/NAME.toml` (or a folder `NAME` with a `sickbay.toml`) must fail with exactly `NAME.txt`, warnings first;
 //! `tests/config/good/NAME.toml` must load, with exactly the warnings of `NAME.txt` (none where there is no such file).
 //! `SICKBAY_BLESS=1` writes the golden files in place of comparing them: read the diff.
 
@@ -88,7 +88,7 @@ fn every_bad_configuration_fails_with_its_golden_message() {
 fn every_bad_configuration_is_told_where_and_how_to_mend_it() {
     for case in corpus("bad") {
         let errors = config::load(&case.path).expect_err(&case.name);
-        for error in &errors.0 {
+        for error in &errors.errors {
             assert!(error.reason.is_some() || error.hint.is_some(), "{}: {error}", case.name);
             assert!(!error.to_string().contains("secret@"), "{} shows a password", case.name);
         }
@@ -120,7 +120,7 @@ fn a_half_written_file_never_panics() {
     for (cut, _) in text.char_indices().step_by(7) {
         for broken in [text[..cut].to_owned(), format!("{}?{}", &text[..cut], &text[cut..])] {
             fs::write(&path, &broken).expect("the folder is writable");
-            let found = config::load(&path).map_or_else(|errors| errors.0, |config| config.warnings);
+            let found = config::load(&path).map_or_else(|errors| errors.errors, |config| config.warnings);
             let lines = broken.split('\n').count();
             for diagnostic in found {
                 assert!(diagnostic.line <= lines, "{diagnostic}\nin a file of {lines} lines");

@@ -204,6 +204,7 @@ async fn the_document_names_every_path_and_every_path_answers() {
         "/api/v1/checks/{name}/run",
         "/api/v1/plugins",
         "/api/v1/plugins/{name}",
+        "/api/v1/config",
         "/api/v1/events",
     ] {
         assert!(paths.contains_key(path), "{path} is not in the document");

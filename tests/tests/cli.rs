@@ -37,13 +37,15 @@ fn assert_fails(ran: &Ran, code: i32, told: &[&str]) {
 async fn validate_tells_a_good_configuration_from_a_bad_one() {
     let sickbay = Sickbay::prepared(&one_of_each(), &PLUGINS);
     let good = run(&sickbay, "validate").await;
-    assert_eq!((good.code, good.out.as_str()), (0, "sickbay.toml: ok (5 checks, 3 plugins, 1 warnings)\n"), "{good:?}");
-    for part in ["warning: the plugin `absent` is not loaded", "--> sickbay.toml:", "hint: copy absent.wasm into"] {
+    assert_eq!((good.code, good.out.as_str()), (0, "sickbay.toml: ok (5 checks, 3 plugins, 1 warning)\n"), "{good:?}");
+    for part in
+        ["warning: no plugin `absent` in `plugins/`: 1 check waits for it: waits", "--> sickbay.toml:", "hint: copy absent.wasm into"]
+    {
         assert!(good.err.contains(part), "`{part}` is not in {}", good.err);
     }
     sickbay.write("typo.toml", "[[check]]\nname = \"a\"\nplugin = \"noop\"\nevry = \"1s\"\n");
     let typo = run(&sickbay, "validate --config typo.toml").await;
-    assert_fails(&typo, 2, &["unknown key `evry`", "--> typo.toml:4:1", "did you mean `every`?", "the configuration has 1 mistake"]);
+    assert_fails(&typo, 2, &["unknown key `evry`", "--> typo.toml:4:1", "did you mean `every`?", "the configuration has 1 error\n"]);
     sickbay.write("unfit.toml", check("a", "noop", "1s", "kind = \"other\""));
     assert_fails(&run(&sickbay, "validate --config unfit.toml").await, 2, &["has no kind `other`", "hint: its kinds are `noop`"]);
     assert_fails(&run(&sickbay, "validate --config absent.toml").await, 2, &["there is no such file", "absent.toml", "hint:"]);
@@ -51,6 +53,42 @@ async fn validate_tells_a_good_configuration_from_a_bad_one() {
     let broken = run(&sickbay, "validate").await;
     assert!(broken.code == 0 && broken.err.contains("broken.wasm is refused"), "{broken:?}");
     assert!(!sickbay.path("sickbay.db").exists(), "validate starts nothing");
+}
+
+#[tokio::test]
+async fn validate_tells_what_a_check_lacks_of_what_its_plugin_needs() {
+    let sickbay = Sickbay::prepared("", &["http", "noop"]);
+    let web = |name: &str, more: &str| check(name, "http", "24h", &format!("kind = \"http\"\n{more}"));
+    let denied = web("denied", "config = { url = \"https://example.com/health?token=x\" }");
+    sickbay.configure(
+        &(denied.clone()
+            + &web("bare", "config = { url = \"example.com\" }")
+            + &web("odd", "config = { url = \"http://a/\" }\ngrants = { http = [\"FETCH http://a/\"] }")),
+    );
+    let odd = run(&sickbay, "validate").await;
+    assert_eq!((odd.code, odd.out.as_str()), (0, "sickbay.toml: ok (3 checks, 2 plugins, 4 warnings)\n"), "{odd:?}");
+    for part in [
+        "warning: check `denied`: the kind `http` of plugin `http` asks for `http` (sends the request), and nothing of `http` is granted\n  --> sickbay.toml:4:1\n",
+        "  hint: add `grants = { http = [\"GET https://example.com/health?*\"] }`\n",
+        "warning: `config.url` has no scheme\n",
+        "  hint: did you mean \"https://example.com\"?\n",
+        "  hint: add `grants = { http = [\"GET https://example.com/\"] }`\n",
+        "warning: `FETCH` is no method that servers commonly know\n",
+    ] {
+        assert!(odd.err.contains(part), "`{part}` is not in {}", odd.err);
+    }
+    // Warnings are not hidden by a mistake, which comes last.
+    sickbay.configure(
+        &(denied + &web("worse", "config = { url = \"http://a/\", expect_status = \"ok\" }\ngrants = { http = [\"GET http://a/\"] }")),
+    );
+    let worse = run(&sickbay, "validate").await;
+    assert_fails(
+        &worse,
+        2,
+        &["the configuration has 1 error, 1 warning\n", "`config.expect_status` must be a whole number from 100 to 599"],
+    );
+    let (warning, error) = (worse.err.find("warning: check `denied`"), worse.err.find("error: `config.expect_status`"));
+    assert!(warning.is_some() && warning < error, "{worse:?}");
 }
 
 /// The plugin's words, the condition that decided with actual against expected, and the performance data.
@@ -73,7 +111,9 @@ async fn probe_ends_as_nagios_expects() {
         assert!(!ran.out.contains('\u{1b}') && !ran.out.contains('\u{202e}'), "{name}: {:?}", ran.out);
     }
     let waits = run(&sickbay, "probe waits").await;
-    assert!(waits.code == 3 && waits.err.contains("absent.wasm cannot be loaded"), "{waits:?}");
+    assert!(waits.code == 3 && waits.err.contains("no plugin `absent` in `plugins/`: the check `waits` at sickbay.toml:"), "{waits:?}");
+    let slip = run(&sickbay, "probe vershion").await;
+    assert!(slip.code == 3 && slip.err.contains("hint: did you mean `version`?"), "{slip:?}");
     let nobody = run(&sickbay, "probe nobody").await;
     assert!(nobody.code == 3 && nobody.err.contains("hint: there are: fine, version, down, crashes, waits"), "{nobody:?}");
     for line in ["probe", "probe --wrong", "probe fine --config absent.toml"] {
@@ -105,6 +145,8 @@ async fn probe_runs_a_plugin_without_a_configuration() {
     assert!(trap.code == 3 && trap.out.starts_with("UNKNOWN - the plugin crashed"), "{trap:?}");
     let other = run(&sickbay, "probe --plugin plugins/hostile.wasm --kind other").await;
     assert!(other.code == 3 && other.err.contains("the plugin has no kind `other`"), "{other:?}");
+    let slip = run(&sickbay, "probe --plugin plugins/nop.wasm").await;
+    assert!(slip.code == 3 && slip.err.contains("hint: did you mean plugins/noop.wasm?"), "{slip:?}");
     for (file, bytes, told) in
         [("empty", "", "the file is empty"), ("text", "text", "not WebAssembly"), ("elf", "\u{7f}ELF", "native code")]
     {
@@ -123,14 +165,22 @@ async fn status_and_plugin_tell_what_a_running_sickbay_says() {
     let url = sickbay.url();
     let status = run(&sickbay, &format!("status --url {url}")).await;
     assert!(status.code == 0 && status.err.is_empty(), "{status:?}");
-    assert!(status.out.starts_with("STATUS"), "{}", status.out);
-    for part in ["fine", "version 1", "5 checks: 1 ok, 1 warning, 2 unknown, 1 critical"] {
-        assert!(status.out.contains(part), "`{part}` is not in {}", status.out);
-    }
+    assert!(status.out.starts_with("NAME"), "{}", status.out);
+    let names: Vec<&str> = status.out.lines().skip(1).take(5).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, ["down", "crashes", "waits", "version", "fine"], "the worst first: {}", status.out);
+    // By its schedule it may have run once more.
+    let soft =
+        status.out.lines().any(|line| line.starts_with("down ") && line.contains("critical  soft ") && line.contains(", hard: unknown"));
+    assert!(soft, "{}", status.out);
+    assert!(
+        status.out.contains("version 1") && status.out.ends_with("\n5 checks: 1 ok, 1 warning, 2 unknown, 1 critical\n"),
+        "{}",
+        status.out
+    );
     assert!(!status.out.contains('\u{1b}'), "{:?}", status.out);
     let json = run(&sickbay, &format!("status -o json --url {url}")).await;
     let items: Value = serde_json::from_str(&json.out).expect("JSON");
-    assert_eq!(items["items"].as_array().map(Vec::len), Some(5));
+    assert_eq!((items["items"].as_array().map(Vec::len), &items["config"]["last_reload_successful"]), (Some(5), &true.into()));
     let plugins = run(&sickbay, &format!("plugin list --url {url}")).await;
     assert!(plugins.code == 0 && plugins.out.starts_with("PLUGIN") && plugins.out.contains("swap-v1"), "{plugins:?}");
     let json = run(&sickbay, &format!("plugin list -o json --url {url}")).await;
@@ -143,6 +193,133 @@ async fn status_and_plugin_tell_what_a_running_sickbay_says() {
     let plugin: Value = serde_json::from_str(&json.out).expect("JSON");
     assert_eq!((&plugin["name"], &plugin["state"]), (&"swap-v1".into(), &"loaded".into()));
     assert_fails(&run(&sickbay, &format!("plugin inspect nobody --url {url}")).await, 1, &["no plugin is named `nobody`", "hint:"]);
+    let log = sickbay.log();
+    assert!(log.contains("loaded plugin=\"noop\" plugin_version=\""), "{log}");
+}
+
+#[tokio::test]
+async fn status_of_one_check_tells_all_that_decided() {
+    let sickbay = Sickbay::started(&one_of_each(), &PLUGINS).await;
+    sickbay.run_now("version").await;
+    sickbay.run_now("down").await;
+    let url = sickbay.url();
+    let version = run(&sickbay, &format!("status version --url {url}")).await;
+    assert!(version.code == 0 && version.err.is_empty(), "{version:?}");
+    for part in [
+        "version: warning (hard)\n\nsummary    version 1\n",
+        "\nreason     ConditionFailed: warning because `report.metrics.version_number > 0.0`: is 1, wanted <= 0\n",
+        "\nconfirmed  warning for ",
+        "\nruns       every 1day, each at most ",
+        "\nplugin     swap-v1, kind swap\n",
+        "\nEVIDENCE        ACTUAL  EXPECTED  UNIT\nversion_number  1       <= 0      -\n",
+        "\nMETRIC          VALUE  UNIT  LABELS\nversion_number  1      -     -\n",
+        "\nLAST RESULTS  STATUS   STATE  TOOK ",
+    ] {
+        assert!(version.out.contains(part), "`{part}` is not in {}", version.out);
+    }
+    let down = run(&sickbay, &format!("status down --url {url}")).await;
+    assert!(down.out.starts_with("down: critical (soft ") && down.out.contains("\ndecision   SoftFailure: failure "), "{down:?}");
+    assert!(!down.out.contains('\u{1b}') && !down.out.contains('\u{202e}'), "{:?}", down.out);
+    let json = run(&sickbay, &format!("status version -o json --url {url}")).await;
+    let told: Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!((&told["check"]["name"], &told["config"]["error"]), (&"version".into(), &Value::Null));
+    assert!(told["results"].as_array().is_some_and(|results| !results.is_empty()), "{told}");
+    assert_fails(&run(&sickbay, &format!("status nobody --url {url}")).await, 1, &["no check is named `nobody`", "hint:"]);
+}
+
+#[tokio::test]
+async fn a_refused_reload_is_told_by_status_and_api_without_the_lines_of_the_file() {
+    let good = check("a", "noop", "24h", "");
+    let sickbay = Sickbay::started(&good, &["noop"]).await;
+    let url = sickbay.url();
+    let began = sickbay.json("/api/v1/config").await;
+    assert_eq!((&began["last_reload_successful"], &began["error"]), (&true.into(), &Value::Null));
+    assert!(began["files"][0].as_str().is_some_and(|file| file.ends_with("/sickbay.toml") && file.starts_with('/')), "{began}");
+    sickbay.configure(&(good.clone() + "[[check]]\nname = \"b\"\nplugin = \"noop\"\nevery = \"1s\"\nconfigg = { token = \"hunter2\" }\n"));
+    until("it is refused", async || sickbay.json("/api/v1/config").await["last_reload_successful"] == false).await;
+    let refused = sickbay.json("/api/v1/config").await;
+    assert_eq!(refused["loaded_at"], began["loaded_at"]);
+    assert!(refused["last_reload_at"].as_str() > began["last_reload_at"].as_str(), "{refused}");
+    assert!(refused["error"].as_str().is_some_and(|error| error.starts_with("error: unknown key `configg`")), "{refused}");
+    for line in ["status", "status a"] {
+        let status = run(&sickbay, &format!("{line} --url {url}")).await;
+        assert!(status.code == 0 && status.out.starts_with("configuration refused "), "{status:?}");
+        for part in ["stays in force\n  error: unknown key `configg`", "    --> sickbay.toml:", "`sickbay validate --config /"] {
+            assert!(status.out.contains(part), "`{part}` is not in {}", status.out);
+        }
+        assert!(!status.out.contains("hunter2"), "{}", status.out);
+    }
+    let json = run(&sickbay, &format!("status -o json --url {url}")).await;
+    let told: Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!((&told["config"]["last_reload_successful"], told["items"].as_array().map(Vec::len)), (&false.into(), Some(1)));
+    assert!(!json.out.contains("hunter2"), "{}", json.out);
+    sickbay.configure(&good);
+    until("it is mended", async || sickbay.json("/api/v1/config").await["last_reload_successful"] == true).await;
+    let mended = sickbay.json("/api/v1/config").await;
+    assert_eq!((&mended["error"], &mended["loaded_at"]), (&Value::Null, &mended["last_reload_at"]));
+    assert!(run(&sickbay, &format!("status --url {url}")).await.out.starts_with("NAME"), "nothing is above the table any more");
+}
+
+/// The blocks that `plugin inspect` gives to paste.
+fn blocks(told: &str) -> String {
+    let block = |part: &str| format!("[[check]]{}\n\n", part.split("\n\n").next().unwrap_or_default());
+    told.split("[[check]]").skip(1).map(block).collect()
+}
+
+#[tokio::test]
+async fn what_inspect_gives_to_paste_is_a_configuration_without_a_warning() {
+    let sickbay = Sickbay::prepared("", &["http", "system", "noop"]);
+    let mut checks = String::new();
+    for (plugin, kinds) in [("http", 2), ("system", 7), ("noop", 1)] {
+        let told = run(&sickbay, &format!("plugin inspect plugins/{plugin}.wasm")).await;
+        assert!(told.code == 0 && told.err.is_empty(), "{told:?}");
+        let found = blocks(&told.out);
+        assert_eq!(found.matches("[[check]]").count(), kinds, "{}", told.out);
+        checks.push_str(&found);
+    }
+    sickbay.configure(&checks);
+    let valid = run(&sickbay, "validate").await;
+    assert_eq!((valid.code, valid.out.as_str()), (0, "sickbay.toml: ok (10 checks, 3 plugins, 0 warnings)\n"), "{valid:?}\n{checks}");
+}
+
+#[tokio::test]
+async fn inspect_tells_keys_grants_and_metrics_of_a_file_without_a_running_sickbay() {
+    let sickbay = Sickbay::prepared("", &["http"]);
+    let told = run(&sickbay, "plugin inspect plugins/http.wasm").await;
+    assert!(told.code == 0 && told.out.starts_with("http "), "{told:?}");
+    let row = |begin: &str, parts: &[&str]| {
+        let is_it = |line: &&str| line.starts_with(&format!("{begin} ")) && parts.iter().all(|part| line.contains(*part));
+        assert!(told.out.lines().any(|line| is_it(&line)), "{begin} with {parts:?} is not in {}", told.out);
+    };
+    row("KEY OF CONFIG", &["TYPE", "DEFAULT", "REQUIRED", "MEANING"]);
+    row("url", &["text", "yes", "Absolute URL"]);
+    row("method", &["text", "\"GET\"", "no"]);
+    row("redirects_max", &["whole number, 0 to 10", "5"]);
+    row("headers", &["table of text", "{}"]);
+    row("latency_seconds", &["seconds", "gauge"]);
+    row("status", &[" -  ", "gauge"]);
+    assert!(told.out.contains("  http = [\"GET https://example.com/\"]  # sends the request ("), "{}", told.out);
+    assert!(
+        told.out.contains("config = { url = \"https://example.com/\" }\ngrants = { http = [\"GET https://example.com/\"] }\n"),
+        "{}",
+        told.out
+    );
+    let json = run(&sickbay, "plugin inspect plugins/http.wasm -o json").await;
+    let plugin: Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!((&plugin["name"], &plugin["checks"][0]["config_schema"]["required"][0]), (&"http".into(), &"url".into()));
+    sickbay.install_bytes("broken", b"no plugin");
+    assert_fails(&run(&sickbay, "plugin inspect plugins/broken.wasm").await, 1, &["broken.wasm cannot be loaded", "hint:"]);
+    assert_fails(&run(&sickbay, "plugin inspect plugins/htp.wasm").await, 2, &["there is no file", "did you mean plugins/http.wasm?"]);
+}
+
+#[tokio::test]
+async fn an_address_without_a_scheme_is_taken_for_http() {
+    let sickbay = Sickbay::started(&check("a", "noop", "24h", ""), &["noop"]).await;
+    let address = sickbay.address();
+    for url in [address.to_string(), format!("localhost:{}", address.port()), format!("http://{address}/")] {
+        let status = run(&sickbay, &format!("status --url {url}")).await;
+        assert!(status.code == 0 && status.out.starts_with("NAME"), "{url}: {status:?}");
+    }
 }
 
 #[tokio::test]
@@ -150,12 +327,21 @@ async fn a_sickbay_that_is_not_there_is_told_with_the_fix() {
     let sickbay = Sickbay::prepared("", &[]);
     // Taken, and nobody answers there.
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    for verb in ["status", "plugin list", "plugin inspect x"] {
-        let ran = run(&sickbay, &format!("{verb} --url http://{free}")).await;
-        assert_fails(&ran, 1, &["cannot ask http://", "hint: is `sickbay serve` running there?"]);
+    for verb in ["status", "status x", "plugin list", "plugin inspect x"] {
+        let ran = run(&sickbay, &format!("{verb} --url {free}")).await;
+        let asked = format!("cannot ask http://{free}/api/v1/");
+        assert_fails(
+            &ran,
+            1,
+            &[asked.as_str(), "because: ", "hint: start Sickbay with `sickbay serve` (`sickbay quickstart` to try it out)"],
+        );
     }
+    let ran = run(&sickbay, "status --url no-such-host.invalid:9470").await;
+    assert_fails(&ran, 1, &["cannot ask http://no-such-host.invalid:9470/api/v1/", "because: ", "hint: start Sickbay with"]);
     assert_fails(&run(&sickbay, "status --url https://localhost").await, 2, &["not built yet"]);
-    assert_fails(&run(&sickbay, "status --url localhost").await, 2, &["hint:"]);
+    for url in ["ftp://localhost", "localhost:port"] {
+        assert_fails(&run(&sickbay, &format!("status --url {url}")).await, 2, &["hint: write http://HOST:PORT"]);
+    }
 }
 
 #[tokio::test]
@@ -253,6 +439,20 @@ async fn serve_says_what_keeps_it_from_starting() {
     let unfit = run(&sickbay, "serve --config unfit.toml").await;
     assert_eq!(unfit.code, 2, "{unfit:?}");
     assert!(unfit.err.contains("has no kind `other`"), "{unfit:?}");
+}
+
+#[tokio::test]
+async fn a_log_in_json_is_json_to_the_end_also_where_serve_does_not_start() {
+    let sickbay = Sickbay::prepared("", &["noop"]);
+    sickbay.write("typo.toml", "[[check]]\nname = \"a\"\nplugin = \"noop\"\nevry = \"1s\"\n");
+    let typo = run(&sickbay, "serve --config typo.toml --log-format json").await;
+    assert_eq!((typo.code, typo.out.as_str()), (2, ""), "{typo:?}");
+    let lines: Vec<Value> =
+        typo.err.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    let mistake = lines.iter().find(|line| line["line"] == 4).unwrap_or_else(|| panic!("{}", typo.err));
+    assert!(mistake["message"].as_str().is_some_and(|message| message.starts_with("unknown key `evry`")), "{mistake}");
+    assert_eq!((&mistake["level"], &mistake["column"], &mistake["file"]), (&"ERROR".into(), &1.into(), &"typo.toml".into()));
+    assert!(lines.iter().any(|line| line["message"] == "the configuration has 1 error" && line["hint"].is_string()), "{}", typo.err);
 }
 
 #[tokio::test]

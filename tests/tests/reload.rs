@@ -2,6 +2,8 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -77,7 +79,7 @@ async fn a_mistake_changes_nothing_and_is_shown_until_it_is_mended() {
         assert_eq!(sickbay.get("/readyz").await.status, 200, "{what}");
         let log = sickbay.log();
         let refusal = log.rsplit("the configuration was not taken").next().unwrap_or_default();
-        assert!(refusal.contains(told) && refusal.contains("-->"), "{what}: {refusal}");
+        assert!(refusal.contains(told) && refusal.contains("file=\"sickbay.toml\""), "{what}: {refusal}");
         let before = sickbay.metrics().await.runs_recorded(Some("a"));
         until(&format!("checks run on after {what}"), async || sickbay.metrics().await.runs_recorded(Some("a")) > before).await;
         sickbay.configure(&(steady("a") + &steady("b")));
@@ -85,6 +87,86 @@ async fn a_mistake_changes_nothing_and_is_shown_until_it_is_mended() {
     }
     let metrics = sickbay.metrics().await;
     assert_eq!(metrics.sum("sickbay_check_runs_total", &[("outcome", "skipped")]), 0.0);
+}
+
+/// Removes what is there, whatever it is.
+fn clear(path: &Path) {
+    let is_folder = fs::symlink_metadata(path).expect("it is there").is_dir();
+    let removed = if is_folder { fs::remove_dir(path) } else { fs::remove_file(path) };
+    removed.expect("it can be removed");
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_leaves_the_last_good_one() {
+    let sickbay = Sickbay::started(&steady("a"), &["noop"]).await;
+    let file = sickbay.path("sickbay.toml");
+    let gone = |_: &Path| {};
+    let folder = |path: &Path| fs::create_dir(path).expect("a folder");
+    let circle = |path: &Path| symlink(path, path).expect("a link");
+    let pipe = |path: &Path| rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RUSR).expect("a pipe");
+    let large = |path: &Path| {
+        // Empty it would be a configuration.
+        let part = path.with_extension("part");
+        File::create(&part).and_then(|file| file.set_len(200 << 20)).and_then(|()| fs::rename(&part, path)).expect("a file");
+    };
+    let ways: [(&str, &dyn Fn(&Path), &str); 5] = [
+        ("one that is gone", &gone, "there is no such file"),
+        ("a folder", &folder, "this is a folder, not a file"),
+        ("a circle of links", &circle, "the links lead in a circle"),
+        ("a pipe", &pipe, "this is not a file"),
+        ("200 MB", &large, "the file is too large"),
+    ];
+    for (what, replace, told) in ways {
+        let begin = sickbay.log().len();
+        clear(&file);
+        replace(&file);
+        until(&format!("{what} is refused"), async || sickbay.log()[begin..].contains(told)).await;
+        until(&format!("{what} is shown"), async || !reload_succeeded(&sickbay).await).await;
+        assert_eq!(sickbay.check_names().await, ["a"], "{what}");
+        assert_eq!(sickbay.get("/readyz").await.status, 200, "{what}");
+        if what != "one that is gone" {
+            clear(&file);
+        }
+        sickbay.configure(&steady("a"));
+        until(&format!("{what} is mended"), async || reload_succeeded(&sickbay).await).await;
+    }
+}
+
+#[tokio::test]
+async fn what_takes_effect_on_restart_is_told_while_it_differs_from_the_start() {
+    const TOLD: &str = "`server.listen` is not what sickbay was started with";
+    let sickbay = Sickbay::started(&steady("a"), &["noop"]).await;
+    sickbay.write("sickbay.toml", "[server]\nlisten = \"127.0.0.1:1\"\n\n".to_owned() + &steady("b"));
+    until_checks_are(&sickbay, &["b"]).await;
+    until("it is told", async || sickbay.log().contains(TOLD)).await;
+    let begin = sickbay.log().len();
+    sickbay.configure(&steady("c"));
+    until("it is read again", async || sickbay.log()[begin..].contains("the configuration was read again")).await;
+    until_checks_are(&sickbay, &["c"]).await;
+    assert!(!sickbay.log()[begin..].contains(TOLD), "changed back, nothing waits for a restart");
+}
+
+#[tokio::test]
+async fn whatever_is_found_is_one_line_of_the_log() {
+    let waiting = check("x", "absent", "1s", "timeout = \"2s\"") + &check("y", "absent", "1s", "");
+    let sickbay = Sickbay::started(&waiting, &["noop"]).await;
+    sickbay.configure(&(waiting.clone() + &check("z", "noop", "1s", "kind = \"other\"\ncritical = [\"report.metrics.a == 'x'\"]")));
+    until("it is refused", async || !reload_succeeded(&sickbay).await).await;
+    sickbay.configure(&(waiting + &check("z", "noop", "1s", "kind = \"other\"")));
+    until("the other mistake is told", async || sickbay.log().contains("has no kind `other`")).await;
+    let log = sickbay.log();
+    for line in log.lines() {
+        assert!([" INFO ", " WARN ", "ERROR "].iter().any(|level| line.contains(level)), "`{line}` belongs to another line:\n{log}");
+    }
+    for part in [
+        "WARN no plugin `absent` in `plugins/`: 2 checks wait for it: x, y file=\"sickbay.toml\" line=",
+        "WARN `timeout` is longer than `every` file=\"sickbay.toml\" line=",
+        "ERROR the configuration was not taken, the one before stays in force: 1 error, 1 warning\n",
+        "ERROR the condition cannot be used file=\"sickbay.toml\" line=",
+        "reason=\"a number never equals a text\" hint=\"compare a number with a number",
+    ] {
+        assert!(log.contains(part), "`{part}` is not in the log:\n{log}");
+    }
 }
 
 #[tokio::test]

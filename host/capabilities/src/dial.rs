@@ -3,8 +3,9 @@
 //! Invariant: there is one lookup per connection; what it gave is judged and dialled, in its order, and never looked up again.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -13,9 +14,6 @@ use crate::denial::Capability;
 use crate::egress::{self, Named};
 use crate::failure::Failure;
 use crate::services::Services;
-
-/// Addresses of one name that are judged and tried.
-const ADDRESSES_MAX: usize = 16;
 
 /// What an exchange is waiting for; a timeout names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +26,22 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Phase::Dns => "dns",
-            Phase::Connect => "connect",
-            Phase::Tls => "tls",
-            Phase::FirstByte => "first byte",
-            Phase::Body => "body",
-        }
+    /// What a deadline that ended an exchange in this phase is told as.
+    pub(crate) fn timed_out(self, host: &str, port: u16, within: Duration) -> Failure {
+        let ms = within.as_millis();
+        Failure::Timeout(match self {
+            Phase::Dns => format!("`{host}` was not resolved within {ms} ms (dns); hint: do the servers in `/etc/resolv.conf` answer?"),
+            Phase::Connect => {
+                format!("no connection to {host}:{port} within {ms} ms (connect); hint: is it up, or does a firewall drop packets?")
+            }
+            Phase::Tls => {
+                format!("no TLS handshake with {host}:{port} within {ms} ms (tls); hint: the connection stands; does that port speak TLS?")
+            }
+            Phase::FirstByte => {
+                format!("no answer from {host}:{port} within {ms} ms (first byte); hint: the connection stands; is the service overloaded?")
+            }
+            Phase::Body => format!("the answer from {host}:{port} was not whole within {ms} ms (body)"),
+        })
     }
 }
 
@@ -73,6 +79,8 @@ pub(crate) fn microseconds_since(earlier: Instant) -> u32 {
 /// Whom to dial, and what the grant says of the address.
 pub(crate) struct Destination<'name> {
     pub(crate) capability: Capability,
+    /// For whom.
+    pub(crate) plugin: &'name Arc<str>,
     pub(crate) host: &'name str,
     /// The host, where it is an address.
     pub(crate) address: Option<IpAddr>,
@@ -87,7 +95,7 @@ pub(crate) async fn dial(
     deadline: Instant,
     progress: &mut Progress,
 ) -> Result<(TcpStream, SocketAddr), Failure> {
-    let Destination { capability, host, address, port, named } = *destination;
+    let Destination { capability, plugin, host, address, port, named } = *destination;
     if let Some(address) = address {
         let address = SocketAddr::new(address, port);
         egress::admit_one(capability, address, named, &services.egress)?;
@@ -95,27 +103,11 @@ pub(crate) async fn dial(
     }
     let started = Instant::now();
     progress.phase = Phase::Dns;
-    let addresses = look_up(services, host, port).await?;
+    let addresses = services.resolver.addresses(plugin, host).await?;
     progress.timings.dns_us = Some(microseconds_since(started));
+    let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
     let addresses = egress::admit(capability, host, addresses, named, &services.egress)?;
     connect(destination, &addresses, deadline, progress).await
-}
-
-async fn look_up(services: &Services, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-    // Not waited for: that no place is free is the host's trouble, and must not look like a service that does not answer.
-    let busy = |_| Failure::Invalid("the host has as many name lookups under way as it may; hint: is its DNS server alive?".to_owned());
-    let place = Arc::clone(&services.lookups).try_acquire_owned().map_err(busy)?;
-    let name = host.to_owned();
-    let resolved = tokio::task::spawn_blocking(move || {
-        let _place = place;
-        (name.as_str(), port).to_socket_addrs().map(|addresses| addresses.take(ADDRESSES_MAX).collect::<Vec<_>>())
-    });
-    match resolved.await {
-        Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
-        Ok(Ok(_)) => Err(Failure::Dns(format!("`{host}` has no address"))),
-        Ok(Err(error)) => Err(Failure::Dns(format!("`{host}` cannot be resolved: {error}"))),
-        Err(_) => Err(Failure::Other(format!("the lookup of `{host}` ended unexpectedly"))),
-    }
 }
 
 /// Tries one after the other; each but the last gets its share of the time that is left, so that one that swallows packets does not
@@ -143,7 +135,9 @@ async fn connect(
                 progress.timings.connect_us = Some(microseconds_since(started));
                 return Ok((stream, address));
             }
-            Err(error) => last = error,
+            // That one of them is refused tells more than that another cannot be reached from here.
+            Err(error) if last.kind() != io::ErrorKind::ConnectionRefused => last = error,
+            Err(_) => {}
         }
     }
     Err(unconnected(destination, &last))

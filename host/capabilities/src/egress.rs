@@ -112,12 +112,19 @@ pub(crate) fn admit_one(capability: Capability, address: SocketAddr, named: Name
     }
 }
 
+/// For an address that stands in a URL itself: the denial where no grant could open it.
+pub(crate) fn never(capability: Capability, address: IpAddr) -> Option<Denial> {
+    (classify(address) == Class::Forbidden).then(|| forbidden(capability, &address.to_string()))
+}
+
 fn forbidden(capability: Capability, host: &str) -> Denial {
     Denial {
         capability,
         reason: DenialReason::ForbiddenAddress,
-        message: format!("`{host}` leads to an address that is never lent (metadata, link-local, unspecified, multicast, or a disguise)"),
-        hint: "no grant opens this address; name the service by its public or private address".to_owned(),
+        message: format!(
+            "`{host}` is or leads to an address that is never lent (metadata, link-local, unspecified, multicast, a disguise)"
+        ),
+        hint: "no line of the configuration opens it; name the service by its public or private address".to_owned(),
     }
 }
 
@@ -130,7 +137,7 @@ const FORBIDDEN_V4: &[Range4] = &[
     (Ipv4Addr::UNSPECIFIED, 32),
     // Link-local, and in it the metadata services of most clouds.
     (Ipv4Addr::new(169, 254, 0, 0), 16),
-    // Metadata services that live elsewhere.
+    // Metadata services that live elsewhere: of Alibaba Cloud, Azure and Oracle Cloud.
     (Ipv4Addr::new(100, 100, 100, 200), 32),
     (Ipv4Addr::new(168, 63, 129, 16), 32),
     (Ipv4Addr::new(192, 0, 0, 192), 32),
@@ -157,10 +164,14 @@ const FORBIDDEN_V6: &[Range6] = &[
     (Ipv6Addr::UNSPECIFIED, 128),
     (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
     (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
-    // Metadata services.
+    // Metadata services: of AWS, and its credentials for pods; of Google Cloud, Oracle Cloud, Scaleway, Akamai and Alibaba Cloud.
     (Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), 128),
+    (Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23), 128),
     (Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), 128),
+    (Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe), 128),
     (Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42), 128),
+    (Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1), 128),
+    (Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200), 128),
     // NAT64 of the local network: meant for IPv4 addresses that are not public, and it does not tell where in it they stand.
     (Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48),
 ];

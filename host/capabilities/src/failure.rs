@@ -9,6 +9,8 @@ pub(crate) enum Failure {
     Denied(Denial),
     /// The guest asked for something that cannot be done.
     Invalid(String),
+    /// The host cannot do it, whatever the target is: told as `invalid`, so that it is never taken for the target's fault.
+    Host(String),
     Quota(Exceeded),
     Dns(String),
     Refused(String),

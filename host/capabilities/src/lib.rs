@@ -1,6 +1,6 @@
 //! What Sickbay lends to plugins.
 //!
-//! Who is who: [`Services`] are the host's own means (TLS roots, egress policy, CPU sampler), made once. [`Grants`] are what the
+//! Who is who: [`Services`] are the host's own means (TLS roots, egress policy, names, CPU sampler), made once. [`Grants`] are what the
 //! operator's configuration allows one check. A [`Lent`] is both for one run: it answers every call of the guest, and [`Usage`] is
 //! what is left of it when the run is over.
 //!
@@ -15,6 +15,7 @@
 
 pub mod denial;
 mod dial;
+mod dns;
 pub mod egress;
 mod failure;
 mod glob;
@@ -24,6 +25,7 @@ mod later;
 pub mod lent;
 pub mod log;
 pub mod meter;
+mod purse;
 pub mod services;
 pub mod state;
 pub mod system;

@@ -11,6 +11,8 @@ use std::fmt;
 use sickbay_core::Quota;
 use sickbay_runtime::Limits;
 
+use crate::purse::Purse;
+
 /// A log line costs at least this many bytes: an empty one is written too.
 pub const LOG_LINE_BYTES_MIN: u64 = 16;
 /// A run that goes on logging after this many dropped lines is ended.
@@ -80,7 +82,13 @@ impl Meter {
         Ok(())
     }
 
-    /// Bytes that went out although nobody could ask before: further requests of a redirect.
+    /// What is left for one call to draw on while the meter is not at hand; what it took is told here afterwards.
+    pub(crate) fn purse(&self) -> Purse {
+        let Limits { bytes_out, bytes_in, .. } = self.limits;
+        Purse::new(self.limits, bytes_out.saturating_sub(self.bytes_out), bytes_in.saturating_sub(self.bytes_in))
+    }
+
+    /// Bytes that went out by leave of the purse: further requests of a redirect.
     pub fn sent(&mut self, bytes: u64) -> Result<(), Exceeded> {
         self.bytes_out = self.bytes_out.saturating_add(bytes);
         if self.bytes_out > self.limits.bytes_out { Err(self.exceed(Quota::BytesOut)) } else { Ok(()) }
@@ -136,7 +144,8 @@ impl Meter {
         self.log_lines_dropped
     }
 
-    fn exceed(&mut self, quota: Quota) -> Exceeded {
+    /// Remembers that a limit was passed.
+    pub(crate) fn exceed(&mut self, quota: Quota) -> Exceeded {
         let exceeded = Exceeded { quota, limit: self.limits.of(quota) };
         self.exceeded.get_or_insert(exceeded);
         exceeded

@@ -5,21 +5,17 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use rustls::RootCertStore;
-use tokio::sync::Semaphore;
 
+use crate::dns::Resolver;
 use crate::egress::{EgressPolicy, EgressSettings};
 use crate::system::Machine;
 use crate::tls::{self, Tls};
-
-/// Name lookups at once. The system's resolver cannot be interrupted: one that hangs keeps its place until it gives up, also when
-/// the run that asked is over.
-const LOOKUPS_MAX: usize = 256;
 
 /// What every [`crate::Lent`] draws on. Dropping the last reference stops the CPU sampler.
 pub struct Services {
     pub(crate) egress: EgressPolicy,
     pub(crate) tls: Tls,
-    pub(crate) lookups: Arc<Semaphore>,
+    pub(crate) resolver: Resolver,
     pub(crate) machine: Machine,
 }
 
@@ -43,11 +39,10 @@ impl Services {
     }
 
     pub(crate) fn with_roots(private: &[IpNet], roots: RootCertStore) -> Result<Arc<Services>, ServicesError> {
-        Ok(Arc::new(Services {
-            egress: EgressPolicy::new(private),
-            tls: Tls::new(roots)?,
-            lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
-            machine: Machine::new(),
-        }))
+        Services::with(private, roots, Resolver::of_this_machine())
+    }
+
+    pub(crate) fn with(private: &[IpNet], roots: RootCertStore, resolver: Resolver) -> Result<Arc<Services>, ServicesError> {
+        Ok(Arc::new(Services { egress: EgressPolicy::new(private), tls: Tls::new(roots)?, resolver, machine: Machine::new() }))
     }
 }

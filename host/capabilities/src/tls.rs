@@ -14,7 +14,10 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_sig
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, ProtocolVersion, RootCertStore, SignatureScheme};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, PeerIncompatible, ProtocolVersion,
+    RootCertStore, SignatureScheme,
+};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsConnector;
 use x509_parser::certificate::X509Certificate;
@@ -29,6 +32,9 @@ pub(crate) const CHAIN_MAX: usize = 8;
 pub(crate) const DNS_NAMES_MAX: usize = 100;
 /// A subject, issuer or name is cut here.
 pub(crate) const NAME_BYTES_MAX: usize = 512;
+/// Names of a certificate in a message, and where one of them is cut.
+const NAMES_SHOWN_MAX: usize = 3;
+const NAME_SHOWN_BYTES_MAX: usize = 64;
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
@@ -161,10 +167,48 @@ pub(crate) fn explain(error: &std::io::Error) -> String {
     };
     match inner {
         Error::InvalidCertificate(CertificateError::Other(OtherError(untrusted))) => untrusted.to_string(),
+        Error::InvalidCertificate(why) => format!("the certificate is not accepted: {}", words(&format!("{why:?}"))),
         Error::InvalidMessage(_) => "the server does not speak TLS there".to_owned(),
-        Error::AlertReceived(alert) => format!("the server refused the TLS handshake ({alert:?})"),
-        other => format!("the TLS handshake failed: {other}"),
+        Error::AlertReceived(alert) => format!("the server refused the TLS handshake: {}", alert_words(*alert)),
+        Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+            "the server speaks neither TLS 1.2 nor TLS 1.3".to_owned()
+        }
+        Error::PeerIncompatible(why) => format!("the server's TLS does not fit: {}", words(&format!("{why:?}"))),
+        Error::PeerMisbehaved(why) => format!("the server breaks the rules of TLS: {}", words(&format!("{why:?}"))),
+        Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
+            "the server breaks the rules of TLS: a message out of turn".to_owned()
+        }
+        Error::NoCertificatesPresented => "the server sent no certificate".to_owned(),
+        other => format!("the TLS handshake failed: {}", words(&format!("{other:?}"))),
     }
+}
+
+/// What the server's last word means.
+fn alert_words(alert: AlertDescription) -> String {
+    let meaning = match alert {
+        AlertDescription::HandshakeFailure => "it found nothing in common, or wants a client's certificate",
+        AlertDescription::ProtocolVersion => "it wants another version of TLS",
+        AlertDescription::UnrecognisedName => "it has no certificate for this name",
+        AlertDescription::CertificateRequired => "it wants a client's certificate",
+        AlertDescription::NoApplicationProtocol => "it does not speak HTTP/1.1",
+        AlertDescription::InternalError => "it has an error of its own",
+        _ => return alert.as_str().map_or_else(|| format!("alert {}", u8::from(alert)), words),
+    };
+    meaning.to_owned()
+}
+
+/// The name of a variant as words: `no cipher suites in common`. What it holds is left out.
+fn words(variant: &str) -> String {
+    let mut words = String::new();
+    let mut within_capitals = true;
+    for letter in variant.chars().take_while(char::is_ascii_alphanumeric) {
+        if letter.is_ascii_uppercase() && !within_capitals {
+            words.push(' ');
+        }
+        within_capitals = letter.is_ascii_uppercase();
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 /// Judges certificates by the roots, the time and the name. Revocation is not looked up.
@@ -188,7 +232,7 @@ impl Verifier {
             verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, self.algorithms.all)?;
             verify_server_name(&parsed, server_name)
         };
-        verify().map_err(|error| Untrusted::because(&error, leaf))
+        verify().map_err(|error| Untrusted::because(&error, leaf, server_name))
     }
 }
 
@@ -249,11 +293,11 @@ impl fmt::Display for Untrusted {
 impl std::error::Error for Untrusted {}
 
 impl Untrusted {
-    fn because(error: &Error, leaf: &CertificateDer<'_>) -> Untrusted {
+    fn because(error: &Error, leaf: &CertificateDer<'_>, server_name: &ServerName<'_>) -> Untrusted {
         use CertificateError as Why;
         let days = |later: UnixTime, earlier: UnixTime| later.as_secs().saturating_sub(earlier.as_secs()) / SECONDS_PER_DAY;
         let Error::InvalidCertificate(why) = error else {
-            return Untrusted { word: "other", message: format!("certificate not accepted: {error}") };
+            return Untrusted { word: "other", message: format!("certificate not accepted: {}", words(&format!("{error:?}"))) };
         };
         let (word, message) = match why {
             Why::ExpiredContext { time, not_after } => ("expired", format!("certificate expired {} days ago", days(*time, *not_after))),
@@ -262,19 +306,33 @@ impl Untrusted {
                 ("not-yet-valid", format!("certificate not valid yet, in {} days", days(*not_before, *time)))
             }
             Why::NotValidYet => ("not-yet-valid", "certificate not valid yet".to_owned()),
-            Why::NotValidForNameContext { expected, presented } => {
-                let shown: Vec<&str> = presented.iter().take(4).map(|name| cut(name)).collect();
-                let more = if presented.len() > shown.len() { ", ..." } else { "" };
-                ("wrong-name", format!("certificate is not for `{}` but for: {}{more}", expected.to_str(), shown.join(", ")))
-            }
-            Why::NotValidForName => ("wrong-name", "certificate is for another name".to_owned()),
+            Why::NotValidForNameContext { .. } | Why::NotValidForName => ("wrong-name", wrong_name(leaf, server_name)),
             Why::Revoked => ("revoked", "certificate is revoked".to_owned()),
             _ if is_self_issued(leaf) => ("self-signed", format!("certificate is self-signed; {HINT}")),
             Why::UnknownIssuer => ("unknown-issuer", format!("certificate is from an unknown issuer; {HINT}")),
-            other => ("other", format!("certificate not accepted: {other}")),
+            Why::InvalidPurposeContext { .. } | Why::InvalidPurpose => ("other", "certificate is not meant for servers".to_owned()),
+            other => ("other", format!("certificate not accepted: {}", words(&format!("{other:?}")))),
         };
         Untrusted { word, message }
     }
+}
+
+fn wrong_name(leaf: &CertificateDer<'_>, server_name: &ServerName<'_>) -> String {
+    let names = X509Certificate::from_der(leaf).map(|(_, leaf)| names(&leaf, usize::MAX)).unwrap_or_default();
+    let shown: Vec<String> = names.iter().take(NAMES_SHOWN_MAX).map(|name| one_line(name)).collect();
+    let (shown, wanted) = (shown.join(", "), server_name.to_str());
+    match names.len().saturating_sub(NAMES_SHOWN_MAX) {
+        _ if names.is_empty() => format!("the certificate is for no name, so not for {wanted}"),
+        0 => format!("the certificate is for {shown}, not for {wanted}"),
+        more => format!("the certificate is for {shown} (and {more} more), not for {wanted}"),
+    }
+}
+
+/// A server can write anything into its certificate.
+fn one_line(name: &str) -> String {
+    let shown = cut(name, NAME_SHOWN_BYTES_MAX);
+    let end = if shown.len() < name.len() { "…" } else { "" };
+    shown.chars().map(|letter| if letter.is_ascii_graphic() { letter } else { '?' }).chain(end.chars()).collect()
 }
 
 const HINT: &str = "hint: trust its CA with `[egress] ca_file`";
@@ -314,9 +372,9 @@ impl Certificate {
         };
         let validity = parsed.validity();
         Certificate {
-            subject: cut(&parsed.subject().to_string()).to_owned(),
-            issuer: cut(&parsed.issuer().to_string()).to_owned(),
-            dns_names: dns_names(&parsed),
+            subject: cut(&parsed.subject().to_string(), NAME_BYTES_MAX).to_owned(),
+            issuer: cut(&parsed.issuer().to_string(), NAME_BYTES_MAX).to_owned(),
+            dns_names: names(&parsed, DNS_NAMES_MAX),
             not_before_ms: milliseconds(validity.not_before.timestamp()),
             not_after_ms: milliseconds(validity.not_after.timestamp()),
             sha256,
@@ -324,13 +382,21 @@ impl Certificate {
     }
 }
 
-fn dns_names(certificate: &X509Certificate<'_>) -> Vec<String> {
+/// The host names and addresses that a certificate is for, at most `names_max`.
+fn names(certificate: &X509Certificate<'_>, names_max: usize) -> Vec<String> {
     let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
     let names = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(cut(name).to_owned()),
+        GeneralName::DNSName(name) => Some(cut(name, NAME_BYTES_MAX).to_owned()),
+        GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
         _ => None,
     });
-    names.take(DNS_NAMES_MAX).collect()
+    names.take(names_max).collect()
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = || <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let v6 = || <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+    v4().or_else(|_| v6()).ok()
 }
 
 fn milliseconds(seconds: i64) -> u64 {
@@ -346,11 +412,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-fn cut(text: &str) -> &str {
-    match text.char_indices().find(|(at, letter)| at + letter.len_utf8() > NAME_BYTES_MAX) {
-        Some((at, _)) => &text[..at],
-        None => text,
-    }
+fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
 }
 
 #[cfg(test)]
@@ -359,10 +422,40 @@ mod tests {
 
     #[test]
     fn names_of_certificates_are_cut_between_letters() {
-        assert_eq!(cut("short"), "short");
-        assert_eq!(cut(&"a".repeat(NAME_BYTES_MAX)).len(), NAME_BYTES_MAX);
-        assert_eq!(cut(&"a".repeat(NAME_BYTES_MAX + 1)).len(), NAME_BYTES_MAX);
-        assert_eq!(cut(&"日".repeat(NAME_BYTES_MAX)).len(), NAME_BYTES_MAX / 3 * 3);
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("longer", 5), "longe");
+        assert_eq!(cut("日日", 5), "日");
+        assert_eq!(cut("", 5), "");
+    }
+
+    #[test]
+    fn what_a_hostile_certificate_calls_itself_stays_one_short_line() {
+        assert_eq!(one_line("*.api.example"), "*.api.example");
+        assert_eq!(one_line("a\nb\u{1b}[31m\u{202e}x y"), "a?b?[31m?x?y");
+        assert_eq!(one_line(&"a".repeat(100)), format!("{}…", "a".repeat(NAME_SHOWN_BYTES_MAX)));
+    }
+
+    #[test]
+    fn why_a_handshake_failed_is_told_in_words() {
+        let explained = |error: Error| explain(&std::io::Error::new(std::io::ErrorKind::InvalidData, error));
+        for (error, expected) in [
+            (
+                Error::AlertReceived(AlertDescription::UnrecognisedName),
+                "the server refused the TLS handshake: it has no certificate for this name",
+            ),
+            (Error::AlertReceived(AlertDescription::UnknownCA), "the server refused the TLS handshake: unknown ca"),
+            (Error::AlertReceived(AlertDescription::from(200)), "the server refused the TLS handshake: alert 200"),
+            (
+                Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
+                "the server's TLS does not fit: no cipher suites in common",
+            ),
+            (Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13), "the server speaks neither TLS 1.2 nor TLS 1.3"),
+            (Error::InvalidCertificate(CertificateError::BadSignature), "the certificate is not accepted: bad signature"),
+            (Error::General("secret\ntext".to_owned()), "the TLS handshake failed: general"),
+            (Error::DecryptError, "the TLS handshake failed: decrypt error"),
+        ] {
+            assert_eq!(explained(error), expected);
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@
 //! | `report.series.NAME` | list of `{value: double, labels: map}`: every metric of that name, with and without labels |
 //! | `report.details` | the report's own JSON object, its numbers as doubles; absent where the report has none |
 //!
-//! How: `syntax` bounds and parses the text, `survey` checks what it names, `evaluation` runs it against a [`ReportView`],
-//! `explanation` finds the comparison that made it true.
+//! How: `syntax` bounds and parses the text, `survey` checks what it names, `types` (with `operations`) whether its parts go together,
+//! `evaluation` runs it against a [`ReportView`], `explanation` finds the comparison that made it true.
 //!
 //! Limits: 4 KiB of text, 64 levels of nesting, 128 operators in one chain, macros nested 3 deep, 20,000 steps of macros in one evaluation.
 //!
@@ -20,8 +20,10 @@
 
 mod evaluation;
 mod explanation;
+mod operations;
 mod survey;
 mod syntax;
+mod types;
 mod view;
 
 use std::fmt;
@@ -64,12 +66,13 @@ pub struct ConditionError {
 }
 
 impl Condition {
-    /// Compiles `source` and checks all that can be known without a report: its bounds, its syntax, and that it names only
-    /// what exists. Whether the result is a bool shows when it is evaluated.
+    /// Compiles `source` and checks all that can be known without a report: its bounds, its syntax, that it names only what exists,
+    /// and that its parts go together and give a bool, as far as their types are known (see `types`).
     pub fn parse(source: &str) -> Result<Condition, ConditionError> {
         syntax::check_bounds(source)?;
         let (mut expression, source_info) = syntax::parse(source)?;
-        let metric_names = survey::survey(&expression).map_err(|problem| {
+        let checked = survey::survey(&expression).and_then(|metric_names| types::check(&expression).map(|()| metric_names));
+        let metric_names = checked.map_err(|problem| {
             let place = source_info.offset_for(problem.node).map(|(start, _)| syntax::place_of(source, start as usize));
             ConditionError::new(problem.message, place)
         })?;

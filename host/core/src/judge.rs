@@ -3,7 +3,7 @@
 //! Invariant: a finding that is no report is `unknown`, never a failure of the target.
 
 use crate::text::{cut, one_line};
-use crate::{Condition, Evidence, Explanation, Finding, Reason, Report, ReportView, Status};
+use crate::{Condition, Evidence, Explanation, Failure, Finding, Reason, Report, ReportView, Status, reason};
 
 /// The contract's bound of a summary.
 const SUMMARY_BYTES_MAX: usize = 512;
@@ -34,28 +34,25 @@ pub struct Judgement {
     pub evidence: Vec<Evidence>,
 }
 
-/// What `finding` means under `rules`.
+impl Judgement {
+    /// What to tell a person; see [`reason::told`].
+    pub fn told(&self) -> String {
+        reason::told(&self.summary, self.reason.name(), &self.reason)
+    }
+}
+
+/// What `finding` means under `rules`, and the report behind it where there is one.
 ///
 /// - A failure of the plugin and a run that the host ended are `unknown`.
 /// - A report that is already `unknown` or `critical` stands; conditions can make another one only worse.
 /// - A condition that cannot be evaluated makes it `unknown`, unless another one makes it `critical`.
 ///
 /// The reason names what decided: the report where no condition made it worse, else the first condition that made it as bad as it is.
-impl Judgement {
-    /// The summary, with the condition that decided: the plugin's own words do not know of it.
-    pub fn told(&self) -> String {
-        match &self.reason {
-            Reason::ConditionFailed { .. } | Reason::ConditionError { .. } => format!("{}; {}", self.summary, self.reason),
-            _ => self.summary.clone(),
-        }
-    }
-}
-
-pub fn judge(finding: &Finding, rules: &[Rule]) -> Judgement {
+pub fn judge(finding: Finding, rules: &[Rule]) -> (Judgement, Option<Report>) {
     match finding {
-        Finding::Report(report) => judge_report(report, rules),
-        Finding::Failure(failure) => unjudged(Reason::PluginFailure { kind: failure.kind.clone(), message: failure.message.clone() }),
-        Finding::Ended(cause) => unjudged(Reason::from(cause.clone())),
+        Finding::Report(report) => (judge_report(&report, rules), Some(report)),
+        Finding::Failure(Failure { kind, message }) => (unjudged(Reason::PluginFailure { kind, message }), None),
+        Finding::Ended(cause) => (unjudged(Reason::from(cause)), None),
     }
 }
 
@@ -137,7 +134,7 @@ fn evidence_of(condition: &Condition, explanation: &Explanation, report: &Report
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EndCause, Failure, Metric};
+    use crate::{EndCause, Metric};
 
     fn rule(status: Status, condition: &str) -> Rule {
         Rule { status, condition: Condition::parse(condition).expect("a valid condition") }
@@ -145,7 +142,7 @@ mod tests {
 
     fn report(status: Status) -> Report {
         let latency = Metric { name: "latency_seconds".into(), value: 0.31, unit: "seconds".into(), ..metric_without_labels() };
-        Report { status, summary: "200 in 310 ms".into(), metrics: vec![latency], ..Report::default() }
+        Report { status, summary: "200 in 310 ms".into(), metrics: [latency].into(), ..Report::default() }
     }
 
     fn metric_without_labels() -> Metric {
@@ -153,7 +150,9 @@ mod tests {
     }
 
     fn judged(report: Report, rules: &[Rule]) -> Judgement {
-        judge(&Finding::Report(report), rules)
+        let (judgement, behind) = judge(Finding::Report(report.clone()), rules);
+        assert_eq!(behind, Some(report), "a report is judged and not changed");
+        judgement
     }
 
     const SLOW: &str = "report.metrics.latency_seconds > 0.2";
@@ -271,8 +270,8 @@ mod tests {
     #[test]
     fn a_failure_of_the_plugin_is_unknown_and_matches_no_recovery() {
         let failure = Failure { kind: "denied".into(), message: "no grant".into() };
-        let judgement = judge(&Finding::Failure(failure), &[rule(Status::Critical, SLOW)]);
-        assert_eq!((judgement.status, judgement.failure.clone()), (Status::Unknown, None));
+        let (judgement, behind) = judge(Finding::Failure(failure), &[rule(Status::Critical, SLOW)]);
+        assert_eq!((judgement.status, judgement.failure.clone(), behind), (Status::Unknown, None, None));
         assert_eq!(judgement.reason, Reason::PluginFailure { kind: "denied".into(), message: "no grant".into() });
         assert_eq!(judgement.summary, judgement.reason.to_string());
     }
@@ -280,7 +279,7 @@ mod tests {
     #[test]
     fn a_run_that_the_host_ended_is_unknown_with_a_bounded_summary() {
         let cause = EndCause::Trap { message: "ä\n".repeat(10_000) };
-        let judgement = judge(&Finding::Ended(cause.clone()), &[]);
+        let (judgement, _) = judge(Finding::Ended(cause.clone()), &[]);
         assert_eq!((judgement.status, judgement.reason), (Status::Unknown, Reason::from(cause)));
         assert!(judgement.summary.len() <= SUMMARY_BYTES_MAX);
         assert!(!judgement.summary.contains('\n'));

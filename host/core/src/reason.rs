@@ -77,6 +77,16 @@ impl Reason {
     }
 }
 
+/// What to tell a person of a result: the plugin's words, with the reason behind them where a condition decided, since those words do
+/// not know of it; the reason alone where the plugin said nothing. `name` and `detail` are the reason's, as the API gives them.
+pub fn told(summary: &str, name: &str, detail: &dyn fmt::Display) -> String {
+    match (summary, name) {
+        ("", _) => detail.to_string(),
+        (_, "ConditionFailed" | "ConditionError") => format!("{summary}; {detail}"),
+        _ => summary.to_owned(),
+    }
+}
+
 impl From<EndCause> for Reason {
     fn from(cause: EndCause) -> Reason {
         match cause {
@@ -121,5 +131,35 @@ impl fmt::Display for Reason {
                 write!(formatter, "no permit came free in {waited_ms} ms; hint: raise `concurrency` of the plugin or run fewer checks")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told_of(summary: &str, reason: &Reason) -> String {
+        told(summary, reason.name(), reason)
+    }
+
+    #[test]
+    fn the_condition_that_decided_is_told_behind_the_plugins_words() {
+        let failed = Reason::ConditionFailed {
+            status: Status::Warning,
+            condition: "report.metrics.a > 1.0".into(),
+            actual: "2".into(),
+            expected: "<= 1".into(),
+        };
+        assert_eq!(told_of("fast", &failed), "fast; warning because `report.metrics.a > 1.0`: is 2, wanted <= 1");
+        let error = Reason::ConditionError { condition: "x".into(), error: "no such key".into() };
+        assert_eq!(told_of("fast", &error), "fast; the condition `x` cannot be evaluated: no such key");
+    }
+
+    #[test]
+    fn the_plugins_own_words_stand_alone_and_silence_becomes_the_reason() {
+        let reported = Reason::Reported { status: Status::Critical, failure: Some("refused".into()) };
+        assert_eq!(told_of("no answer", &reported), "no answer");
+        assert_eq!(told_of("", &reported), "the plugin reported critical (refused)");
+        assert_eq!(told_of("", &Reason::NotYetRun), "has not run yet");
     }
 }

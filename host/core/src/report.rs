@@ -3,6 +3,8 @@
 //! The runtime validates a guest's answer against the bounds of the contract before it becomes one of these types,
 //! so nothing here is larger than the contract allows.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Status;
@@ -56,8 +58,9 @@ pub struct Report {
     pub summary: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub metrics: Vec<Metric>,
+    /// Shared with the record of the run.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub metrics: Arc<[Metric]>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
     /// A JSON object as text.

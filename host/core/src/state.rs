@@ -59,6 +59,8 @@ pub struct CheckState {
     pub successes: u32,
     /// Consecutive unknowns.
     pub unknowns: u32,
+    /// The time of the last result that was ok, whatever came after it.
+    pub last_success_at: Option<Timestamp>,
 }
 
 /// A change of the confirmed status.
@@ -83,6 +85,9 @@ impl CheckState {
     /// - From ok to `unknown`: after `policy.failures` unknowns in a row. From a failure: never, it would hide the failure.
     pub fn advance(&self, policy: Policy, judgement: &Judgement, now: Timestamp) -> (CheckState, Decision, Option<Transition>) {
         let mut next = self.counted(judgement.status);
+        if judgement.status == Status::Ok {
+            next.last_success_at = Some(now);
+        }
         let decision = next.decide(policy);
         let mut transition = None;
         if let Decision::Hardened { from, to } = decision {
@@ -244,6 +249,13 @@ mod tests {
     fn three_unknowns_in_a_row_are_confirmed() {
         assert_eq!(hard("o???o"), "ooo?o");
         assert_eq!(hard("o??o??o"), "ooooooo");
+    }
+
+    #[test]
+    fn the_last_ok_is_remembered_whatever_comes_after_it() {
+        assert_eq!(last("cw?").0.last_success_at, None);
+        assert_eq!(last("coo").0.last_success_at, Some(Timestamp(3000)));
+        assert_eq!(last("coccc?w").0.last_success_at, Some(Timestamp(2000)));
     }
 
     #[test]

@@ -10,7 +10,9 @@ pub(crate) fn cut(mut text: String, bytes_max: usize) -> String {
 
 /// `text` on one line (control characters become spaces), cut to at most `bytes_max` bytes.
 pub(crate) fn one_line(text: &str, bytes_max: usize) -> String {
-    let line = text.trim().chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    let text = text.trim();
+    // Most lines need no change.
+    let line = if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text.to_owned() };
     cut(line, bytes_max)
 }
 

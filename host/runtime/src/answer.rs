@@ -41,7 +41,7 @@ pub(crate) fn report(report: check::Report) -> Result<Accepted, String> {
             status: status(report.status),
             summary: one_line(&report.summary, SUMMARY_BYTES_MAX),
             failure: report.failure,
-            metrics,
+            metrics: metrics.into(),
             evidence: report.evidence.into_iter().map(evidence).collect(),
             details: report.details,
             extras: labels("extras", report.extras)?,

@@ -2,6 +2,7 @@
 //!
 //! An artifact is native code that the host maps and runs, so its folder must be the host's alone: it is made with mode 0700, and one that
 //! others own or may write to is refused. Each artifact has a digest beside it, so that a damaged one is compiled again instead of run.
+//! A file that was refused after long work is remembered in its artifact's place ([`crate::refusal`]).
 //!
 //! Invariant: artifacts come into the folder by rename only; a `.cwasm` from the plugin folder never gets here.
 
@@ -9,13 +10,14 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
-use crate::LoadError;
-use crate::compile::Compiler;
+use crate::compile::{CompileError, Compiler};
+use crate::scratch::{self, Scratch};
+use crate::{LoadError, refusal};
 
 /// The oldest artifacts beyond it are removed.
 const ARTIFACTS_BYTES_MAX: u64 = 2 << 30;
@@ -24,6 +26,8 @@ pub(crate) struct ArtifactCache {
     dir: PathBuf,
     engine: String,
     compiler: Compiler,
+    /// A refusal that took less is not remembered.
+    refusal_took_min: Duration,
 }
 
 impl ArtifactCache {
@@ -40,24 +44,44 @@ impl ArtifactCache {
                 dir.display()
             ));
         }
-        Ok(ArtifactCache { dir: dir.to_owned(), engine: engine_key(engine), compiler })
+        scratch::sweep(dir);
+        Ok(ArtifactCache { dir: dir.to_owned(), engine: engine_key(engine), compiler, refusal_took_min: refusal::TOOK_MIN })
     }
 
     /// The artifact of `bytes`, compiled now where there is none.
     pub(crate) async fn artifact(&self, digest: &str, bytes: Vec<u8>) -> Result<PathBuf, LoadError> {
         let artifact = self.dir.join(format!("{digest}-{}.cwasm", self.engine));
-        let known = artifact.clone();
-        if blocking(move || intact(&known)).await? {
-            return Ok(artifact);
+        let looked_for = artifact.clone();
+        if let Some(known) = blocking(move || known(looked_for)).await? {
+            return known;
         }
-        let work = tempfile::Builder::new().prefix("compile-").tempdir_in(&self.dir).map_err(|error| self.unwritable(&error))?;
-        let (input, output) = (work.path().join("input.wasm"), work.path().join("output.cwasm"));
+        let dir = self.dir.clone();
+        let scratch = blocking(move || Scratch::new(&dir)).await?.map_err(|error| self.unwritable(&error))?;
+        let (input, output) = (scratch.path().join("input.wasm"), scratch.path().join("output.cwasm"));
         let written = input.clone();
         blocking(move || fs::write(written, bytes)).await?.map_err(|error| self.unwritable(&error))?;
-        self.compiler.compile(&input, &output).await?;
+        if let Err(error) = self.compiler.compile(&input, &output).await {
+            return Err(self.refused(error, &artifact, &scratch).await);
+        }
         let (target, dir) = (artifact.clone(), self.dir.clone());
         blocking(move || keep(&output, &target, &dir)).await?.map_err(|error| self.unwritable(&error))?;
         Ok(artifact)
+    }
+
+    /// Remembers what the file is to blame for and took long to find out.
+    async fn refused(&self, error: CompileError, artifact: &Path, scratch: &Scratch) -> LoadError {
+        match error {
+            CompileError::Failed(error) => error,
+            CompileError::Refused { error, took } if took < self.refusal_took_min => error,
+            CompileError::Refused { error, .. } => {
+                let (told, file, written_in) = (error.clone(), refusal_path(artifact), scratch.path().to_owned());
+                // A refusal that cannot be kept is found out again at the next start.
+                match blocking(move || refusal::keep(&told, &file, &written_in)).await {
+                    Ok(Ok(())) => refusal::with_way_back(error, &refusal_path(artifact)),
+                    Ok(Err(_)) | Err(_) => error,
+                }
+            }
+        }
     }
 
     fn unwritable(&self, error: &std::io::Error) -> LoadError {
@@ -72,6 +96,19 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 fn digest_path(artifact: &Path) -> PathBuf {
     artifact.with_extension("sha256")
+}
+
+fn refusal_path(artifact: &Path) -> PathBuf {
+    artifact.with_extension(refusal::EXTENSION)
+}
+
+/// What is known already: the artifact, or that there will be none.
+fn known(artifact: PathBuf) -> Option<Result<PathBuf, LoadError>> {
+    if intact(&artifact) {
+        return Some(Ok(artifact));
+    }
+    let file = refusal_path(&artifact);
+    refusal::kept(&file).map(|error| Err(refusal::with_way_back(error, &file)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a file's time is the system's, nothing is decided by it")]
@@ -97,13 +134,7 @@ fn keep(output: &Path, artifact: &Path, dir: &Path) -> std::io::Result<()> {
 
 /// Removes the artifacts unused for longest until the folder is within its bound.
 fn prune(dir: &Path) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    let mut artifacts: Vec<(SystemTime, u64, PathBuf)> = entries
-        .flatten()
-        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "cwasm"))
-        .filter_map(|entry| entry.metadata().ok().and_then(|metadata| Some((metadata.modified().ok()?, metadata.len(), entry.path()))))
-        .collect();
-    artifacts.sort();
+    let artifacts = oldest_first(dir, "cwasm");
     let mut bytes: u64 = artifacts.iter().map(|(_, bytes, _)| bytes).sum();
     for (_, size, path) in artifacts {
         if bytes <= ARTIFACTS_BYTES_MAX {
@@ -113,6 +144,18 @@ fn prune(dir: &Path) {
         let _ = fs::remove_file(&path);
         bytes -= size;
     }
+}
+
+/// The files with this extension: time, size and path, the oldest first.
+pub(crate) fn oldest_first(dir: &Path, extension: &str) -> Vec<(SystemTime, u64, PathBuf)> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|found| found == extension))
+        .filter_map(|entry| entry.metadata().ok().and_then(|metadata| Some((metadata.modified().ok()?, metadata.len(), entry.path()))))
+        .collect();
+    files.sort();
+    files
 }
 
 /// The SHA-256 of `bytes` in hex: the identity of a plugin's version.
@@ -133,4 +176,61 @@ fn engine_key(engine: &Engine) -> String {
     let mut collect = Collect(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut collect);
     collect.0.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// Stands for the worker: notes that it was started and ends by the signal that its input names.
+    const WORKER: &str = "#!/bin/sh\nulimit -c 0\necho started >>\"${0%/*}/starts\"\nread -r signal <\"$2\"\nkill -s \"$signal\" $$\n";
+
+    fn opened(folder: &Path) -> ArtifactCache {
+        let engine = Engine::new(&crate::engine::config()).unwrap();
+        let cache = ArtifactCache::open(&folder.join("cache"), &engine, Compiler::new(folder.join("worker"))).unwrap();
+        ArtifactCache { refusal_took_min: Duration::ZERO, ..cache }
+    }
+
+    async fn refusal_of(cache: &ArtifactCache, bytes: &[u8]) -> LoadError {
+        cache.artifact(&sha256(bytes), bytes.to_vec()).await.unwrap_err()
+    }
+
+    /// One test for all: while one writes the program, no other may start a process that holds it open.
+    #[tokio::test]
+    async fn a_file_that_reached_a_limit_is_refused_at_once_until_its_refusal_is_removed_and_a_killed_worker_blames_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let worker = folder.path().join("worker");
+        fs::write(&worker, WORKER).unwrap();
+        fs::set_permissions(&worker, fs::Permissions::from_mode(0o700)).unwrap();
+        let starts = || fs::read_to_string(folder.path().join("starts")).unwrap().lines().count();
+        let refusals = || oldest_first(&folder.path().join("cache"), refusal::EXTENSION);
+
+        let first = refusal_of(&opened(folder.path()), b"ABRT\n").await;
+        let after_a_restart = refusal_of(&opened(folder.path()), b"ABRT\n").await;
+        assert_eq!((&after_a_restart, starts()), (&first, 1));
+        let (_, _, file) = refusals().pop().unwrap();
+        assert!(first.hint.as_deref().unwrap().contains(file.to_str().unwrap()), "{first}");
+
+        fs::remove_file(file).unwrap();
+        refusal_of(&opened(folder.path()), b"ABRT\n").await;
+        assert_eq!((starts(), refusals().len()), (2, 1));
+
+        for start in 3..5 {
+            refusal_of(&opened(folder.path()), b"KILL\n").await;
+            assert_eq!((starts(), refusals().len()), (start, 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_found_out_quickly_is_not_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = ArtifactCache { refusal_took_min: Duration::MAX, ..opened(folder.path()) };
+        let scratch = Scratch::new(&cache.dir).unwrap();
+        let refused = CompileError::Refused { error: LoadError::new("not a component"), took: Duration::from_secs(60) };
+        let error = cache.refused(refused, &cache.dir.join("a.cwasm"), &scratch).await;
+        assert_eq!(error, LoadError::new("not a component"));
+        assert!(oldest_first(&cache.dir, refusal::EXTENSION).is_empty());
+    }
 }

@@ -1,19 +1,40 @@
 //! The host's side of the compile worker: start it, wait for it with a bound, read its answer.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 use crate::LoadError;
-use crate::worker;
+use crate::worker::{self, CPU_SECONDS_MAX};
 
 /// A compilation that takes longer is given up.
 const COMPILE_TIME_MAX: Duration = Duration::from_secs(180);
 /// What of the worker's answer is kept.
 const MESSAGE_BYTES_MAX: usize = 4 << 10;
+/// How a Rust program exits that has panicked.
+const PANICKED: i32 = 101;
+
+const SMALLER: &str = "make the plugin smaller: a Rust plugin of 100 KB compiles in 0.1 s";
+
+/// Why there is no artifact.
+#[derive(Debug)]
+pub(crate) enum CompileError {
+    /// The file is to blame: the worker refused it or reached a limit of its own, and would again. `took` is how long that took.
+    Refused { error: LoadError, took: Duration },
+    /// The host is to blame; another try may do better.
+    Failed(LoadError),
+}
+
+impl CompileError {
+    fn failed(message: impl Into<String>) -> CompileError {
+        CompileError::Failed(LoadError::new(message))
+    }
+}
 
 pub(crate) struct Compiler {
     program: PathBuf,
@@ -27,39 +48,93 @@ impl Compiler {
     }
 
     /// Compiles `input` to the artifact `output`.
-    pub(crate) async fn compile(&self, input: &Path, output: &Path) -> Result<(), LoadError> {
-        let _permit = self.permits.acquire().await.map_err(|_| LoadError::new("the host is stopping"))?;
+    pub(crate) async fn compile(&self, input: &Path, output: &Path) -> Result<(), CompileError> {
+        let _permit = self.permits.acquire().await.map_err(|_| CompileError::failed("the host is stopping"))?;
+        let began = Instant::now();
         let child = Command::new(&self.program)
             .arg(worker::COMMAND)
             .args([input, output])
+            .arg(std::process::id().to_string())
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| LoadError::new(format!("cannot start the compile worker {}: {error}", self.program.display())))?;
-        let answer = tokio::time::timeout(COMPILE_TIME_MAX, child.wait_with_output())
-            .await
-            .map_err(|_| {
-                LoadError::new(format!("compiling took longer than {} s", COMPILE_TIME_MAX.as_secs()))
-                    .hint("make the plugin smaller: a Rust plugin of 100 KB compiles in 0.1 s")
-            })?
-            .map_err(|error| LoadError::new(format!("the compile worker was lost: {error}")))?;
-        if answer.status.success() {
-            return Ok(());
+            .map_err(|error| CompileError::failed(format!("cannot start the compile worker {}: {error}", self.program.display())))?;
+        match tokio::time::timeout(COMPILE_TIME_MAX, child.wait_with_output()).await {
+            Ok(Ok(answer)) => judged(&answer, began.elapsed()),
+            Ok(Err(error)) => Err(CompileError::failed(format!("the compile worker was lost: {error}"))),
+            Err(_) => {
+                let error = LoadError::new(format!("compiling took longer than {} s", COMPILE_TIME_MAX.as_secs())).hint(SMALLER);
+                Err(CompileError::Refused { error, took: began.elapsed() })
+            }
         }
-        Err(failure(&answer))
     }
 }
 
-fn failure(answer: &std::process::Output) -> LoadError {
-    let text = String::from_utf8_lossy(&answer.stdout);
-    let message = text.trim();
-    if answer.status.code() == Some(1) && !message.is_empty() {
-        return LoadError::new(crate::answer::one_line(message, MESSAGE_BYTES_MAX))
-            .hint("the file may be cut short or damaged: copy it again, or build it anew with `sickbay build`");
+/// What the worker's end says. Who ended it from outside (the system where memory is short, a person) says nothing of the file.
+fn judged(answer: &Output, took: Duration) -> Result<(), CompileError> {
+    const REFUSED: i32 = worker::REFUSED as i32;
+    const FAILED: i32 = worker::FAILED as i32;
+    const OUT_OF_CPU: i32 = Signal::XCPU.as_raw();
+    // An allocation that fails aborts the program, and so does a stack that overflows.
+    const ABORTED: i32 = Signal::ABORT.as_raw();
+    const CRASHED: i32 = Signal::SEGV.as_raw();
+    let said = crate::answer::one_line(String::from_utf8_lossy(&answer.stdout).trim(), MESSAGE_BYTES_MAX);
+    let ended = || LoadError::new(format!("the compile worker ended with {}", answer.status));
+    let refused = |error| Err(CompileError::Refused { error, took });
+    match (answer.status.code(), answer.status.signal()) {
+        (Some(0), _) => Ok(()),
+        (Some(REFUSED), _) if !said.is_empty() => {
+            refused(LoadError::new(said).hint("the file may be cut short or damaged: copy it again, or build it anew with `sickbay build`"))
+        }
+        (Some(FAILED), _) if !said.is_empty() => Err(CompileError::Failed(
+            LoadError::new(format!("the compile worker {said}")).hint("free some room, or name another folder with SICKBAY_CACHE_DIR"),
+        )),
+        (Some(PANICKED), _) => refused(ended().hint(SMALLER)),
+        (_, Some(OUT_OF_CPU)) => {
+            refused(LoadError::new(format!("compiling took more than {CPU_SECONDS_MAX} s of processor time")).hint(SMALLER))
+        }
+        (_, Some(ABORTED | CRASHED)) => refused(ended().hint(format!("it reached its limit of memory: {SMALLER}"))),
+        _ => Err(CompileError::Failed(ended().hint("it was ended from outside, or this machine has too little memory for it"))),
     }
-    LoadError::new(format!("the compile worker ended with {}", answer.status))
-        .hint("it reached a limit of memory or time: make the plugin smaller")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    /// A wait status holds the signal in its low bits, else the exit code above them.
+    fn answer(status: i32, said: &str) -> Output {
+        Output { status: ExitStatus::from_raw(status), stdout: said.as_bytes().to_vec(), stderr: Vec::new() }
+    }
+
+    fn is_blamed_on_the_file(answer: &Output) -> bool {
+        matches!(judged(answer, Duration::ZERO), Err(CompileError::Refused { .. }))
+    }
+
+    #[test]
+    fn the_file_is_to_blame_for_what_the_worker_refuses_and_for_its_limits() {
+        assert!(judged(&answer(0, ""), Duration::ZERO).is_ok());
+        assert!(is_blamed_on_the_file(&answer(i32::from(worker::REFUSED) << 8, "not a valid component")));
+        assert!(is_blamed_on_the_file(&answer(PANICKED << 8, "")));
+        for signal in [Signal::XCPU, Signal::ABORT, Signal::SEGV] {
+            assert!(is_blamed_on_the_file(&answer(signal.as_raw(), "")), "{signal:?}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_to_blame_for_a_full_disk_and_for_a_worker_that_was_killed() {
+        let failed = answer(i32::from(worker::FAILED) << 8, "cannot write the artifact: No space left on device");
+        let Err(CompileError::Failed(error)) = judged(&failed, Duration::ZERO) else { panic!("{failed:?}") };
+        assert!(error.message.contains("No space left"), "{error}");
+        // `/bin/false` in the worker's place.
+        assert!(!is_blamed_on_the_file(&answer(1 << 8, "")));
+        for signal in [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP] {
+            assert!(!is_blamed_on_the_file(&answer(signal.as_raw(), "")), "{signal:?}");
+        }
+    }
 }

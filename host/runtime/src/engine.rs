@@ -72,3 +72,54 @@ pub(crate) fn start() -> wasmtime::Result<Engine> {
     })?;
     Ok(engine)
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::component::{Component, Linker};
+    use wasmtime::{PoolConcurrencyLimitError, Store};
+
+    use super::*;
+
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    /// A table of one function.
+    const TABLE: &[u8] = b"\x04\x04\x01\x70\0\x01";
+    /// A function that does nothing and is run at the start, so that a stack is needed, with a table and an empty memory.
+    const START: &[u8] = b"\x01\x04\x01\x60\0\0\x03\x02\x01\0\x04\x04\x01\x70\0\x01\x05\x03\x01\0\0\x08\x01\0\x0a\x04\x01\x02\0\x0b";
+
+    /// A section of a binary: its number, the length of its body, its body.
+    fn section(number: u8, body: &[u8]) -> Vec<u8> {
+        let length = [(body.len() & 0x7f) as u8 | 0x80, (body.len() >> 7) as u8];
+        [&[number][..], &length, body].concat()
+    }
+
+    /// A component that has as much of everything as one may have.
+    fn largest_component() -> Vec<u8> {
+        let modules = [START, TABLE, b""].map(|sections| section(1, &[MODULE, sections].concat()));
+        let of_each = [MEMORIES_EACH_MAX, TABLES_EACH_MAX - MEMORIES_EACH_MAX, CORE_INSTANCES_EACH_MAX - TABLES_EACH_MAX];
+        let mut instances = vec![CORE_INSTANCES_EACH_MAX as u8];
+        for (module, count) in (0..).zip(of_each) {
+            instances.extend([0, module, 0].repeat(count as usize));
+        }
+        [COMPONENT, &modules.concat(), &section(2, &instances)].concat()
+    }
+
+    #[tokio::test]
+    async fn every_place_of_the_pool_has_room_for_the_largest_component() {
+        let engine = start().unwrap();
+        let component = Component::new(&engine, largest_component()).unwrap();
+        let largest = Linker::<()>::new(&engine).instantiate_pre(&component).unwrap();
+        let mut stores = Vec::new();
+        for number in 0..INSTANCES_MAX {
+            let mut store = Store::new(&engine, ());
+            store.set_epoch_deadline(1 << 32);
+            let instance = largest.instantiate_async(&mut store).await;
+            assert!(instance.is_ok(), "instance {number}: {:?}", instance.err());
+            stores.push(store);
+        }
+        let mut one_more = Store::new(&engine, ());
+        one_more.set_epoch_deadline(1 << 32);
+        let refused = largest.instantiate_async(&mut one_more).await.err().unwrap();
+        assert!(refused.is::<PoolConcurrencyLimitError>(), "{refused:?}");
+    }
+}

@@ -18,13 +18,16 @@ mod cpu;
 mod describe;
 pub mod descriptor;
 mod engine;
+mod lane;
 pub mod limits;
 mod linker;
 mod loader;
 mod memory;
 mod output;
 mod plugin;
+mod refusal;
 mod sandbox;
+mod scratch;
 pub mod worker;
 
 pub use context::RunContext;

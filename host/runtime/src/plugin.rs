@@ -10,6 +10,7 @@ use crate::bindings::exports::sickbay::plugin::check;
 use crate::bindings::sickbay::plugin::types;
 use crate::bindings::{CheckPlugin, CheckPluginPre};
 use crate::cpu::{CpuMeter, Metered};
+use crate::lane::Lane;
 use crate::{Descriptor, Lend, Limits, LoadError, RunContext, answer, describe};
 
 /// Bytes that a guest may hand to the host in one call.
@@ -33,6 +34,8 @@ pub struct Plugin<L: Lend> {
     pub exports: Vec<String>,
     pub(crate) engine: Engine,
     pub(crate) pre: CheckPluginPre<RunContext<L>>,
+    /// Where runs that compute for long wait for each other.
+    pub(crate) lane: Lane,
 }
 
 /// What a check is asked.
@@ -82,7 +85,7 @@ impl<L: Lend> Plugin<L> {
             let instance = self.pre.instantiate_async(&mut store).await?;
             instance.sickbay_plugin_check().call_run(&mut store, &asked).await
         };
-        let ended = bounded(call, &cpu, timeout).await;
+        let ended = bounded(call, &cpu, &self.lane, timeout).await;
         let (output, output_bytes_dropped) = store.data().take_output();
         let mut usage = RunUsage {
             cpu_us: cpu.spent_us(),
@@ -114,7 +117,7 @@ impl<L: Lend> Plugin<L> {
             let instance: CheckPlugin = pre.instantiate_async(&mut store).await?;
             instance.sickbay_plugin_plugin().call_describe(&mut store).await
         };
-        let ended = bounded(call, &cpu, DESCRIBE_TIME_MAX).await;
+        let ended = bounded(call, &cpu, &Lane::alone(), DESCRIBE_TIME_MAX).await;
         let (output, _) = store.data().take_output();
         let failed = |message: String| {
             LoadError::new(format!("its `describe` {message}")).hint("`describe` must return at once and needs no capability")
@@ -136,15 +139,26 @@ fn fresh_store<L: Lend>(engine: &Engine, lent: L, limits: &Limits) -> (Store<Run
     store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
     store.set_max_component_handles(HANDLES_MAX);
     let meter = Arc::clone(&cpu);
-    store.epoch_deadline_callback(move |_| Ok(if meter.may_go_on() { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt }));
+    store.epoch_deadline_callback(move |_| Ok(if meter.tick() { others_first() } else { UpdateDeadline::Interrupt }));
     store.set_epoch_deadline(1);
     (store, cpu)
 }
 
-/// The call under its wall-clock deadline, its computing charged to `cpu`. A call that is ended is dropped here, with its fiber.
-async fn bounded<T>(call: impl Future<Output = T>, cpu: &Arc<CpuMeter>, time_max: Duration) -> Result<T, tokio::time::error::Elapsed> {
-    let call = Metered { future: std::pin::pin!(call), meter: Arc::clone(cpu) };
-    tokio::time::timeout(time_max, call).await
+/// The guest goes on after all that is ready on its thread, timers and sockets included; the engine's own yield would put it before them.
+fn others_first() -> UpdateDeadline {
+    UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+}
+
+/// The call under its wall-clock deadline, its computing charged to `cpu` and done by turns of `lane`. A call that is ended is dropped
+/// here, with its fiber.
+async fn bounded<T>(
+    call: impl Future<Output = T>,
+    cpu: &CpuMeter,
+    lane: &Lane,
+    time_max: Duration,
+) -> Result<T, tokio::time::error::Elapsed> {
+    let call = std::pin::pin!(call);
+    tokio::time::timeout(time_max, Metered::new(call, cpu, lane)).await
 }
 
 fn exceeded<L: Lend>(store: &Store<RunContext<L>>, cpu: &CpuMeter, limits: &Limits) -> Option<(Quota, u64)> {
@@ -220,6 +234,7 @@ fn end_cause(error: &wasmtime::Error, output: &str) -> EndCause {
         return EndCause::Overloaded { waited_ms: 0 };
     }
     let cause = error.root_cause().to_string();
+    // The engine's type for it is private: its words are all that tells. The end-to-end test of hostile guests fails when they change.
     if cause.contains("fuel allocated for hostcalls") {
         let message =
             format!("it handed more than {HOSTCALL_BYTES_MAX} bytes to the host at once; hint: report fewer metrics and shorter texts");

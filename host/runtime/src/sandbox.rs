@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use crate::bindings::CheckPluginPre;
 use crate::cache::{ArtifactCache, sha256};
 use crate::compile::Compiler;
+use crate::lane::{self, Lane};
 use crate::loader::{Surface, link_error, refuse_oversized, refuse_unfit};
 use crate::{Lend, LoadError, Plugin, RunContext, engine, linker};
 
@@ -34,6 +36,8 @@ pub struct Sandbox<L: Lend> {
     engine: Engine,
     linker: Linker<RunContext<L>>,
     artifacts: ArtifactCache,
+    /// Turns of the runs that compute for long, of all plugins together.
+    turns: Arc<Semaphore>,
 }
 
 impl<L: Lend> Sandbox<L> {
@@ -42,7 +46,7 @@ impl<L: Lend> Sandbox<L> {
         let linker = linker::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let compiler = Compiler::new(settings.worker.clone());
         let artifacts = ArtifactCache::open(&settings.artifacts, &engine, compiler).map_err(SandboxError::Artifacts)?;
-        Ok(Sandbox { engine, linker, artifacts })
+        Ok(Sandbox { engine, linker, artifacts, turns: lane::host_turns() })
     }
 
     /// The stages from the bytes of a file to a plugin: refuse what cannot be one, compile, link, describe.
@@ -69,6 +73,7 @@ impl<L: Lend> Sandbox<L> {
             exports: surface.exports,
             engine: self.engine.clone(),
             pre,
+            lane: Lane::new(Arc::clone(&self.turns)),
         })
     }
 

@@ -1,60 +1,98 @@
 //! The compile worker: a process of its own that turns one untrusted `.wasm` into an artifact.
 //!
 //! Compilation time is outside wasmtime's security policy, so it happens here, under limits that the worker sets for itself before it
-//! reads a byte: memory, processor time, no core dump, low priority. It reads `INPUT`, writes `OUTPUT` and says on stdout what went wrong.
+//! reads a byte: memory, processor time, no core dump, low priority. It reads `INPUT`, writes `OUTPUT` and says on stdout what went wrong;
+//! its exit code says who is to blame. It ends with `HOST`, the process that started it.
 //!
 //! Invariant: the worker inherits no environment and opens no file but the two that it is given.
 
+use std::ffi::OsStr;
+use std::os::unix::process::parent_id;
 use std::path::Path;
 use std::process::ExitCode;
 
-use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 use wasmtime::Engine;
 
 /// Memory that a compilation may use; an 18 MB guest peaks at about 340 MB.
 const MEMORY_BYTES_MAX: u64 = 2 << 30;
 /// Processor time of a compilation; an 18 MB guest takes about 7 s.
-const CPU_SECONDS_MAX: u64 = 120;
+pub(crate) const CPU_SECONDS_MAX: u64 = 120;
+/// Between the signal that tells of the limit and the one that only kills.
+const CPU_SECONDS_GRACE: u64 = 5;
 
-/// The worker's name on the command line: `sickbay compile-worker INPUT OUTPUT`.
+/// The worker's name on the command line: `sickbay compile-worker INPUT OUTPUT [HOST]`.
 pub const COMMAND: &str = "compile-worker";
+/// Exit code: the file is no component.
+pub(crate) const REFUSED: u8 = 1;
+/// Exit code: the worker could not do its work.
+pub(crate) const FAILED: u8 = 3;
+
+/// Why there is no artifact, in words.
+enum WorkError {
+    Refused(String),
+    Failed(String),
+}
 
 /// Runs the worker with the arguments of this process.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(2).collect();
-    let [input, output] = arguments.as_slice() else {
-        println!("usage: sickbay {COMMAND} INPUT OUTPUT (called by the host, not by people)");
-        return ExitCode::from(2);
+    let (input, output, host) = match arguments.as_slice() {
+        [input, output] => (input, output, None),
+        [input, output, host] => (input, output, Some(host)),
+        _ => {
+            println!("usage: sickbay {COMMAND} INPUT OUTPUT [HOST] (called by the host, not by people)");
+            return ExitCode::from(2);
+        }
     };
-    match limit_self().and_then(|()| work(Path::new(input), Path::new(output))) {
+    let bound = host.map_or(Ok(()), |host| end_with(host)).and_then(|()| limit_self()).map_err(WorkError::Failed);
+    match bound.and_then(|()| work(Path::new(input), Path::new(output))) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
+        Err(WorkError::Refused(message)) => {
             println!("{message}");
-            ExitCode::FAILURE
+            ExitCode::from(REFUSED)
+        }
+        Err(WorkError::Failed(message)) => {
+            println!("{message}");
+            ExitCode::from(FAILED)
         }
     }
 }
 
+/// The system kills the worker when its host ends, in whatever way.
+///
+/// The system means the thread that started the worker: it must live as long as the host does, as the threads of its runtime do.
+fn end_with(host: &OsStr) -> Result<(), String> {
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| format!("cannot bind itself to its host: {error}"))?;
+    // The host may have ended before it was asked for: then another process is the parent by now.
+    if host.to_str() == Some(parent_id().to_string().as_str()) { Ok(()) } else { Err("has lost the host that started it".to_owned()) }
+}
+
 fn limit_self() -> Result<(), String> {
-    let bound = |value| Rlimit { current: Some(value), maximum: Some(value) };
-    setrlimit(Resource::Core, bound(0)).map_err(|error| error.to_string())?;
-    setrlimit(Resource::Data, bound(MEMORY_BYTES_MAX)).map_err(|error| error.to_string())?;
-    setrlimit(Resource::Cpu, bound(CPU_SECONDS_MAX)).map_err(|error| error.to_string())?;
+    let limit = |resource, current, maximum| {
+        setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })
+            .map_err(|error| format!("cannot limit itself: {error}"))
+    };
+    limit(Resource::Core, 0, 0)?;
+    limit(Resource::Data, MEMORY_BYTES_MAX, MEMORY_BYTES_MAX)?;
+    limit(Resource::Cpu, CPU_SECONDS_MAX, CPU_SECONDS_MAX + CPU_SECONDS_GRACE)?;
     // A worker at normal priority is slower for others, not wrong.
     let _ = nice(10);
     Ok(())
 }
 
-fn work(input: &Path, output: &Path) -> Result<(), String> {
-    let bytes = std::fs::read(input).map_err(|error| format!("cannot read the file: {error}"))?;
-    let component = component(&bytes)?;
-    let engine = Engine::new(&crate::engine::config()).map_err(|error| format!("{error:#}"))?;
-    let artifact = engine.precompile_component(&component).map_err(|error| format!("not a valid component: {error:#}"))?;
-    std::fs::write(output, artifact).map_err(|error| format!("cannot write the artifact: {error}"))
+fn work(input: &Path, output: &Path) -> Result<(), WorkError> {
+    let failed = |what: &str, error: &dyn std::fmt::Display| WorkError::Failed(format!("{what}: {error}"));
+    let bytes = std::fs::read(input).map_err(|error| failed("cannot read the file", &error))?;
+    let component = component(&bytes).map_err(WorkError::Refused)?;
+    let engine = Engine::new(&crate::engine::config()).map_err(|error| failed("cannot start the engine", &format!("{error:#}")))?;
+    let artifact =
+        engine.precompile_component(&component).map_err(|error| WorkError::Refused(format!("not a valid component: {error:#}")))?;
+    std::fs::write(output, artifact).map_err(|error| failed("cannot write the artifact", &error))
 }
 
 /// The component in `bytes`, made from a core module where it is one that carries its component type.
-fn component(bytes: &[u8]) -> Result<Vec<u8>, String> {
+pub fn component(bytes: &[u8]) -> Result<Vec<u8>, String> {
     if wasmparser::Parser::is_component(bytes) {
         return Ok(bytes.to_vec());
     }

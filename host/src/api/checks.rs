@@ -135,11 +135,11 @@ pub(crate) async fn check_results(
         return Err(unknown(&name));
     }
     // One more than asked for tells whether there is a next part. The limit is far below what fits.
-    let mut records = api.live.store.results(&name, before, limit as u32 + 1).await.map_err(Problem::store)?;
-    let more = records.len() > limit;
-    records.truncate(limit);
-    let next = records.last().filter(|_| more).map(|last| last.seq.to_string());
-    Ok(Json(Page { items: records.iter().map(ResultItem::from).collect(), next }))
+    let mut results = api.live.store.results(&name, before, limit as u32 + 1).await.map_err(Problem::store)?;
+    let more = results.len() > limit;
+    results.truncate(limit);
+    let next = results.last().filter(|_| more).map(|last| last.seq.to_string());
+    Ok(Json(Page { items: results.iter().map(ResultItem::from).collect(), next }))
 }
 
 fn limit(parameters: &Parameters) -> Result<usize, Problem> {
@@ -153,6 +153,8 @@ pub(crate) fn unknown(name: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
     use sickbay_core::{Evidence, Reason, Status, Timestamp};
 
@@ -171,7 +173,8 @@ mod tests {
             page["items"][0],
             json!({
                 "name": "api", "status": "unknown", "hard_status": "unknown", "state": "hard", "since": null, "plugin": "http", "kind": "http",
-                "summary": "", "reason": "NotYetRun", "reason_detail": "has not run yet", "last_run_at": null, "labels": { "service": "api" },
+                "summary": "", "reason": "NotYetRun", "reason_detail": "has not run yet", "decision": null, "last_run_at": null,
+                "labels": { "service": "api" },
             })
         );
     }
@@ -233,7 +236,7 @@ mod tests {
             };
             record.evidence = vec![Evidence { metric: "a".into(), actual: "2".into(), expected: "at most 1".into(), unit: String::new() }];
             observed.state.failures = 1;
-            observed.last = Some(crate::live::LastRun::of(&record));
+            observed.last = Some(Arc::new(record));
         });
         let answer = host.ask(get("/api/v1/checks/api")).await;
         let detail = answer.json();

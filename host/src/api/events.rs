@@ -22,7 +22,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt};
 use serde::Serialize;
-use sickbay_store::{ResultRecord, Store, StoreError};
+use sickbay_store::{Committed, Store, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::{self, error::RecvError};
 use utoipa::ToSchema;
@@ -138,7 +138,7 @@ fn stream(follower: Follower, permit: OwnedSemaphorePermit) -> impl Stream<Item 
 fn event(item: &Item, id: u64) -> Option<Event> {
     let event = Event::default().id(id.to_string());
     let written = match item {
-        Item::Result(record) => event.event("result").json_data(ResultItem::from(&**record)),
+        Item::Result(committed) => event.event("result").json_data(ResultItem::from(committed)),
         Item::Gap(gap) => event.event("gap").json_data(gap),
     };
     written.ok()
@@ -146,7 +146,7 @@ fn event(item: &Item, id: u64) -> Option<Event> {
 
 #[derive(Debug, PartialEq)]
 enum Item {
-    Result(Arc<ResultRecord>),
+    Result(Committed),
     Gap(Gap),
 }
 
@@ -161,22 +161,18 @@ enum Source {
 /// One reader's place in the sequence.
 struct Follower {
     store: Arc<dyn Store>,
-    receiver: broadcast::Receiver<Arc<ResultRecord>>,
+    receiver: broadcast::Receiver<Committed>,
     /// The last number that was given, or told to be missing.
     after: u64,
     source: Source,
-    page: VecDeque<ResultRecord>,
+    page: VecDeque<Committed>,
     /// Told before anything else.
     first: Option<Gap>,
 }
 
 impl Follower {
     /// Stands behind `after`, or at now. `receiver` was made before.
-    async fn begin(
-        store: Arc<dyn Store>,
-        receiver: broadcast::Receiver<Arc<ResultRecord>>,
-        after: Option<u64>,
-    ) -> Result<Follower, StoreError> {
+    async fn begin(store: Arc<dyn Store>, receiver: broadcast::Receiver<Committed>, after: Option<u64>) -> Result<Follower, StoreError> {
         let (_, highest) = store.bounds().await?;
         let (after, source, first) = match after {
             None => (highest, Source::Live, None),
@@ -200,10 +196,10 @@ impl Follower {
                     self.source = Source::Live;
                 }
                 Source::Live => match self.receiver.recv().await {
-                    Ok(record) if record.seq <= self.after => {}
-                    Ok(record) if record.seq == self.after + 1 => {
-                        self.after = record.seq;
-                        return Ok(Some(Item::Result(record)));
+                    Ok(committed) if committed.seq <= self.after => {}
+                    Ok(committed) if committed.seq == self.after + 1 => {
+                        self.after = committed.seq;
+                        return Ok(Some(Item::Result(committed)));
                     }
                     // It was sent after its commit, so the store has it and what is before it.
                     Ok(_) | Err(RecvError::Lagged(_)) => self.source = Source::Store(GapReason::Lagged),
@@ -223,14 +219,14 @@ impl Follower {
                 return Ok((highest > self.after).then(|| self.gap(highest, reason)));
             }
         }
-        let Some(record) = self.page.pop_front() else { return Ok(None) };
-        if record.seq > self.after + 1 {
-            let gap = self.gap(record.seq - 1, reason);
-            self.page.push_front(record);
+        let Some(committed) = self.page.pop_front() else { return Ok(None) };
+        if committed.seq > self.after + 1 {
+            let gap = self.gap(committed.seq - 1, reason);
+            self.page.push_front(committed);
             return Ok(Some(gap));
         }
-        self.after = record.seq;
-        Ok(Some(Item::Result(Arc::new(record))))
+        self.after = committed.seq;
+        Ok(Some(Item::Result(committed)))
     }
 
     fn gap(&mut self, to: u64, reason: GapReason) -> Item {
@@ -336,11 +332,11 @@ mod tests {
         let mut follower = Follower::begin(host.live.store.clone(), receiver, None).await.unwrap();
         committed(&host, 1..=10).await;
         for stored in host.live.store.events(0, 10).await.unwrap() {
-            sender.send(Arc::new(stored)).unwrap();
+            sender.send(stored).unwrap();
         }
         for wanted in 1..=10 {
-            let Some(Item::Result(record)) = follower.next().await.unwrap() else { panic!("{wanted} is missing") };
-            assert_eq!(record.seq, wanted);
+            let Some(Item::Result(committed)) = follower.next().await.unwrap() else { panic!("{wanted} is missing") };
+            assert_eq!(committed.seq, wanted);
         }
         drop(sender);
         assert_eq!(follower.next().await.unwrap(), None);
@@ -353,12 +349,12 @@ mod tests {
         let mut follower = Follower::begin(host.live.store.clone(), receiver, None).await.unwrap();
         committed(&host, 1..=10).await;
         for stored in host.live.store.events(0, 10).await.unwrap() {
-            sender.send(Arc::new(stored)).unwrap();
+            sender.send(stored).unwrap();
         }
         pruned(&host).await;
         assert_eq!(follower.next().await.unwrap(), Some(Item::Gap(Gap { from: 1, to: 9, reason: GapReason::Lagged })));
-        let Some(Item::Result(record)) = follower.next().await.unwrap() else { panic!("the newest is missing") };
-        assert_eq!((record.seq, record.status), (10, Status::Ok));
+        let Some(Item::Result(newest)) = follower.next().await.unwrap() else { panic!("the newest is missing") };
+        assert_eq!((newest.seq, newest.record.status), (10, Status::Ok));
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ use super::Api;
 use super::model::StatusWord;
 use super::problem::{Problem, ProblemKind};
 use crate::clock;
+use crate::live::Unready;
 
 /// All checks at a glance.
 #[derive(Serialize, ToSchema)]
@@ -56,7 +57,7 @@ pub(crate) async fn livez() -> &'static str {
 pub(crate) async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
     match api.live.ready().await {
         Ok(()) => Ok("ok\n"),
-        Err(why) => Err(Problem::new(ProblemKind::NotReady, why).hint("see the log of `sickbay serve`")),
+        Err(Unready { why, hint }) => Err(Problem::new(ProblemKind::NotReady, why).hint(hint)),
     }
 }
 
@@ -88,6 +89,7 @@ pub(crate) async fn healthz(State(api): State<Api>) -> (StatusCode, Json<Health>
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::Ordering;
+    use std::time::Duration;
 
     use sickbay_core::{StateKind, Status};
 
@@ -102,6 +104,26 @@ mod tests {
         assert_eq!(answer.json()["detail"], "the first scan of the plugin folder has not finished");
         host.live.scanned.store(true, Ordering::Release);
         assert_eq!(host.ask(get("/readyz")).await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn a_database_file_that_went_away_makes_it_unready_and_says_what_to_do() {
+        let host = Host::start_on("sqlite:sickbay.db", "").await;
+        host.live.scanned.store(true, Ordering::Release);
+        assert_eq!(host.ask(get("/readyz")).await.status, 200);
+        std::fs::remove_file(host.folder.path().join("sickbay.db")).unwrap();
+        let unready = async {
+            loop {
+                let answer = host.ask(get("/readyz")).await;
+                if answer.status == 503 {
+                    return answer.json();
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let problem = tokio::time::timeout(Duration::from_secs(60), unready).await.expect("it is seen");
+        assert_eq!(problem["detail"], "the database file was removed or replaced while Sickbay runs");
+        assert_eq!(problem["hint"], "restart Sickbay");
     }
 
     #[tokio::test]

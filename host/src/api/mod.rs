@@ -1,8 +1,8 @@
 //! The HTTP side of the daemon: what dashboards, scripts and browsers ask.
 //!
 //! Who is who: [`router`] puts every path together; `model` are the shapes of the JSON; `problem` are the errors; [`server`] takes the
-//! connections. `health`, `checks`, `run`, `plugins`, `events` and `scrape` answer, one module per family of paths; `guard` and `layers`
-//! stand round all of them.
+//! connections. `health`, `checks`, `run`, `plugins`, `config`, `events` and `scrape` answer, one module per family of paths; `guard` and
+//! `layers` stand round all of them.
 //!
 //! How a request goes: `connection (server) -> security headers -> net under panics -> loopback rules (guard) -> whole body -> time
 //! limit -> handler -> Live or the store`.
@@ -14,6 +14,7 @@
 //! Invariant: a check's `config` is in no answer.
 
 mod checks;
+pub mod config;
 mod events;
 mod guard;
 mod health;
@@ -75,6 +76,7 @@ impl Api {
         (name = "checks", description = "State, history and runs of checks."),
         (name = "plugins", description = "What the plugins are and how they stand."),
         (name = "events", description = "Results as they come."),
+        (name = "config", description = "Which configuration is in force."),
     )
 )]
 struct Document;
@@ -91,6 +93,7 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .routes(routes!(checks::check_results))
         .routes(routes!(plugins::list_plugins))
         .routes(routes!(plugins::get_plugin))
+        .routes(routes!(config::get_config))
         .layer(middleware::from_fn(layers::bounded_time));
     let unhurried: OpenApiRouter<Api> = OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(events::events));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(quick).merge(unhurried).split_for_parts();
@@ -146,6 +149,8 @@ mod tests {
             ("GET", "/api/v1/checks?limit=0", 400, "parameter-invalid"),
             ("GET", "/api/v1/events?after=x", 400, "parameter-invalid"),
             ("GET", "/api/openapi.json?x=1", 400, "parameter-invalid"),
+            ("GET", "/api/v1/config?x=1", 400, "parameter-invalid"),
+            ("POST", "/api/v1/config", 405, "method-not-allowed"),
             ("POST", "/api/v1/checks/absent/run", 503, "not-ready"),
         ] {
             let answer = host.ask(request(method, path)).await;
@@ -227,11 +232,12 @@ mod tests {
             "/api/v1/checks/{name}/run",
             "/api/v1/plugins",
             "/api/v1/plugins/{name}",
+            "/api/v1/config",
             "/api/v1/events",
         ] {
             assert!(paths.iter().any(|known| *known == path), "{path} is not in {paths:?}");
         }
-        assert_eq!(paths.len(), 11);
+        assert_eq!(paths.len(), 12);
         let refused = &document["paths"]["/api/v1/checks"]["get"]["responses"]["400"]["content"];
         assert!(refused["application/problem+json"].is_object(), "{refused}");
         let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"]

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sickbay_core::{Decision, Evidence, Label, Metric, MetricKind, Reason, StateKind, Status, Timestamp};
+use sickbay_core::{Decision, Evidence, Label, Metric, MetricKind, Reason, StateKind, Status, Timestamp, reason};
 use sickbay_runtime::Kind;
-use sickbay_store::ResultRecord;
+use sickbay_store::Committed;
 use utoipa::ToSchema;
 
 use crate::clock::rfc3339;
@@ -103,26 +103,22 @@ pub struct CheckItem {
     pub reason: String,
     /// The reason as a sentence.
     pub reason_detail: String,
+    /// What the state machine did with the last result: `name`, and the counts that decided. Null before the first run.
+    pub decision: Option<Value>,
     pub last_run_at: Option<String>,
     pub labels: BTreeMap<String, String>,
 }
 
 impl CheckItem {
-    /// What to tell a person: the plugin's words, with the condition that decided where one did; the reason where the plugin said nothing.
+    /// What to tell a person; see [`reason::told`].
     pub fn told(&self) -> String {
-        if self.summary.is_empty() {
-            return self.reason_detail.clone();
-        }
-        if self.reason.starts_with("Condition") {
-            return format!("{}; {}", self.summary, self.reason_detail);
-        }
-        self.summary.clone()
+        reason::told(&self.summary, &self.reason, &self.reason_detail)
     }
 
     pub fn of(check: &LiveCheck, observed: &Observed) -> CheckItem {
         let state = &observed.state;
         let last = observed.last.as_ref();
-        let reason = last.map_or(&Reason::NotYetRun, |last| &*last.reason);
+        let reason = last.map_or(&Reason::NotYetRun, |last| &last.reason);
         CheckItem {
             name: check.spec.name.clone(),
             status: state.status.into(),
@@ -131,9 +127,10 @@ impl CheckItem {
             since: time_unless_never(state.since),
             plugin: check.spec.plugin.clone(),
             kind: check.kind.load().to_string(),
-            summary: last.map(|last| last.summary.to_string()).unwrap_or_default(),
+            summary: last.map(|last| last.summary.clone()).unwrap_or_default(),
             reason: reason.name().to_owned(),
             reason_detail: reason.to_string(),
+            decision: last.map(|last| decision(&last.decision)),
             last_run_at: last.map(|last| rfc3339(last.started_at)),
             labels: check.spec.labels.clone(),
         }
@@ -157,8 +154,6 @@ pub struct CheckDetail {
     pub successes_needed: u32,
     /// Consecutive results that could not judge.
     pub unknowns: u32,
-    /// What the state machine did with the last result: `name`, and the counts that decided. Null before the first run.
-    pub decision: Option<Value>,
     /// The failure kind that the plugin named.
     pub failure: Option<String>,
     /// What was measured against what was allowed.
@@ -176,14 +171,13 @@ impl CheckDetail {
             every_seconds: check.spec.every.as_secs_f64(),
             timeout_seconds: check.spec.timeout.as_secs_f64(),
             last_duration_seconds: last.map(|last| seconds(last.duration_us)),
-            last_success_at: observed.last_success_at.map(rfc3339),
+            last_success_at: state.last_success_at.map(rfc3339),
             failures: state.failures,
             failures_needed: check.spec.policy.failures,
             successes: state.successes,
             successes_needed: check.spec.policy.successes,
             unknowns: state.unknowns,
-            decision: last.map(|last| decision(&last.decision)),
-            failure: last.and_then(|last| last.failure.as_deref().map(str::to_owned)),
+            failure: last.and_then(|last| last.failure.clone()),
             evidence: last.map(|last| last.evidence.iter().map(EvidenceItem::from).collect()).unwrap_or_default(),
             metrics: last.map(|last| last.metrics.iter().map(MetricItem::from).collect()).unwrap_or_default(),
         }
@@ -275,11 +269,11 @@ pub struct ResultItem {
     pub details: Option<Value>,
 }
 
-impl From<&ResultRecord> for ResultItem {
-    fn from(record: &ResultRecord) -> ResultItem {
+impl From<&Committed> for ResultItem {
+    fn from(Committed { seq, record }: &Committed) -> ResultItem {
         ResultItem {
-            seq: record.seq,
-            check: record.check.clone(),
+            seq: *seq,
+            check: record.check.to_string(),
             status: record.status.into(),
             hard_status: record.state.hard_status.into(),
             state: record.state.kind.into(),
@@ -297,8 +291,8 @@ impl From<&ResultRecord> for ResultItem {
             scheduled_at: rfc3339(record.scheduled_at),
             started_at: rfc3339(record.started_at),
             duration_seconds: seconds(record.duration_us),
-            plugin: record.plugin.clone(),
-            plugin_version: record.plugin_version.clone(),
+            plugin: record.plugin.to_string(),
+            plugin_version: record.plugin_version.to_string(),
             evidence: record.evidence.iter().map(EvidenceItem::from).collect(),
             metrics: record.metrics.iter().map(MetricItem::from).collect(),
             details: record.details.as_deref().map(json),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use sickbay_store::{QueueError, ResultRecord};
+use sickbay_core::Status;
+use sickbay_store::{Committed, QueueError, Receipt};
 
 use super::Api;
 use super::checks::unknown;
@@ -13,17 +14,11 @@ use super::model::ResultItem;
 use super::parameters::{Named, Parameters};
 use super::problem::{Problem, ProblemKind, quoted};
 use crate::daemon::RunNowError;
-use crate::live::Live;
 
 /// Beside the run itself: the run before it may have to end first and a permit has to come free, each at most the check's timeout.
 const WAITS: u32 = 3;
 /// For judging and for what nobody thought of.
 const MARGIN: Duration = Duration::from_secs(10);
-/// The newest results that are searched for the one of this run: more runs than these, asked for at once, may have ended after it.
-const RECENT: u32 = 256;
-/// How often and how many times the store is looked at while the daemon ends and the queue writes its last results.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-const LOOKS_MAX: u32 = 40;
 
 /// Runs a check now.
 ///
@@ -44,8 +39,8 @@ pub(crate) async fn run_check(State(api): State<Api>, Named(name): Named, RawQue
     Parameters::read(query.as_deref(), &[])?;
     let Some(runner) = api.live.runner.load_full() else { return Err(not_ready()) };
     let timeout = api.live.checks().get(&name).ok_or_else(|| unknown(&name))?.spec.timeout;
-    let ran = match tokio::time::timeout(timeout * WAITS + MARGIN, runner.run_now(&name)).await {
-        Ok(Ok(record)) => record,
+    let (record, receipt) = match tokio::time::timeout(timeout * WAITS + MARGIN, runner.run_now(&name)).await {
+        Ok(Ok(ran)) => ran,
         Ok(Err(RunNowError::UnknownCheck)) => return Err(unknown(&name)),
         Ok(Err(RunNowError::NotReady)) => return Err(not_ready()),
         Ok(Err(RunNowError::Busy)) | Err(_) => {
@@ -53,31 +48,19 @@ pub(crate) async fn run_check(State(api): State<Api>, Named(name): Named, RawQue
                 .hint("try again later; raise `timeout` of the check if its runs are meant to take that long"));
         }
     };
-    let record = recorded(&api.live, ran).await?;
-    Ok(Json(ResultItem::from(&record)))
+    let committed = recorded(record.status, receipt).await?;
+    Ok(Json(ResultItem::from(&committed)))
 }
 
-/// The result as the store has it, with its number.
-async fn recorded(live: &Live, ran: ResultRecord) -> Result<ResultRecord, Problem> {
-    let not_recorded = |why: &str| {
-        Problem::new(ProblemKind::StoreFailed, format!("the check ran and is {}, but {why}", ran.status))
-            .hint("see the log of `sickbay serve`")
+/// The result with the number that the store gave it.
+async fn recorded(status: Status, receipt: Receipt) -> Result<Committed, Problem> {
+    let why = match tokio::time::timeout(ANSWER_TIME_MAX, receipt.committed()).await {
+        Ok(Ok(committed)) => return Ok(committed),
+        Ok(Err(QueueError::Duplicate)) => "the store has another result for this time",
+        Ok(Err(QueueError::Lost { .. } | QueueError::Stopped)) => "its result could not be stored before the end",
+        Err(_) => "its result is not stored yet",
     };
-    let flushed = tokio::time::timeout(ANSWER_TIME_MAX, live.queue.flush()).await;
-    let looks = match flushed {
-        Ok(Ok(())) => 1,
-        // The daemon ends: the queue is asked for nothing any more, and writes what it has.
-        Ok(Err(QueueError::Stopped)) => LOOKS_MAX,
-        Ok(Err(QueueError::Lost { .. })) | Err(_) => return Err(not_recorded("its result is not stored yet")),
-    };
-    for _ in 0..looks {
-        let recent = live.store.results(&ran.check, None, RECENT).await.map_err(Problem::store)?;
-        if let Some(record) = recent.into_iter().find(|record| record.scheduled_at == ran.scheduled_at) {
-            return Ok(record);
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Err(not_recorded("its result is not in the store"))
+    Err(Problem::new(ProblemKind::StoreFailed, format!("the check ran and is {status}, but {why}")).hint("see the log of `sickbay serve`"))
 }
 
 fn not_ready() -> Problem {
@@ -86,6 +69,8 @@ fn not_ready() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::api::testing::{Host, record, request, two_checks};
 
@@ -101,16 +86,28 @@ mod tests {
     async fn the_answer_has_the_number_that_the_store_gave() {
         let host = Host::start(&two_checks()).await;
         host.commit(vec![record("disk", 1)]).await;
-        let ran = record("api", 2);
-        assert_eq!(ran.seq, 0);
-        host.live.queue.push(ran.clone()).await;
-        assert_eq!(recorded(&host.live, ran).await.unwrap().seq, 2);
+        let receipt = host.live.queue.push_urgent(Arc::new(record("api", 2))).await;
+        let committed = recorded(Status::Ok, receipt).await.unwrap();
+        assert_eq!((committed.seq, &*committed.record.check), (2, "api"));
     }
 
     #[tokio::test]
-    async fn a_result_that_is_not_in_the_store_is_not_answered_as_recorded() {
+    async fn a_result_that_was_not_stored_is_not_answered_as_recorded() {
         let host = Host::start(&two_checks()).await;
-        let problem = recorded(&host.live, record("api", 2)).await.unwrap_err();
-        assert_eq!(problem.status, 503);
+        host.commit(vec![record("api", 2)]).await;
+        let receipt = host.live.queue.push_urgent(Arc::new(record("api", 2))).await;
+        let problem = recorded(Status::Critical, receipt).await.unwrap_err();
+        assert_eq!(
+            (problem.status, problem.detail.as_str()),
+            (503, "the check ran and is critical, but the store has another result for this time")
+        );
+
+        host.live.queue.shutdown().await.unwrap();
+        let receipt = host.live.queue.push_urgent(Arc::new(record("api", 3))).await;
+        let problem = recorded(Status::Ok, receipt).await.unwrap_err();
+        assert_eq!(
+            (problem.status, problem.detail.as_str()),
+            (503, "the check ran and is ok, but its result could not be stored before the end")
+        );
     }
 }

@@ -27,13 +27,14 @@ pub(crate) async fn metrics(State(api): State<Api>) -> Result<Response, Problem>
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     use crate::api::testing::{Host, get, record, two_checks};
 
     #[tokio::test]
     async fn a_scrape_has_every_family_once_and_no_series_twice() {
         let host = Host::start(&two_checks()).await;
-        host.observe("api", |observed| observed.last = Some(crate::live::LastRun::of(&record("api", 1))));
+        host.observe("api", |observed| observed.last = Some(Arc::new(record("api", 1))));
         host.live.metrics.lateness(std::time::Duration::from_millis(2));
         host.live.metrics.run_finished("http", "http", std::time::Duration::from_millis(2));
         let answer = host.ask(get("/metrics")).await;
@@ -45,6 +46,7 @@ mod tests {
             "sickbay_build_info",
             "sickbay_config_last_reload_successful",
             "sickbay_check_status",
+            "sickbay_check_hard_status",
             "sickbay_check_runs_total",
             "sickbay_check_duration_seconds",
             "sickbay_check_last_duration_seconds",

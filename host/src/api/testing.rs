@@ -28,7 +28,7 @@ pub(crate) struct Host {
     pub(crate) live: Arc<Live>,
     router: Router,
     /// Of the configuration; removed with the host.
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 /// `api` (plugin `http`, with a configuration that must not get out) and `disk` (plugin `system`).
@@ -59,33 +59,34 @@ pub(crate) fn check(name: &str) -> String {
 /// The result of a run of `check` at `number` seconds, ok and not stored yet.
 pub(crate) fn record(check: &str, number: u64) -> ResultRecord {
     ResultRecord {
-        seq: 0,
-        check: check.to_owned(),
+        check: check.into(),
         scheduled_at: Timestamp(number * 1000),
         started_at: Timestamp(number * 1000 + 1),
         duration_us: 1_500,
         trigger: Trigger::Schedule,
-        plugin: "http".to_owned(),
-        plugin_version: "0123456789ab".to_owned(),
+        plugin: "http".into(),
+        plugin_version: "0123456789ab".into(),
         status: Status::Ok,
         summary: "well".to_owned(),
         reason: Reason::Passed,
         decision: Decision::Unchanged,
         failure: None,
         evidence: Vec::new(),
-        metrics: vec![Metric {
+        metrics: [Metric {
             name: "latency_seconds".to_owned(),
             value: 0.25,
             kind: MetricKind::Gauge,
             unit: "seconds".to_owned(),
             labels: vec![Label { name: "phase".to_owned(), value: "total".to_owned() }],
-        }],
+        }]
+        .into(),
         details: None,
         state: CheckState {
             status: Status::Ok,
             hard_status: Status::Ok,
             kind: StateKind::Hard,
             since: Timestamp(1000),
+            last_success_at: Some(Timestamp(number * 1000 + 1)),
             ..CheckState::default()
         },
         transition: None,
@@ -104,11 +105,13 @@ pub(crate) fn get(path: &str) -> Request<Body> {
 impl Host {
     /// `checks` is the text of a configuration.
     pub(crate) async fn start(checks: &str) -> Host {
+        Host::start_on("sqlite::memory:", checks).await
+    }
+
+    pub(crate) async fn start_on(store_url: &str, checks: &str) -> Host {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sickbay.toml");
-        let mut text = String::from("[store]\nurl = \"sqlite::memory:\"\n");
-        text.push_str(checks);
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, format!("[store]\nurl = \"{store_url}\"\n{checks}")).unwrap();
         let config = Arc::new(config::load(&path).unwrap_or_else(|errors| panic!("{errors}")));
         let store = sickbay_store::open(&config.store.url, folder.path()).await.unwrap();
         let events = live::Events::new(0);
@@ -122,7 +125,7 @@ impl Host {
         }
         live.replace_checks(table);
         let address: SocketAddr = ADDRESS.parse().unwrap();
-        Host { router: super::router(live.clone(), address), live, _folder: folder }
+        Host { router: super::router(live.clone(), address), live, folder }
     }
 
     pub(crate) fn observe(&self, check: &str, change: impl FnOnce(&mut Observed)) {
@@ -132,7 +135,7 @@ impl Host {
     /// Stores records in their order; what follows them has been told.
     pub(crate) async fn commit(&self, records: Vec<ResultRecord>) {
         for record in records {
-            self.live.queue.push(record).await;
+            self.live.queue.push(Arc::new(record)).await;
         }
         self.live.queue.flush().await.unwrap();
     }

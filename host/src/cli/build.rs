@@ -6,17 +6,19 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::toolchain::{self, BuildOptions, CargoOutput, Manifest, Permission};
+use crate::toolchain::{self, BuildOptions, CargoOutput, Manifest, Permission, Plan};
 
+// A paragraph is one line: it is wrapped where the terminal ends.
 pub const AFTER_HELP: &str = "\
-A plugin NAME becomes NAME.wasm: the crate's name without `sickbay-plugin-`, or what its Cargo.toml says under
+A plugin NAME becomes NAME.wasm: the crate's name without `sickbay-plugin-`, or what its Cargo.toml says under \
 `[package.metadata.sickbay] name = \"...\"`. The file appears by rename, so --out may be the folder of a running Sickbay.
-All plugins of one workspace are built in one call of cargo, with its profile `guest` where it defines one, else `release`.
-The wasm32-wasip2 target is added to your toolchain when it is absent.
+
+All plugins of one workspace are built in one call of cargo, with its profile `guest` where it defines one, else `release`. The compiler \
+target that a plugin asks for (wasm32-wasip2, or `target` beside `name`) is added to your toolchain when it is absent.
 
 Examples:
-  sickbay build                         the plugin, or the folder of plugins, in which you are
-  sickbay build plugins                 every plugin in ./plugins, into target/plugins
+  sickbay build                      the plugin, or the folder of plugins, in which you are
+  sickbay build plugins              every plugin in ./plugins, into target/plugins
   sickbay build my-check --out /srv/sickbay/plugins
 
 Exit codes: 0 built, 1 cargo failed or something is missing, 2 there is nothing to build.";
@@ -36,16 +38,17 @@ pub struct BuildArgs {
 
 pub fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     let manifests = collect(&args.directories)?;
-    let plan = toolchain::ensure(Permission::OwnToolchain)?;
-    let workspaces = toolchain::load_workspaces(&plan, &manifests)?;
+    // Asking cargo what there is works with every compiler, and tells what has to be ready for building it.
+    let workspaces = toolchain::load_workspaces(&Plan::InstalledTarget, &manifests)?;
     if workspaces.is_empty() {
         return Err(nothing_to_build(&args.directories).into());
     }
     let output = if args.verbose { CargoOutput::Shown } else { CargoOutput::OnFailure };
+    let plans = toolchain::ensure_for(Permission::OwnToolchain, &workspaces)?;
     let mut paths = String::new();
-    for workspace in &workspaces {
+    for (workspace, plan) in workspaces.iter().zip(&plans) {
         let out = args.out.clone().unwrap_or_else(|| workspace.target_directory.join("plugins"));
-        for built in toolchain::build(&plan, workspace, BuildOptions { out: &out, output })? {
+        for built in toolchain::build(plan, workspace, BuildOptions { out: &out, output })? {
             paths.push_str(&format!("{}\n", built.path.display()));
         }
     }

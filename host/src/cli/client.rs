@@ -1,9 +1,11 @@
 //! How the client verbs ask a running Sickbay: one small HTTP/1.1 client for its own API.
 //!
-//! Limits: [`CONNECT_TIME_MAX`] to connect, [`ANSWER_TIME_MAX`] for a whole answer, [`ANSWER_BYTES_MAX`] per answer, [`PAGES_MAX`] pages per
-//! list. Redirects are not followed: the API sends none.
+//! A verb begins with [`Client::new`], asks with [`Client::get`] or [`Client::list`], and waits with [`Client::block_on`].
+//!
+//! Limits: [`CONNECT_TIME_MAX`] to connect, [`ANSWER_TIME_MAX`] for a whole answer, [`ANSWER_BYTES_MAX`] per answer, [`PAGES_MAX`] pages
+//! per list. Redirects are not followed: the API sends none.
 
-use std::fmt;
+use std::fmt::Write as _;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -16,10 +18,11 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
-use url::Url;
+use url::{ParseError, Url};
 
 use crate::api::model::Page;
 use crate::api::problem::Problem;
+use crate::escape::escaped;
 use crate::failure::Failure;
 
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
@@ -32,19 +35,18 @@ const ITEMS_PER_PAGE: usize = 1000;
 /// What every verb that asks a running Sickbay has.
 #[derive(Args)]
 pub struct ClientArgs {
-    /// Where Sickbay listens.
+    /// Where Sickbay listens; http:// may be left out
     #[arg(long, env = "SICKBAY_URL", default_value = "http://127.0.0.1:9470", value_name = "URL")]
     pub url: String,
-    /// How the answer is printed.
+    /// Text for people, or JSON as the API gives it
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
     pub output: OutputFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
-    /// For people.
+    // Without documentation of their own, so that help shows them on one line.
     Text,
-    /// As the API gives it.
     Json,
 }
 
@@ -56,13 +58,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// `url` is the address of the root: scheme, host and port, perhaps a path.
+    /// `url` is the address of the root: host and port, perhaps a path; `http://` where no scheme is written.
     pub fn new(url: &str) -> Result<Client, Failure> {
         // Never repeated: what is in the wrong place may be a password.
         let wrong = |why: &str| {
-            Failure::usage(format!("the address of Sickbay (`--url` or SICKBAY_URL) {why}")).with_hint("write http://HOST:PORT")
+            Failure::usage(format!("the address of Sickbay (`--url` or SICKBAY_URL) {why}"))
+                .with_hint("write http://HOST:PORT, for example http://127.0.0.1:9470")
         };
-        let base = Url::parse(url).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+        let base = read(url).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
         match base.scheme() {
             "http" => {}
             "https" => return Err(wrong("is https, which is not built yet in this version")),
@@ -83,7 +86,10 @@ impl Client {
     pub fn block_on<T>(ask: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("the program could not start its timers")?;
-        runtime.block_on(ask)
+        let answer = runtime.block_on(ask);
+        // A name server that does not answer would hold up the end.
+        runtime.shutdown_background();
+        answer
     }
 
     /// All items of a list, over all its pages.
@@ -130,8 +136,9 @@ impl Client {
     }
 
     fn unreachable(&self, address: &str) -> Failure {
-        Failure::new(format!("cannot ask {address}"))
-            .with_hint("is `sickbay serve` running there? `--url` or SICKBAY_URL name another address")
+        Failure::new(format!("cannot ask {address}")).with_hint(
+            "start Sickbay with `sickbay serve` (`sickbay quickstart` to try it out), or name its address with `--url` or SICKBAY_URL",
+        )
     }
 
     async fn exchange(&self, path: &str) -> anyhow::Result<Answer> {
@@ -164,6 +171,15 @@ impl Client {
     }
 }
 
+/// `localhost:9470` reads as a URL of the scheme `localhost`, and `127.0.0.1:9470` as none: both mean HTTP.
+fn read(url: &str) -> Result<Url, ParseError> {
+    match Url::parse(url) {
+        Err(ParseError::RelativeUrlWithoutBase) => Url::parse(&format!("http://{url}")),
+        Ok(read) if read.cannot_be_a_base() => Url::parse(&format!("http://{url}")),
+        read => read,
+    }
+}
+
 struct Answer {
     status: StatusCode,
     body: Bytes,
@@ -184,30 +200,18 @@ fn refusal(address: &str, answer: &Answer) -> Failure {
     }
 }
 
-/// Text of a guest, a server or a stranger, made fit for a terminal: control characters and what turns the direction of writing are
-/// shown as their code points, so that no text can move the cursor, hide another or forge a line.
-pub fn escaped(text: &str) -> Escaped<'_> {
-    Escaped(text)
-}
-
-pub struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        for character in self.0.chars() {
-            if is_unfit(character) {
-                write!(formatter, "{}", character.escape_unicode())?;
-            } else {
-                formatter.write_char(character)?;
-            }
+/// A name as one segment of a path, whatever is in it.
+pub(super) fn path_segment(name: &str) -> String {
+    let mut segment = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            segment.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(segment, "%{byte:02X}");
         }
-        Ok(())
     }
-}
-
-fn is_unfit(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    segment
 }
 
 #[cfg(test)]
@@ -226,14 +230,20 @@ mod tests {
             assert!(Client::new(url).is_ok(), "{url}");
         }
         assert!(refused("https://localhost").contains("not built yet"));
-        for url in ["127.0.0.1:9470", "ftp://localhost", "http://localhost?x", "unix:/run/sickbay", "", "http://"] {
+        for url in ["ftp://localhost", "http://localhost?x", "localhost?x", "unix:/run/sickbay", "localhost:port", "a b", "", "http://"] {
             refused(url);
         }
     }
 
     #[test]
     fn a_password_in_the_address_is_refused_and_not_repeated() {
-        for url in ["http://user:hunter2@localhost", "https://user:hunter2@localhost", "http://user:hunter2@", "hunter2@localhost"] {
+        for url in [
+            "http://user:hunter2@localhost",
+            "https://user:hunter2@localhost",
+            "http://user:hunter2@",
+            "hunter2@localhost",
+            "user:hunter2@localhost:9470",
+        ] {
             assert!(!refused(url).contains("hunter2"), "{url}");
         }
     }
@@ -246,10 +256,23 @@ mod tests {
     }
 
     #[test]
-    fn hostile_text_cannot_reach_the_terminal() {
-        assert_eq!(escaped("a\u{1b}[31mb\r\nc\u{7f}\u{9b}2J").to_string(), "a\\u{1b}[31mb\\u{d}\\u{a}c\\u{7f}\\u{9b}2J");
-        assert_eq!(escaped("\u{202e}txt\u{2066}").to_string(), "\\u{202e}txt\\u{2066}");
-        assert_eq!(escaped("grün 漢字 🦀").to_string(), "grün 漢字 🦀");
+    fn an_address_without_a_scheme_means_http() {
+        for (url, base) in [
+            ("localhost:9470", "http://localhost:9470/"),
+            ("127.0.0.1:9470", "http://127.0.0.1:9470/"),
+            ("[::1]:9470", "http://[::1]:9470/"),
+            ("localhost", "http://localhost/"),
+            ("localhost:9470/behind", "http://localhost:9470/behind"),
+            ("my_host:9470", "http://my_host:9470/"),
+        ] {
+            assert_eq!(Client::new(url).map(|client| client.base.to_string()).ok().as_deref(), Some(base), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_name_stays_one_segment_of_the_path() {
+        assert_eq!(path_segment("my-check_1.0"), "my-check_1.0");
+        assert_eq!(path_segment("../livez?x#é"), "..%2Flivez%3Fx%23%C3%A9");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::toolchain::{self, Facts};
+use crate::toolchain::{self, Facts, Target};
 
 mod machine;
 mod setup;
@@ -38,23 +38,23 @@ pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Tries the remedies in their order until one has helped; the table afterwards tells what is still missing.
+/// Tries the remedies for each target in their order until one has helped; the table afterwards tells what is still missing.
 fn fix() {
     let mut tried = Vec::new();
-    loop {
-        let facts = Facts::probe();
-        let Err(missing) = toolchain::plan(&facts) else {
-            if tried.is_empty() {
-                eprintln!("nothing to fix");
+    for target in Target::ALL {
+        loop {
+            let facts = Facts::probe();
+            let Err(missing) = toolchain::plan(&facts, target) else { break };
+            let Some(remedy) = missing.how_to_get.into_iter().find(|remedy| !tried.contains(remedy)) else { break };
+            tried.push(remedy);
+            eprintln!("fixing: {}", remedy.command_line(facts.root));
+            if let Err(error) = toolchain::apply(remedy, facts.root) {
+                eprintln!("{}", super::failure_text(&error));
             }
-            return;
-        };
-        let Some(remedy) = missing.how_to_get.into_iter().find(|remedy| !tried.contains(remedy)) else { return };
-        tried.push(remedy);
-        eprintln!("fixing: {}", remedy.command_line(facts.root));
-        if let Err(error) = toolchain::apply(remedy, facts.root) {
-            eprintln!("{}", super::failure_text(&error));
         }
+    }
+    if tried.is_empty() {
+        eprintln!("nothing to fix");
     }
 }
 
@@ -111,14 +111,14 @@ fn building(facts: &Facts) -> Vec<Finding> {
         None => Finding::new("rust compiler", Mark::Missing, "rustc and cargo are not on the path")
             .with_fix(toolchain::Remedy::InstallRust.command_line(facts.root)),
     };
-    let target = match toolchain::plan(facts) {
-        Ok(plan) => Finding::new("wasm target", Mark::Ok, plan.describe()),
+    let target = |target| match toolchain::plan(facts, target) {
+        Ok(plan) => Finding::new("wasm target", Mark::Ok, plan.describe(target)),
         Err(missing) => {
             let ways: Vec<String> = missing.how_to_get.iter().map(|remedy| remedy.command_line(facts.root)).collect();
             Finding::new("wasm target", Mark::Missing, missing.what).with_fix(format!("sickbay doctor --fix, or {}", ways.join(", or ")))
         }
     };
-    vec![compiler, target]
+    std::iter::once(compiler).chain(Target::ALL.map(target)).collect()
 }
 
 fn table(findings: &[Finding]) -> String {
@@ -142,21 +142,22 @@ mod tests {
         Facts { compiler, rustup: true, second_compiler: SecondCompiler::default(), apt: false, root: false }
     }
 
-    fn compiler(target_installed: bool) -> Compiler {
-        Compiler { version: "1.95.0".to_owned(), target_installed, linkers: None }
+    fn compiler(targets_installed: &[Target]) -> Compiler {
+        Compiler { version: "1.95.0".to_owned(), targets_installed: targets_installed.to_vec(), linkers: None }
     }
 
     #[test]
-    fn a_machine_with_the_target_misses_nothing() {
-        let findings = building(&facts(Some(compiler(true))));
+    fn a_machine_with_the_targets_misses_nothing() {
+        let findings = building(&facts(Some(compiler(&Target::ALL))));
         assert!(findings.iter().all(|finding| finding.mark == Mark::Ok), "{findings:?}");
     }
 
     #[test]
     fn a_missing_target_is_told_with_the_command_that_adds_it() {
-        let findings = building(&facts(Some(compiler(false))));
+        let findings = building(&facts(Some(compiler(&[Target::Bare]))));
         assert_eq!(findings[1].mark, Mark::Missing);
         assert_eq!(findings[1].fix.as_deref(), Some("sickbay doctor --fix, or rustup target add wasm32-wasip2"));
+        assert_eq!((findings[2].mark, findings[2].seen.as_str()), (Mark::Ok, "wasm32-unknown-unknown is installed"));
     }
 
     #[test]

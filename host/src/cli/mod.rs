@@ -1,7 +1,7 @@
 //! The command line: which verbs there are, what their help says, how they end.
 //!
 //! Who is who: one module per verb, each with its `Args` and `run(args) -> anyhow::Result<ExitCode>`; [`run`] parses, calls one of
-//! them, and is the only place that prints a failure.
+//! them, and is the only place that prints a failure. `client` asks a running Sickbay, `table` draws.
 //!
 //! How it works: data goes to standard output, everything else to standard error. A reader that closes the pipe early (`| head`)
 //! ends the program quietly. A failure is printed with its causes and its hint; its exit code is 1, or 2 where the command line or
@@ -26,6 +26,7 @@ pub mod quickstart;
 pub mod schema;
 pub mod serve;
 pub mod status;
+mod table;
 pub mod validate;
 
 /// The command line or the configuration is wrong.
@@ -38,11 +39,15 @@ const LATER_VERBS: [&str; 10] = ["new", "watch", "test", "inspect", "bench", "re
 
 const EXAMPLES: &str = "\
 First steps:
-  sickbay quickstart                build the first plugins, write a configuration, serve
-  sickbay status                    what the checks say
-  sickbay validate                  is ./sickbay.toml right?
-  sickbay probe api                 run the check `api` once, with Nagios exit codes
-  sickbay build my-check --out plugins
+  sickbay quickstart                    build two plugins, write a configuration, serve it
+  sickbay status                        in a second terminal: what the checks say
+  sickbay status NAME                   one check in detail
+  sickbay plugin inspect http           what a plugin can check, with a [[check]] to paste
+  sickbay validate --config FILE        is a configuration right?
+  sickbay probe NAME --config FILE      run one check once
+  sickbay build my-check --out plugins  make a plugin from its sources
+
+The configuration is ./sickbay.toml where --config names no other; quickstart keeps its own in ./sickbay-quickstart.
 
 Exit codes:
   0  done
@@ -51,12 +56,14 @@ Exit codes:
   `probe` ends as Nagios expects: 0 ok, 1 warning, 2 critical, 3 unknown.
 
 Environment:
-  SICKBAY_URL                       where the verbs that ask a running Sickbay find it
-  SICKBAY_LOG                       what is logged: info, debug, `sickbay=debug,plugin=off`
-  SICKBAY_CACHE_DIR                 where compiled plugins are kept
-  NO_COLOR                          no colours";
+  SICKBAY_URL        where `status` and `plugin` find a running Sickbay
+  SICKBAY_LOG        what is logged: debug, or by part: sickbay=debug,plugin=off
+  SICKBAY_CACHE_DIR  where compiled plugins are kept, by default ~/.cache/sickbay/artifacts
+  NO_COLOR           no colours, where it is set
 
-/// Check, treat, tell: runs health checks as sandboxed WebAssembly plugins.
+`sickbay VERB --help` shows each verb with examples.";
+
+/// Runs health checks as sandboxed WebAssembly plugins.
 #[derive(Parser)]
 #[command(name = "sickbay", version, after_help = EXAMPLES, max_term_width = 110)]
 struct CommandLine {
@@ -64,12 +71,14 @@ struct CommandLine {
     verb: Verb,
 }
 
+// A paragraph is one line of the source: it is wrapped where the terminal ends.
 #[derive(Subcommand)]
 enum Verb {
     #[command(
         about = "Build the first plugins, write a commented configuration, and serve it",
         long_about = None,
-        after_help = "Keeps everything in ./sickbay-quickstart. A configuration that you edited is used as it is.\n\n\
+        after_help = "It builds from the sources of a checkout, and keeps everything in ./sickbay-quickstart: configuration, plugins, results. \
+                      A configuration that you edited is used as it is. Delete the folder to start afresh.\n\n\
                       Examples:\n  sickbay quickstart\n  sickbay quickstart --listen 127.0.0.1:9471\n  sickbay quickstart --dir /tmp/try-sickbay\n\n\
                       Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 failed, 2 wrong usage or configuration."
     )]
@@ -77,23 +86,28 @@ enum Verb {
     #[command(
         about = "Run the checks of a configuration until stopped",
         long_about = None,
-        after_help = "The configuration and the plugin folder are watched; SIGHUP reads the configuration again, SIGTERM and Ctrl-C stop.\n\n\
-                      Examples:\n  sickbay serve\n  sickbay serve --config /etc/sickbay/sickbay.toml\n\n\
+        after_help = "The configuration and the plugin folder are watched: what is saved takes effect at once, and what is wrong is logged and \
+                      changes nothing. SIGHUP reads the configuration again. SIGTERM and Ctrl-C finish the runs under way and stop.\n\n\
+                      The log goes to standard error, one line for each event; SICKBAY_LOG filters it.\n\n\
+                      Examples:\n  sickbay serve\n  sickbay serve --config /etc/sickbay/sickbay.toml\n  sickbay serve --log-format json\n  \
+                      SICKBAY_LOG=sickbay=debug,plugin=off sickbay serve\n\n\
                       Exit codes: 0 stopped as asked, 1 failed, 2 the configuration is wrong."
     )]
     Serve(serve::ServeArgs),
     #[command(
         about = "Check a configuration without starting anything",
         long_about = None,
-        after_help = "Examples:\n  sickbay validate\n  sickbay validate --config /etc/sickbay/sickbay.toml\n\n\
-                      Exit codes: 0 the configuration is right, 1 plugins could not be looked at, 2 it is wrong or not there: each mistake with file, line,\n\
-                      column and hint."
+        after_help = "Each mistake is told with file, line, column and hint, also what does not fit the plugins in the plugin folder. Warnings \
+                      are shown and are no mistakes.\n\n\
+                      Examples:\n  sickbay validate\n  sickbay validate --config /etc/sickbay/sickbay.toml\n\n\
+                      Exit codes: 0 the configuration is right, 1 plugins could not be looked at, 2 it is wrong or not there."
     )]
     Validate(validate::ValidateArgs),
     #[command(
         about = "Run one check once and end with its Nagios exit code",
         long_about = None,
-        after_help = "Examples:\n  sickbay probe api                     the check `api` of ./sickbay.toml\n  \
+        after_help = "Nothing is stored, and Sickbay need not run. The line on standard output is what Nagios reads, with performance data.\n\n\
+                      Examples:\n  sickbay probe api                     the check `api` of ./sickbay.toml\n  \
                       sickbay probe api --debug             with what the plugin logged and called\n  \
                       sickbay probe --plugin my-check.wasm  with the plugin's own example and no grants\n\n\
                       Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown or it could not run."
@@ -108,28 +122,38 @@ enum Verb {
     #[command(
         about = "Tell what this machine has and what is missing",
         long_about = None,
-        after_help = "Examples:\n  sickbay doctor\n  sickbay doctor --fix      add what building plugins needs\n\n\
+        after_help = "It looks at what builds plugins, at this folder, and at the configuration with its plugin folder and its address. \
+                      Nothing is changed without --fix.\n\n\
+                      Examples:\n  sickbay doctor\n  sickbay doctor --fix      add what building plugins needs\n  \
+                      sickbay doctor --config sickbay-quickstart/sickbay.toml\n\n\
                       Exit codes: 0 nothing that is needed is missing or wrong, 1 something is."
     )]
     Doctor(doctor::DoctorArgs),
     #[command(
-        about = "Show what the checks of a running Sickbay say",
+        about = "Show what the checks of a running Sickbay say, the worst first",
         long_about = None,
-        after_help = "Examples:\n  sickbay status\n  sickbay status -o json\n  sickbay status --url http://127.0.0.1:9471\n\n\
-                      Exit codes: 0 answered, 1 Sickbay does not answer, 2 wrong usage."
+        after_help = "STATUS is what the last run said. STATE is `hard` when enough runs in a row agree (`failures` and `successes` of the \
+                      check); else it is `soft`, with how many of them there are and what is still confirmed: `soft 1/3, hard: ok`. SINCE is how long \
+                      the confirmed status has been what it is. A changed configuration that was refused is told above the table.\n\n\
+                      With NAME: the reason and the decision, the evidence, the metrics and the last results of one check.\n\n\
+                      Examples:\n  sickbay status\n  sickbay status api\n  sickbay status -o json\n  sickbay status --url 127.0.0.1:9471\n\n\
+                      Exit codes: 0 Sickbay answered, also where checks fail; 1 it does not answer or has no such check; 2 wrong usage. For an \
+                      exit code by status there are `sickbay probe NAME` and /healthz, which is 503 while a check is hard critical."
     )]
     Status(status::StatusArgs),
     #[command(
-        about = "Show the plugins of a running Sickbay",
+        about = "List plugins, or show what one offers, with a [[check]] to paste",
         long_about = None,
-        after_help = "Examples:\n  sickbay plugin list\n  sickbay plugin inspect http\n  sickbay plugin list -o json\n\n\
-                      Exit codes: 0 answered, 1 Sickbay does not answer or knows no such plugin, 2 wrong usage."
+        after_help = "Examples:\n  sickbay plugin list\n  sickbay plugin inspect http\n  \
+                      sickbay plugin inspect target/plugins/my-check.wasm\n\n\
+                      Exit codes: 0 told, 1 Sickbay does not answer, knows no such plugin, or the file is refused, 2 wrong usage."
     )]
     Plugin(plugin::PluginArgs),
     #[command(
         about = "Print the JSON Schema of the configuration",
         long_about = None,
-        after_help = "Editors complete and check sickbay.toml with it.\n\nExample:\n  sickbay schema > sickbay.schema.json"
+        after_help = "Editors complete and check sickbay.toml with it; many take it from a first line `#:schema sickbay.schema.json`.\n\n\
+                      Example:\n  sickbay schema > sickbay.schema.json"
     )]
     Schema(schema::SchemaArgs),
     #[command(
@@ -258,7 +282,7 @@ fn end_quietly_when_the_reader_is_gone() {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{Command, CommandFactory};
 
     use super::*;
 
@@ -273,10 +297,26 @@ mod tests {
 
     #[test]
     fn every_verb_teaches_by_example() {
-        for verb in CommandLine::command().get_subcommands() {
+        let mut verbs: Vec<(String, Command)> = vec![("sickbay".to_owned(), CommandLine::command())];
+        while let Some((name, verb)) = verbs.pop() {
             let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(after.contains("Example"), "{} shows no example", verb.get_name());
-            assert!(after.contains(&format!("sickbay {}", verb.get_name())), "{} shows no command of its own", verb.get_name());
+            assert!(after.contains("Example") || after.contains("First steps"), "{name} shows no example");
+            assert!(after.contains(&name), "{name} shows no command of its own");
+            verbs.extend(verb.get_subcommands().map(|inner| (format!("{name} {}", inner.get_name()), inner.clone())));
+        }
+    }
+
+    #[test]
+    fn help_is_wrapped_where_the_terminal_ends_and_nowhere_else() {
+        let help = |columns: usize| {
+            let command = CommandLine::command();
+            let status = command.find_subcommand("status").expect("a verb");
+            status.clone().term_width(columns).render_long_help().to_string()
+        };
+        for columns in [60, 100] {
+            let text = help(columns);
+            let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+            assert!((columns - 20..=columns).contains(&longest), "{longest} of {columns}:\n{text}");
         }
     }
 

@@ -12,15 +12,15 @@ use std::time::Duration;
 
 use clap::Args;
 use sickbay_capabilities::{EgressSettings, Grants, Lent, RunScope, Services, Usage};
-use sickbay_core::{Finding, Judgement, Label, Metric, MetricKind, Rule, Status, judge};
+use sickbay_core::{Judgement, Label, Metric, MetricKind, Rule, Status, judge};
 use sickbay_runtime::{CheckRequest, Kind, Limits, RunUsage, SandboxSettings};
 use tokio::time::Instant;
 
-use super::serve::{load, runtime};
+use super::serve::{load, mistakes, runtime};
 use crate::clock;
-use crate::config::{Check, Config};
-use crate::daemon::folder::{name_of, nothing, read_bounded};
-use crate::daemon::{artifacts, host_calls_end, sandbox};
+use crate::config::{Check, Config, Diagnostic, check_against, nearest, verdict};
+use crate::daemon::folder::{PLUGINS_MAX, name_of, nothing, read_bounded};
+use crate::daemon::{artifacts, host_calls_end, reload, sandbox};
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
 use crate::plugins::{Loaded, Plugin, Sandbox};
@@ -79,12 +79,17 @@ pub fn run(args: ProbeArgs) -> anyhow::Result<ExitCode> {
 
 async fn of_configuration(path: &Path, name: &str) -> anyhow::Result<Probe> {
     let config = load(path)?;
+    tell(&config.warnings);
     let check = config.checks.iter().find(|check| check.name == name).ok_or_else(|| no_check(&config, path, name))?;
     let services = Services::new(&config.egress)?;
     let file = config.plugins.dir.join(format!("{}.wasm", check.plugin));
+    if !file.exists() {
+        return Err(no_plugin(&config, check).into());
+    }
     let loaded = open(&sandbox(&config)?, &services, &file).await?;
+    let found = check_against(check, &check.plugin, &loaded.kinds());
+    tell(&verdict(found).map_err(|errors| mistakes(&errors))?);
     let kind = loaded.kind_of(check).map_err(Failure::usage)?.to_owned();
-    refuse_unfit(check, &loaded)?;
     Ok(Probe {
         name: check.name.clone(),
         kind,
@@ -99,21 +104,56 @@ async fn of_configuration(path: &Path, name: &str) -> anyhow::Result<Probe> {
     })
 }
 
-fn refuse_unfit(check: &Check, loaded: &Loaded) -> anyhow::Result<()> {
-    let found = crate::config::check_against(check, &check.plugin, &loaded.kinds());
-    let errors: Vec<_> = found.into_iter().filter(|found| found.severity == crate::config::Severity::Error).collect();
-    if errors.is_empty() { Ok(()) } else { Err(super::serve::mistakes(&crate::config::ConfigErrors(errors))) }
+/// On standard error: standard output is for Nagios.
+fn tell(warnings: &[Diagnostic]) {
+    for warning in warnings {
+        eprintln!("{warning}\n");
+    }
 }
 
 fn no_check(config: &Config, path: &Path, name: &str) -> Failure {
-    let names: Vec<&str> = config.checks.iter().take(20).map(|check| check.name.as_str()).collect();
-    Failure::usage(format!("there is no check `{name}` in {}", path.display())).with_hint(format!("there are: {}", names.join(", ")))
+    const NAMES_SHOWN_MAX: usize = 20;
+    let names: Vec<&str> = config.checks.iter().map(|check| check.name.as_str()).collect();
+    let known = names.iter().take(NAMES_SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
+    let hint = match (nearest(name, &names), names.len()) {
+        (Some(meant), _) => format!("did you mean `{meant}`?"),
+        (None, 0) => "it has none yet; add a `[[check]]`".to_owned(),
+        (None, count) if count > NAMES_SHOWN_MAX => format!("there are: {known} and {} more", count - NAMES_SHOWN_MAX),
+        (None, _) => format!("there are: {known}"),
+    };
+    Failure::usage(format!("there is no check `{name}` in {}", path.display())).with_hint(hint)
+}
+
+fn no_plugin(config: &Config, check: &Check) -> Failure {
+    let names = plugins_in(&config.plugins.dir);
+    let present: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (message, hint) = reload::absent(&check.plugin, &config.plugins.dir, &config.dir, &present);
+    let place = format!("{}:{}", check.place.file().display(), check.place.line());
+    Failure::usage(format!("{message}: the check `{}` at {place} waits for it", check.name)).with_hint(hint)
+}
+
+fn no_file(file: &Path) -> Failure {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = plugins_in(folder);
+    let present: Vec<&str> = names.iter().map(String::as_str).collect();
+    let wanted = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let hint = match nearest(wanted, &present) {
+        Some(meant) => format!("did you mean {}?", file.with_file_name(format!("{meant}.wasm")).display()),
+        None => "name the .wasm file of a plugin; `sickbay build` makes one from its sources".to_owned(),
+    };
+    Failure::usage(format!("there is no file {}", file.display())).with_hint(hint)
+}
+
+/// The names of the plugins in a folder; none where it cannot be read.
+fn plugins_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| name_of(&entry.path())).take(PLUGINS_MAX).collect();
+    names.sort();
+    names
 }
 
 async fn of_file(file: &Path, kind: Option<&str>) -> anyhow::Result<Probe> {
-    let services = Services::new(&EgressSettings::default())?;
-    let sandbox = Sandbox::new(&SandboxSettings { artifacts: artifacts(&std::env::temp_dir()), worker: std::env::current_exe()? })?;
-    let loaded = open(&sandbox, &services, file).await?;
+    let (services, loaded) = load_file(file).await?;
     let kind = pick(&loaded.plugin.descriptor.checks, kind)?;
     Ok(Probe {
         name: "probe".to_owned(),
@@ -129,15 +169,29 @@ async fn of_file(file: &Path, kind: Option<&str>) -> anyhow::Result<Probe> {
     })
 }
 
+/// A plugin by its file alone, with nothing of a configuration.
+pub(super) async fn load_file(file: &Path) -> anyhow::Result<(Arc<Services>, Loaded)> {
+    if !file.exists() {
+        return Err(no_file(file).into());
+    }
+    let services = Services::new(&EgressSettings::default())?;
+    let sandbox = Sandbox::new(&SandboxSettings { artifacts: artifacts(&std::env::temp_dir()), worker: std::env::current_exe()? })?;
+    let loaded = open(&sandbox, &services, file).await?;
+    Ok((services, loaded))
+}
+
 fn pick<'a>(kinds: &'a [Kind], wanted: Option<&str>) -> Result<&'a Kind, Failure> {
-    let known = || kinds.iter().map(|kind| kind.name.as_str()).collect::<Vec<_>>().join(", ");
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
     match (wanted, kinds) {
-        (Some(name), _) => kinds
-            .iter()
-            .find(|kind| kind.name == name)
-            .ok_or_else(|| Failure::usage(format!("the plugin has no kind `{name}`")).with_hint(format!("it has: {}", known()))),
+        (Some(name), _) => kinds.iter().find(|kind| kind.name == name).ok_or_else(|| {
+            let hint = match nearest(name, &names) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("it has: {}", names.join(", ")),
+            };
+            Failure::usage(format!("the plugin has no kind `{name}`")).with_hint(hint)
+        }),
         (None, [only]) => Ok(only),
-        (None, _) => Err(Failure::usage("the plugin has several kinds").with_hint(format!("name one with --kind: {}", known()))),
+        (None, _) => Err(Failure::usage("the plugin has several kinds").with_hint(format!("name one with --kind: {}", names.join(", ")))),
     }
 }
 
@@ -157,7 +211,7 @@ async fn open(sandbox: &Sandbox, services: &Arc<Services>, file: &Path) -> anyho
 
 struct Ran {
     judgement: Judgement,
-    metrics: Vec<Metric>,
+    metrics: Arc<[Metric]>,
     details: Option<String>,
     usage: RunUsage,
     calls: Usage,
@@ -184,11 +238,8 @@ impl Probe {
             previous: None,
         };
         let outcome = self.plugin.check(&request, lent, &self.limits, self.timeout).await;
-        let judgement = judge(&outcome.finding, &self.rules);
-        let (metrics, details) = match outcome.finding {
-            Finding::Report(report) => (report.metrics, report.details),
-            Finding::Failure(_) | Finding::Ended(_) => (Vec::new(), None),
-        };
+        let (judgement, report) = judge(outcome.finding, &self.rules);
+        let (metrics, details) = report.map(|report| (report.metrics, report.details)).unwrap_or_default();
         Ran { judgement, metrics, details, usage: outcome.usage, calls: outcome.lent.finish(), output: outcome.output }
     }
 }
@@ -271,6 +322,26 @@ mod tests {
     use sickbay_core::Reason;
 
     use super::*;
+
+    #[test]
+    fn what_is_not_there_is_told_with_what_was_meant() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("sickbay.toml");
+        std::fs::create_dir(dir.path().join("plugins")).expect("the folder is writable");
+        std::fs::write(dir.path().join("plugins/http.wasm"), "").expect("the folder is writable");
+        std::fs::write(&path, "[[check]]\nname = \"api\"\nplugin = \"htpp\"\nevery = \"10s\"\n").expect("the folder is writable");
+        let config = crate::config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+        let slip = no_check(&config, &path, "apj");
+        assert_eq!(slip.hint(), Some("did you mean `api`?"));
+        assert_eq!(no_check(&config, &path, "something-else").hint(), Some("there are: api"));
+        let plugin = no_plugin(&config, &config.checks[0]);
+        let place = format!("{}:1", path.display());
+        assert_eq!(plugin.to_string(), format!("no plugin `htpp` in `plugins/`: the check `api` at {place} waits for it"));
+        assert_eq!(plugin.hint(), Some("did you mean `http`?"));
+        let meant = format!("did you mean {}?", dir.path().join("plugins/http.wasm").display());
+        assert_eq!(no_file(&dir.path().join("plugins/htp.wasm")).hint(), Some(meant.as_str()));
+        assert!(no_file(Path::new("absent/x.wasm")).hint().is_some_and(|hint| hint.contains("sickbay build")));
+    }
 
     #[test]
     fn the_line_is_what_nagios_reads() {

@@ -164,9 +164,9 @@ fn provide_plugins(directory: &Path) -> anyhow::Result<()> {
         eprintln!("plugins are up to date: {}", PLUGINS.join(", "));
         return Ok(());
     }
-    let plan = toolchain::ensure(Permission::SystemPackages)?;
-    for workspace in &workspaces {
-        toolchain::build(&plan, workspace, BuildOptions { out: directory, output: CargoOutput::OnFailure })?;
+    let plans = toolchain::ensure_for(Permission::SystemPackages, &workspaces)?;
+    for (workspace, plan) in workspaces.iter().zip(&plans) {
+        toolchain::build(plan, workspace, BuildOptions { out: directory, output: CargoOutput::OnFailure })?;
     }
     Ok(())
 }

@@ -1,4 +1,6 @@
 //! `sickbay serve`: the daemon in the foreground.
+//!
+//! Where the log is JSON, so is all that keeps it from starting: a collector reads one format to the end.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -6,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigErrors};
 use crate::daemon::{self, Daemon, StartError};
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
@@ -16,25 +18,43 @@ pub struct ServeArgs {
     /// The configuration; relative paths in it resolve against its folder
     #[arg(long, default_value = "sickbay.toml", value_name = "FILE")]
     config: PathBuf,
-    /// How log lines look
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    /// How log lines look, on standard error: text for people, json for collectors
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     log_format: LogFormat,
 }
 
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     logging::start(args.log_format);
-    serve(&args.config, |address| tracing::info!("listening on http://{address}"))
+    match (serve(&args.config, args.log_format, |address| tracing::info!("listening on http://{address}")), args.log_format) {
+        (Err(error), LogFormat::Json) => {
+            let hint = error.downcast_ref::<Failure>().and_then(Failure::hint);
+            tracing::error!(hint, "{error:#}");
+            Ok(ExitCode::from(super::exit_code_of(&error, false)))
+        }
+        (served, _) => served,
+    }
 }
 
 /// Serves a configuration and calls `on_ready` once its checks run.
 pub fn run_until_stopped(config: PathBuf, on_ready: Box<dyn FnOnce(SocketAddr) + Send>) -> anyhow::Result<ExitCode> {
     logging::start(LogFormat::Text);
-    serve(&config, on_ready)
+    serve(&config, LogFormat::Text, on_ready)
 }
 
-fn serve(path: &Path, on_ready: impl FnOnce(SocketAddr)) -> anyhow::Result<ExitCode> {
-    let config = load(path)?;
+fn serve(path: &Path, format: LogFormat, on_ready: impl FnOnce(SocketAddr)) -> anyhow::Result<ExitCode> {
+    let told = |errors: ConfigErrors| match format {
+        LogFormat::Text => mistakes(&errors),
+        LogFormat::Json => {
+            errors.log();
+            refusal(&errors).into()
+        }
+    };
+    let config = config::load(path).map_err(told)?;
+    let refused = |error: StartError| match error {
+        StartError::Config(errors) => told(errors),
+        StartError::Other(error) => error,
+    };
     runtime()?.block_on(async {
         // Listened to from the beginning: a stop during the first scan is a stop.
         let stop = daemon::stop_signal();
@@ -51,32 +71,21 @@ fn serve(path: &Path, on_ready: impl FnOnce(SocketAddr)) -> anyhow::Result<ExitC
     })
 }
 
-/// The configuration, its warnings printed.
+/// The configuration. Its warnings are told beside those of the plugins, by who has looked at them.
 pub(super) fn load(path: &Path) -> anyhow::Result<Config> {
-    let config = config::load(path).map_err(|errors| mistakes(&errors))?;
-    for warning in &config.warnings {
-        eprintln!("{warning}\n");
-    }
-    Ok(config)
+    config::load(path).map_err(|errors| mistakes(&errors))
 }
 
 pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("sickbay").build()
 }
 
-fn refused(error: StartError) -> anyhow::Error {
-    match error {
-        StartError::Config(errors) => mistakes(&errors),
-        StartError::Other(error) => error,
-    }
+/// All that is wrong with a configuration as one failure, printed with its warnings.
+pub(super) fn mistakes(errors: &ConfigErrors) -> anyhow::Error {
+    eprintln!("{errors}\n");
+    refusal(errors).into()
 }
 
-/// All mistakes of a configuration as one failure.
-pub(super) fn mistakes(errors: &config::ConfigErrors) -> anyhow::Error {
-    eprintln!("{errors}\n");
-    let count = errors.0.len();
-    let noun = if count == 1 { "mistake" } else { "mistakes" };
-    Failure::usage(format!("the configuration has {count} {noun}"))
-        .with_hint("mend what is shown above, then run `sickbay validate`")
-        .into()
+fn refusal(errors: &ConfigErrors) -> Failure {
+    Failure::usage(format!("the configuration has {}", errors.tally())).with_hint("mend what is shown above, then run `sickbay validate`")
 }

@@ -9,8 +9,8 @@ use sickbay_capabilities::Services;
 
 use super::serve::{load, mistakes, runtime};
 use crate::clock;
-use crate::config::Config;
-use crate::daemon::folder::{name_of, nothing, read_bounded, slot};
+use crate::config::{Config, Diagnostic, Severity, counted};
+use crate::daemon::folder::{PLUGINS_MAX, name_of, nothing, read_bounded, slot};
 use crate::daemon::{reload, sandbox};
 use crate::plugins::{LoadFailure, Loaded, Registry};
 
@@ -24,24 +24,45 @@ pub struct ValidateArgs {
 pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
     let config = load(&args.config)?;
     let (registry, refused) = runtime()?.block_on(load_plugins(&config))?;
-    for (file, error) in &refused {
-        eprintln!("warning: the plugin file {} is refused: {error}\n", file.display());
-    }
-    let warnings = reload::against_plugins(&config, &registry).map_err(|errors| mistakes(&errors))?;
+    // A file that checks wait for is told with them.
+    let unused = refused.iter().filter(|(name, ..)| config.checks.iter().all(|check| check.plugin != *name)).map(needless);
+    let warnings = match reload::against_plugins(&config, &registry) {
+        Ok(warnings) => warnings.into_iter().chain(unused).collect::<Vec<_>>(),
+        Err(mut errors) => {
+            errors.warnings.extend(unused);
+            return Err(mistakes(&errors));
+        }
+    };
     for warning in &warnings {
         eprintln!("{warning}\n");
     }
     let plugins = registry.all().iter().filter(|slot| slot.current().is_some()).count();
     println!(
-        "{}: ok ({} checks, {plugins} plugins, {} warnings)",
+        "{}: ok ({}, {}, {})",
         args.config.display(),
-        config.checks.len(),
-        config.warnings.len() + warnings.len() + refused.len()
+        counted(config.checks.len(), "check"),
+        counted(plugins, "plugin"),
+        counted(warnings.len(), "warning")
     );
     Ok(ExitCode::SUCCESS)
 }
 
-type Refused = Vec<(PathBuf, sickbay_runtime::LoadError)>;
+/// Plugins whose files were refused, by name.
+type Refused = Vec<(String, PathBuf, sickbay_runtime::LoadError)>;
+
+/// A warning about a refused file that no check waits for.
+fn needless((name, file, error): &(String, PathBuf, sickbay_runtime::LoadError)) -> Diagnostic {
+    Diagnostic {
+        file: file.clone(),
+        line: 0,
+        column: 0,
+        message: format!("{name}.wasm is refused; no check names it"),
+        reason: Some(error.message.clone()),
+        hint: error.hint.clone(),
+        severity: Severity::Warning,
+        excerpt: None,
+    }
+}
 
 /// Loads what is in the plugin folder, as the daemon's first scan does.
 async fn load_plugins(config: &Config) -> anyhow::Result<(Registry, Refused)> {
@@ -50,10 +71,10 @@ async fn load_plugins(config: &Config) -> anyhow::Result<(Registry, Refused)> {
     let Ok(entries) = std::fs::read_dir(&config.plugins.dir) else { return Ok((registry, refused)) };
     let sandbox = sandbox(config)?;
     let services = Services::new(&config.egress)?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<(String, PathBuf)> =
+        entries.flatten().filter_map(|entry| Some((name_of(&entry.path())?, entry.path()))).take(PLUGINS_MAX).collect();
     files.sort();
-    for file in files {
-        let Some(name) = name_of(&file) else { continue };
+    for (name, file) in files {
         let loaded = match read_bounded(&file) {
             Ok(bytes) => sandbox.load(&name, bytes, nothing(&services, &name)).await,
             Err(error) => Err(error),
@@ -63,7 +84,7 @@ async fn load_plugins(config: &Config) -> anyhow::Result<(Registry, Refused)> {
             Ok(plugin) => slot.swap(Loaded::new(plugin, clock::now())),
             Err(error) => {
                 slot.refuse(LoadFailure { at: clock::now(), message: error.message.clone(), hint: error.hint.clone(), sha256: None });
-                refused.push((file, error));
+                refused.push((name, file, error));
             }
         }
     }

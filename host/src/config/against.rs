@@ -1,17 +1,17 @@
-//! A check against its plugin: the kind, the plugin's JSON Schema of `config`, and the metrics that conditions name.
+//! A check against its plugin: the kind, the plugin's JSON Schema of `config`, the metrics that conditions name, and what the kind needs.
 //!
 //! The schema and every name come from the guest. So: the schema is bounded and cannot reach outside itself, patterns run on an
 //! engine without backtracking, and what messages quote is cut and stripped of control characters.
 
-use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{PatternOptions, ValidationError, Validator};
+use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
+use sickbay_runtime::Need;
 
 use super::diagnostic::{Diagnostic, Problem, listed, shown};
 use super::free::escaped;
-use super::shape::{known_keys, type_words};
+use super::violation::{Spot, problems};
 use super::weight::refuse_heavy;
-use super::{Check, suggest};
+use super::{Check, needs, suggest};
 
 const SCHEMA_BYTES_MAX: usize = 256 << 10;
 /// Of one check; a wrong `config` seldom has more to say.
@@ -25,6 +25,8 @@ pub struct KindInfo<'a> {
     pub config_schema: &'a str,
     /// Names of the metrics that it reports. One that ends with `*` stands for all that begin so.
     pub metrics: &'a [String],
+    /// What it asks to be granted.
+    pub needs: &'a [Need],
 }
 
 /// Judges the checks of one plugin; its schemas are compiled once.
@@ -67,6 +69,8 @@ impl<'a> PluginJudge<'a> {
             Ok(kind) => {
                 let mut found = judge_config(check, kind);
                 found.extend(self.judge_metrics(check, &kind.info));
+                let advice = self.judge_needs(check, kind, &found);
+                found.extend(advice);
                 found
             }
         }
@@ -133,6 +137,27 @@ impl<'a> PluginJudge<'a> {
         }
         found
     }
+
+    /// Warnings alone: every call is authorised regardless. A value that is among the `mistakes` already needs no advice.
+    fn judge_needs(&self, check: &Check, kind: &JudgedKind<'_>, mistakes: &[Diagnostic]) -> Vec<Diagnostic> {
+        let place = &check.place;
+        let schema = kind.schema.as_ref().ok().map(|schema| &schema.value);
+        let mut found = Vec::new();
+        for need in kind.info.needs {
+            let problem = needs::not_granted(check, self.plugin, &kind.info, need, schema);
+            found.extend(problem.map(|problem| place.diagnostic(place.header, problem)));
+            for (key, problem) in needs::unsendable(need, &check.config) {
+                let span = place.config.value(&format!("/{}", escaped(key))).unwrap_or(place.header);
+                let diagnostic = place.diagnostic(span, problem);
+                let is_told = mistakes.iter().any(|known| (known.line, known.column) == (diagnostic.line, diagnostic.column));
+                // Two needs may name one key.
+                if !is_told && !found.contains(&diagnostic) {
+                    found.push(diagnostic);
+                }
+            }
+        }
+        found
+    }
 }
 
 fn is_reported(name: &str, known: &[&str]) -> bool {
@@ -170,90 +195,4 @@ fn judge_config(check: &Check, kind: &JudgedKind<'_>) -> Vec<Diagnostic> {
         }
     }
     found
-}
-
-/// Where in `config`, as a JSON pointer.
-enum Spot {
-    Key(String),
-    Value(String),
-}
-
-/// A violation in the words of the other messages of the configuration.
-fn problems(error: &ValidationError<'_>, schema: &Value) -> Vec<(Spot, Problem)> {
-    let pointer = error.instance_path().as_str();
-    let here = || Spot::Value(pointer.to_owned());
-    let name = dotted(pointer);
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-            let known = schema_at(error, schema).map(known_keys).unwrap_or_default();
-            let spot = |key: &String| Spot::Key(format!("{pointer}/{}", escaped(key)));
-            unexpected.iter().map(|key| (spot(key), unknown_key(key, &name, &known))).collect()
-        }
-        ValidationErrorKind::Required { property } => {
-            let key = property.as_str().unwrap_or_default();
-            let described = schema_at(error, schema)
-                .and_then(|schema| schema.pointer(&format!("/properties/{}/description", escaped(key))))
-                .and_then(Value::as_str);
-            let problem = Problem::new(format!("missing key `{}` in `{name}`", shown(key)));
-            let problem = problem.hint(format!("add `{}` to `{name}`", shown(key)));
-            vec![(
-                here(),
-                match described {
-                    Some(text) => problem.reason(shown(text)),
-                    None => problem,
-                },
-            )]
-        }
-        ValidationErrorKind::Type { kind } => {
-            let wanted: Vec<&str> = match kind {
-                TypeKind::Single(wanted) => vec![type_words(wanted.as_str())],
-                TypeKind::Multiple(wanted) => wanted.iter().map(|wanted| type_words(wanted.as_str())).collect(),
-            };
-            let message = format!("`{name}` must be {}, not {}", wanted.join(" or "), value_words(error.instance()));
-            vec![(here(), Problem::new(message))]
-        }
-        ValidationErrorKind::Enum { options } => {
-            let options: Vec<String> =
-                options.as_array().into_iter().flatten().map(|option| option.to_string().trim_matches('"').to_owned()).collect();
-            let problem = Problem::new(format!("`{name}` has a value that the plugin does not know"));
-            vec![(here(), problem.hint(format!("write one of {}", listed(options.iter().map(String::as_str)))))]
-        }
-        _ => {
-            let reason = shown(&error.masked_with("it").to_string());
-            vec![(here(), Problem::new(format!("`{name}` does not fit the plugin's schema")).reason(reason))]
-        }
-    }
-}
-
-fn unknown_key(key: &str, table: &str, known: &[&str]) -> Problem {
-    let problem = Problem::new(format!("unknown key `{}` in `{table}`", shown(key)));
-    let problem = if known.is_empty() { problem } else { problem.reason(format!("the keys here are {}", listed(known.iter().copied()))) };
-    match suggest::nearest(key, known) {
-        Some(meant) => problem.hint(format!("did you mean `{}`?", shown(meant))),
-        None => problem.hint("remove it"),
-    }
-}
-
-/// The part of the schema whose keyword was violated.
-fn schema_at<'s>(error: &ValidationError<'_>, schema: &'s Value) -> Option<&'s Value> {
-    let (parent, _) = error.schema_path().as_str().rsplit_once('/')?;
-    schema.pointer(parent)
-}
-
-/// `config.headers.0.name`
-fn dotted(pointer: &str) -> String {
-    let path = pointer.replace('/', ".").replace("~1", "/").replace("~0", "~");
-    format!("config{}", shown(&path))
-}
-
-fn value_words(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "true or false",
-        Value::Number(number) if number.is_f64() => "a number with a fraction",
-        Value::Number(_) => "a whole number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a table",
-    }
 }

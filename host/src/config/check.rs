@@ -33,7 +33,7 @@ const GRANTS_MAX: usize = 64;
 const LABELS_MAX: usize = 32;
 const LABEL_NAME_BYTES_MAX: usize = 128;
 const LABEL_VALUE_BYTES_MAX: usize = 1 << 10;
-/// Labels that Sickbay itself gives to an alert.
+/// Labels that Sickbay itself may give to what it tells of a check.
 const LABELS_RESERVED: [&str; 4] = ["alertname", "check", "kind", "plugin"];
 
 /// Reads the checks of all files, in their order.
@@ -222,7 +222,7 @@ fn labels(written: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<
 fn label_name(name: &str) -> Result<(), Problem> {
     if LABELS_RESERVED.contains(&name) {
         return Err(Problem::new(format!("the label `{name}` is Sickbay's own"))
-            .reason("every alert has it already")
+            .reason("it is kept for what Sickbay itself tells of a check")
             .hint("give it another name, or remove it"));
     }
     if name.starts_with("__") {
@@ -250,7 +250,10 @@ fn grants(written: &GrantsText, scope: &mut Scope<'_>) -> Grants {
     let mut granted = Grants::default();
     for text in &written.http {
         match text.value().parse::<http::Grant>() {
-            Ok(grant) => granted.http.push(grant),
+            Ok(grant) => {
+                granted.http.push(grant);
+                note_unusual_methods(scope, text);
+            }
             Err(error) => note_grant(scope, text, error),
         }
     }
@@ -264,6 +267,19 @@ fn grants(written: &GrantsText, scope: &mut Scope<'_>) -> Grants {
         }
     }
     granted
+}
+
+/// Of a grant that was read: its methods stand before the first blank.
+fn note_unusual_methods(scope: &mut Scope<'_>, text: &Placed<String>) {
+    let methods = text.value().split([' ', '\t']).next().unwrap_or_default();
+    let mut offset = 0;
+    for method in methods.split(',').filter(|method| *method != "*") {
+        if let Some(problem) = values::unusual_method(method) {
+            let span = scope.source.inside_text(text.span(), text.value(), offset);
+            scope.note(span, problem);
+        }
+        offset += method.len() + 1;
+    }
 }
 
 fn refuse(scope: &mut Scope<'_>, span: Span, problem: Problem) -> Grants {

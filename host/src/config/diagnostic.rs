@@ -1,7 +1,8 @@
 //! What is wrong (or odd) about a configuration: what happened, where, why, and how to mend it.
 //!
 //! A [`Problem`] is the finding of a pure function and knows no place. [`Findings`] puts problems at their places and keeps a
-//! bounded number of them, in the order of the files. A [`Diagnostic`] is what people and the API see.
+//! bounded number of them, in the order of the files. A [`Diagnostic`] is what people see: a block on a terminal, one line in a log.
+//! Warnings come before errors, so that a terminal ends with what has to be mended.
 //!
 //! Invariant: no text of a diagnostic shows the user information of a URL; an excerpt shows stars in its place.
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::place::{Source, Span};
 
-/// A longer list helps nobody: the first mistakes are mended first.
+/// Of errors and of warnings. A longer list helps nobody: the first mistakes are mended first.
 const DIAGNOSTICS_MAX: usize = 50;
 /// Longer lines are cut round the place.
 const EXCERPT_CHARACTERS_MAX: usize = 120;
@@ -19,6 +20,8 @@ const EXCERPT_CHARACTERS_MAX: usize = 120;
 const EXCERPT_LEAD_CHARACTERS: usize = 40;
 /// How much of a value a message quotes.
 const SHOWN_CHARACTERS_MAX: usize = 80;
+/// How much of a plugin's own sentence a message quotes.
+const SENTENCE_CHARACTERS_MAX: usize = 200;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {
@@ -35,6 +38,11 @@ impl Severity {
             Severity::Warning => "warning",
         }
     }
+}
+
+/// `1 error`, `2 errors`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// The line that a diagnostic points at, made fit for a terminal.
@@ -91,6 +99,19 @@ impl Diagnostic {
             excerpt: None,
         }
     }
+
+    /// Writes it into the log: one line, the place, the reason and the hint as fields.
+    pub fn log(&self) {
+        let message = one_line(&self.message);
+        let file = self.file.to_string_lossy();
+        let file: &str = &file;
+        let (line, column) = ((self.line > 0).then_some(self.line), (self.line > 0).then_some(self.column));
+        let (reason, hint) = (self.reason.as_deref(), self.hint.as_deref());
+        match self.severity {
+            Severity::Error => tracing::error!(file, line, column, reason, hint, "{message}"),
+            Severity::Warning => tracing::warn!(file, line, column, reason, hint, "{message}"),
+        }
+    }
 }
 
 impl fmt::Display for Diagnostic {
@@ -115,13 +136,36 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// All that is wrong with a configuration, in the order of its files; at least one and at most 50.
+/// Why a configuration is not taken, and what else was found; each list in the order of the files and bounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigErrors(pub Vec<Diagnostic>);
+pub struct ConfigErrors {
+    /// At least one and at most 50.
+    pub errors: Vec<Diagnostic>,
+    /// At most 50.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl ConfigErrors {
+    /// `1 error, 2 warnings`
+    pub fn tally(&self) -> String {
+        // A list that was cut is told by its length.
+        let count = |list: &[Diagnostic], noun: &str| match list.len() {
+            DIAGNOSTICS_MAX => format!("{DIAGNOSTICS_MAX} or more {noun}s"),
+            length => counted(length, noun),
+        };
+        let errors = count(&self.errors, "error");
+        if self.warnings.is_empty() { errors } else { format!("{errors}, {}", count(&self.warnings, "warning")) }
+    }
+
+    /// Writes all of it into the log, a line each.
+    pub fn log(&self) {
+        self.warnings.iter().chain(&self.errors).for_each(Diagnostic::log);
+    }
+}
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, diagnostic) in self.0.iter().enumerate() {
+        for (index, diagnostic) in self.warnings.iter().chain(&self.errors).enumerate() {
             if index > 0 {
                 formatter.write_str("\n\n")?;
             }
@@ -132,6 +176,31 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+/// The warnings among what was found where nothing is wrong; sorted by place and bounded.
+pub fn verdict(mut found: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, ConfigErrors> {
+    found.sort_by(|one, other| (&one.file, one.line, one.column).cmp(&(&other.file, other.line, other.column)));
+    let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+    let warnings = bounded(warnings, 0);
+    if errors.is_empty() { Ok(warnings) } else { Err(ConfigErrors { errors: bounded(errors, 0), warnings }) }
+}
+
+/// At most [`DIAGNOSTICS_MAX`]; the last tells how many more there are, with the `left_out` ones.
+fn bounded(mut found: Vec<Diagnostic>, left_out: usize) -> Vec<Diagnostic> {
+    let left_out = left_out + found.len().saturating_sub(DIAGNOSTICS_MAX);
+    found.truncate(DIAGNOSTICS_MAX);
+    if left_out > 0
+        && let Some(last) = found.pop()
+    {
+        let (noun, hint) = match last.severity {
+            Severity::Error => ("mistakes", "mend the ones above first"),
+            Severity::Warning => ("warnings", "see to the ones above first"),
+        };
+        let problem = Problem::new(format!("and {} more {noun}", left_out + 1)).hint(hint);
+        found.push(Diagnostic::of_file(&last.file, Problem { severity: last.severity, ..problem }));
+    }
+    found
+}
 
 /// What a pure judgement found; whoever called it knows the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,17 +232,30 @@ impl Problem {
 /// Collects findings while files are judged.
 #[derive(Default)]
 pub(super) struct Findings {
-    errors: Vec<Found>,
-    warnings: Vec<Found>,
+    errors: Kept,
+    warnings: Kept,
     /// Files in the order in which they were met: the order of the report.
     files: Vec<PathBuf>,
-    errors_left_out: usize,
+}
+
+/// The first of what was found, and how much more there was.
+#[derive(Default)]
+struct Kept {
+    found: Vec<Found>,
+    left_out: usize,
 }
 
 struct Found {
     file: usize,
     offset: usize,
     diagnostic: Diagnostic,
+}
+
+impl Kept {
+    fn into_list(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|found| (found.file, found.offset));
+        bounded(self.found.into_iter().map(|found| found.diagnostic).collect(), self.left_out)
+    }
 }
 
 impl Findings {
@@ -191,7 +273,7 @@ impl Findings {
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        !self.errors.is_empty()
+        !self.errors.found.is_empty()
     }
 
     fn keep(&mut self, offset: usize, diagnostic: Diagnostic) {
@@ -199,44 +281,41 @@ impl Findings {
             self.files.push(diagnostic.file.clone());
             self.files.len() - 1
         });
-        let list = match diagnostic.severity {
+        let kept = match diagnostic.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
         };
-        if list.len() < DIAGNOSTICS_MAX {
-            list.push(Found { file, offset, diagnostic });
-        } else if diagnostic.severity == Severity::Error {
-            self.errors_left_out += 1;
+        if kept.found.len() < DIAGNOSTICS_MAX {
+            kept.found.push(Found { file, offset, diagnostic });
+        } else {
+            kept.left_out += 1;
         }
     }
 
     /// The warnings where nothing is wrong.
     pub(super) fn into_result(self) -> Result<Vec<Diagnostic>, ConfigErrors> {
-        if self.errors.is_empty() { Ok(sorted(self.warnings)) } else { Err(self.into_errors()) }
+        if self.has_errors() { Err(self.into_errors()) } else { Ok(self.warnings.into_list()) }
     }
 
     /// What is wrong; called where something is.
     pub(super) fn into_errors(self) -> ConfigErrors {
-        let mut errors = sorted(self.errors);
-        if self.errors_left_out > 0
-            && let Some(last) = errors.pop()
-        {
-            let problem = Problem::new(format!("and {} more mistakes", self.errors_left_out + 1)).hint("mend the ones above first");
-            errors.push(Diagnostic::of_file(&last.file, problem));
-        }
-        ConfigErrors(errors)
+        ConfigErrors { errors: self.errors.into_list(), warnings: self.warnings.into_list() }
     }
-}
-
-fn sorted(mut found: Vec<Found>) -> Vec<Diagnostic> {
-    found.sort_by_key(|found| (found.file, found.offset));
-    found.into_iter().map(|found| found.diagnostic).collect()
 }
 
 /// A value of the configuration (or of a plugin) as a message may quote it: one short line without credentials.
 pub(super) fn shown(value: &str) -> String {
+    shown_within(value, SHOWN_CHARACTERS_MAX)
+}
+
+/// What a plugin says for a person, as a message may quote it.
+pub(super) fn sentence(text: &str) -> String {
+    shown_within(&text.replace('\n', " "), SENTENCE_CHARACTERS_MAX)
+}
+
+fn shown_within(value: &str, characters_max: usize) -> String {
     let safe = one_line(&without_credentials(value));
-    match safe.char_indices().nth(SHOWN_CHARACTERS_MAX) {
+    match safe.char_indices().nth(characters_max) {
         Some((end, _)) => format!("{}...", &safe[..end]),
         None => safe,
     }
@@ -344,8 +423,36 @@ mod tests {
         findings.add(&source, Span::from(18..30), Problem::new("second"));
         findings.add(&source, Span::from(0..9), Problem::new("first"));
         let messages: Vec<String> =
-            findings.into_result().unwrap_or_else(|errors| errors.0).into_iter().map(|found| found.message).collect();
+            findings.into_result().unwrap_or_else(|errors| errors.errors).into_iter().map(|found| found.message).collect();
         assert_eq!(messages, ["first", "second"]);
+    }
+
+    #[test]
+    fn warnings_are_shown_beside_errors_and_before_them() {
+        let source = source();
+        let mut findings = Findings::default();
+        findings.add(&source, Span::from(0..9), Problem::new("wrong"));
+        findings.add(&source, Span::from(18..30), Problem::warning("odd"));
+        findings.add(&source, Span::from(18..30), Problem::warning("strange"));
+        let errors = findings.into_result().expect_err("there is a mistake");
+        assert_eq!(errors.tally(), "1 error, 2 warnings");
+        let first_lines: Vec<String> =
+            errors.to_string().split("\n\n").filter_map(|block| block.lines().next()).map(str::to_owned).collect();
+        assert_eq!(first_lines, ["warning: odd", "warning: strange", "error: wrong"]);
+    }
+
+    #[test]
+    fn one_is_not_counted_in_the_plural() {
+        assert_eq!([counted(0, "error"), counted(1, "error"), counted(2, "error")], ["0 errors", "1 error", "2 errors"]);
+    }
+
+    #[test]
+    fn a_verdict_is_sorted_and_bounded_too() {
+        let odd = |number: usize| Diagnostic { line: number, ..Diagnostic::of_file(Path::new("a.toml"), Problem::warning("odd")) };
+        let warnings = verdict((1..=70).rev().map(odd).collect()).expect("nothing is wrong");
+        assert_eq!(warnings.first().map(|first| first.line), Some(1));
+        assert_eq!(warnings.last().map(|last| last.message.as_str()), Some("and 21 more warnings"));
+        assert_eq!(warnings.len(), DIAGNOSTICS_MAX);
     }
 
     #[test]
@@ -355,7 +462,7 @@ mod tests {
         for _ in 0..60 {
             findings.add(&source, Span::from(0..1), Problem::new("wrong"));
         }
-        let errors = findings.into_result().expect_err("there are mistakes").0;
+        let errors = findings.into_result().expect_err("there are mistakes").errors;
         assert_eq!(errors.len(), DIAGNOSTICS_MAX);
         assert_eq!(errors.last().map(|last| last.message.as_str()), Some("and 11 more mistakes"));
     }

@@ -5,11 +5,12 @@
 //! holds checks against what a plugin says of itself, once the plugin is loaded.
 //!
 //! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
-//! `settings` and `check` judge the values; `against` judges a check against its plugin. `values`, `later` and `suggest` are the
-//! pure parts: single values, keys of later versions, what a slip was meant to be. `place` and `diagnostic` are about messages.
+//! `settings` and `check` judge the values; `against` judges a check against its plugin: `violation` tells what breaks the plugin's
+//! schema, `needs` what the plugin asks for and the check does not grant. `values`, `later` and `suggest` are the pure parts: single
+//! values, keys of later versions, what a slip was meant to be. `place` and `diagnostic` are about messages.
 //!
 //! Limits: a file has at most 8 MiB, all files 64 MiB, there are at most 100,000 checks; the `config` of a check has at most
-//! 64 KiB as JSON, 32 labels, 32 conditions, 64 grants of a kind; 50 mistakes are listed.
+//! 64 KiB as JSON, 32 labels, 32 conditions, 64 grants of a kind; 50 mistakes and 50 warnings are listed.
 //!
 //! Invariant: a [`Config`] has no mistakes that can be seen without its plugins. It is never changed: a reload makes another.
 //! Invariant: these types hold no state of the running host.
@@ -20,6 +21,7 @@ mod check;
 mod diagnostic;
 mod free;
 mod later;
+mod needs;
 mod place;
 mod read;
 mod settings;
@@ -27,6 +29,7 @@ mod shape;
 mod suggest;
 mod text;
 mod values;
+mod violation;
 mod weight;
 
 use std::collections::BTreeMap;
@@ -42,8 +45,10 @@ use sickbay_runtime::Limits;
 use sickbay_store::Retention;
 
 pub use against::{KindInfo, PluginJudge, check_against};
-pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity};
-pub use read::Stamp;
+pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity, counted, verdict};
+pub use needs::filled as filled_need;
+pub use read::{CHECKS_FOLDER, Stamp};
+pub use suggest::nearest;
 
 use check::CheckReader;
 use diagnostic::{Findings, Problem};
@@ -104,7 +109,7 @@ pub struct Plugins {
 /// What the operator says of one plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginSettings {
-    /// Who is told when the plugin itself fails.
+    /// Who looks after the plugin.
     pub owner: Option<String>,
     /// Runs at once, at least 1.
     pub concurrency: u32,
@@ -190,8 +195,8 @@ impl Config {
 
 /// Reads `path` and the `checks.d/*.toml` beside it (sorted by name), and merges them.
 ///
-/// Errors: every mistake of every file, at most 50, in the order of the files. What the plugins say of themselves is not known
-/// here: see [`PluginJudge`].
+/// Errors: every mistake of every file, at most 50, in the order of the files, and beside them the warnings. What the plugins say of
+/// themselves is not known here: see [`PluginJudge`].
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let mut findings = Findings::default();
     let stamp = Stamp::of(path);

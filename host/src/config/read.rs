@@ -1,12 +1,13 @@
 //! The files: found, bounded, decoded, parsed. The only part of the configuration that reads the disk.
 
-use std::fs::{self, File};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::Deserialize;
 use toml::de::{DeTable, ValueDeserializer};
 
@@ -22,7 +23,7 @@ const CHECK_FILES_MAX: usize = 10_000;
 const SYNTAX_ERRORS_SHOWN_MAX: usize = 5;
 
 /// The folder beside the main file.
-pub(super) const CHECKS_FOLDER: &str = "checks.d";
+pub const CHECKS_FOLDER: &str = "checks.d";
 
 /// A file, and what is written in it where its syntax is right.
 pub(super) struct ReadFile {
@@ -30,27 +31,51 @@ pub(super) struct ReadFile {
     pub file: Option<FileText>,
 }
 
-/// The main file, first, and those of `checks.d` by name. What could not be read is noted and left out.
 /// What the files of a configuration look like from outside, to see whether one was changed. Taken before they are read, so that a change
-/// while they are read is a difference to the next look.
+/// while they are read is a difference to the next look. A file that cannot be looked at has no look, and one when it can be again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stamp(Vec<(PathBuf, Option<(SystemTime, u64, u64)>)>);
+pub struct Stamp(Vec<(PathBuf, Option<Look>)>);
+
+/// One file from outside. Owner and mode are in it: who mends `permission denied` changes nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Look {
+    bytes: u64,
+    modified: (i64, i64),
+    inode: u64,
+    mode: u32,
+    owner: (u32, u32),
+}
+
+impl Look {
+    fn of(metadata: &Metadata) -> Look {
+        Look {
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            inode: metadata.ino(),
+            mode: metadata.mode(),
+            owner: (metadata.uid(), metadata.gid()),
+        }
+    }
+}
 
 impl Stamp {
     pub fn of(path: &Path) -> Stamp {
         let mut files = vec![path.to_path_buf()];
-        if let Ok(entries) = fs::read_dir(path.parent().unwrap_or(Path::new("")).join(CHECKS_FOLDER)) {
-            files.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "toml")));
+        let folder = path.parent().unwrap_or(Path::new("")).join(CHECKS_FOLDER);
+        if let Ok(entries) = fs::read_dir(&folder) {
+            let paths = entries.flatten().map(|entry| entry.path());
+            files.extend(paths.filter(|path| path.extension().is_some_and(|end| end == "toml")).take(CHECK_FILES_MAX + 1));
         }
         files.sort();
         let look = |path: PathBuf| {
-            let look = fs::metadata(&path).ok().and_then(|metadata| Some((metadata.modified().ok()?, metadata.len(), metadata.ino())));
+            let look = fs::metadata(&path).ok().map(|metadata| Look::of(&metadata));
             (path, look)
         };
         Stamp(files.into_iter().map(look).collect())
     }
 }
 
+/// The main file, first, and those of `checks.d` by name. What could not be read is noted and left out.
 pub(super) fn files(path: &Path, findings: &mut Findings) -> Vec<ReadFile> {
     let mut bytes_left = ALL_FILES_BYTES_MAX;
     let Some(main) = read(path, FileRole::Main, &mut bytes_left, findings) else { return Vec::new() };
@@ -117,17 +142,24 @@ fn read(path: &Path, role: FileRole, bytes_left: &mut u64, findings: &mut Findin
 }
 
 fn bytes_of(path: &Path, role: FileRole, bytes_left: u64) -> Result<Vec<u8>, Problem> {
-    let found = fs::metadata(path).map_err(|error| unreadable(&error, role))?;
+    let unreadable = |error: io::Error| unreadable(&error, role);
+    // Opening a pipe that nobody writes to would wait for ever.
+    let opened = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
+    let file = opened.map_err(unreadable)?;
+    let found = file.metadata().map_err(unreadable)?;
     if found.is_dir() {
         return Err(Problem::new("this is a folder, not a file").hint(match role {
             FileRole::Main => "name the file in it, for example: --config FOLDER/sickbay.toml",
             FileRole::Checks => "put the files of `checks.d` into it directly",
         }));
     }
+    if !found.is_file() {
+        let problem = Problem::new("this is not a file").reason("it is a pipe, a socket or a device, which cannot be read again");
+        return Err(problem.hint("write what it gives into a file, and name that"));
+    }
     let bytes_max = FILE_BYTES_MAX.min(bytes_left);
     let mut content = Vec::new();
-    let file = File::open(path).map_err(|error| unreadable(&error, role))?;
-    file.take(bytes_max + 1).read_to_end(&mut content).map_err(|error| unreadable(&error, role))?;
+    file.take(bytes_max + 1).read_to_end(&mut content).map_err(unreadable)?;
     if content.len() as u64 > FILE_BYTES_MAX {
         return Err(Problem::new("the file is too large")
             .reason(format!("it has more than {FILE_BYTES_MAX} bytes"))
@@ -142,13 +174,16 @@ fn bytes_of(path: &Path, role: FileRole, bytes_left: u64) -> Result<Vec<u8>, Pro
 }
 
 fn unreadable(error: &io::Error, role: FileRole) -> Problem {
+    if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
+        return Problem::new("the links lead in a circle").hint("put a file in the place of the link");
+    }
     match (error.kind(), role) {
         (io::ErrorKind::NotFound, FileRole::Main) => {
             Problem::new("there is no such file").hint("name the configuration with --config FILE, or begin with `sickbay quickstart`")
         }
         (io::ErrorKind::NotFound, FileRole::Checks) => Problem::new("there is no such file").hint("the link leads nowhere; remove it"),
         (io::ErrorKind::PermissionDenied, _) => Problem::new("the file may not be read").hint("let the user that Sickbay runs as read it"),
-        _ => Problem::new("the file cannot be read").reason(error.to_string()),
+        _ => Problem::new("the file cannot be read").reason(error.to_string()).hint("see whether it is a file, and on a disk that works"),
     }
 }
 
@@ -228,6 +263,53 @@ mod tests {
             check_files(dir.path(), &mut findings).iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
         assert_eq!(names, ["a.toml", "b.toml"]);
         assert!(!findings.has_errors());
+    }
+
+    /// What is said of a path that is no readable file.
+    fn refused(path: &Path) -> String {
+        bytes_of(path, FileRole::Main, ALL_FILES_BYTES_MAX).expect_err("it is refused").message
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_never_waited_for() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| dir.path().join(name);
+        std::os::unix::fs::symlink(path("loop"), path("loop")).expect("the folder is writable");
+        std::os::unix::fs::symlink(path("nowhere"), path("link")).expect("the folder is writable");
+        std::os::unix::net::UnixListener::bind(path("socket")).expect("a socket");
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), rustix::fs::Mode::RUSR).expect("a pipe");
+        assert_eq!(refused(&path("loop")), "the links lead in a circle");
+        assert_eq!(refused(&path("link")), "there is no such file");
+        assert_eq!(refused(&path("pipe")), "this is not a file");
+        assert_eq!(refused(&path("socket")), "the file cannot be read");
+        assert_eq!(refused(dir.path()), "this is a folder, not a file");
+        assert_eq!(refused(Path::new("/dev/zero")), "this is not a file");
+    }
+
+    #[test]
+    fn a_stamp_sees_what_is_removed_replaced_or_opened_to_us() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("sickbay.toml");
+        let write = |text: &str| fs::write(&path, text).expect("the folder is writable");
+        let allow = |mode: u32| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("the mode can be set");
+        write("");
+        allow(0o000);
+        let mut before = Stamp::of(&path);
+        assert_eq!(before, Stamp::of(&path));
+        let mut differs = |what: &str| {
+            let now = Stamp::of(&path);
+            assert_ne!(before, now, "{what}");
+            before = now;
+        };
+        allow(0o600);
+        differs("it may be read");
+        write("# more");
+        differs("it is longer");
+        fs::remove_file(&path).expect("it can be removed");
+        differs("it is gone");
+        fs::create_dir(&path).expect("a folder");
+        differs("it is a folder");
     }
 
     #[test]

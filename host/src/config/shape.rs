@@ -285,7 +285,7 @@ mod tests {
         let root = DeTable::parse(source.text()).expect("the text is TOML").into_inner();
         let tree = fit(root, FileRole::Main, schema(), &source, &mut findings);
         let file = FileText::deserialize(ValueDeserializer::from(tree)).expect("what fits deserialises");
-        (file, findings.into_result().unwrap_or_else(|errors| errors.0))
+        (file, findings.into_result().unwrap_or_else(|errors| errors.errors))
     }
 
     fn messages(text: &str) -> Vec<String> {

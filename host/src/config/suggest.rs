@@ -29,7 +29,7 @@ const SYNONYMS: [(&str, &str); 24] = [
 ];
 
 /// The known name that `written` is a slip or another word for.
-pub(super) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let written = written.to_lowercase();
     let direct = known.iter().map(|name| (*name, *name));
     let synonyms = SYNONYMS.iter().filter_map(|(word, meant)| Some((*word, *known.iter().find(|name| *name == meant)?)));

@@ -26,7 +26,7 @@ fn good(text: &str) -> Config {
 }
 
 fn messages(result: Result<Config, ConfigErrors>) -> Vec<String> {
-    result.expect_err("there are mistakes").0.into_iter().map(|diagnostic| diagnostic.message).collect()
+    result.expect_err("there are mistakes").errors.into_iter().map(|diagnostic| diagnostic.message).collect()
 }
 
 fn check(extra: &str) -> String {
@@ -143,7 +143,8 @@ const SCHEMA: &str = r#"{
 
 fn against(extra: &str, kinds: &[&str]) -> Vec<String> {
     let metrics = ["latency_seconds".to_owned(), "phase_*".to_owned()];
-    let kinds: Vec<KindInfo<'_>> = kinds.iter().map(|name| KindInfo { name, config_schema: SCHEMA, metrics: &metrics }).collect();
+    let kinds: Vec<KindInfo<'_>> =
+        kinds.iter().map(|name| KindInfo { name, config_schema: SCHEMA, metrics: &metrics, needs: &[] }).collect();
     let config = good(&check(extra));
     let check = config.checks.first().expect("there is one check");
     check_against(check, "http", &kinds).iter().map(|found| format!("{}:{} {}", found.line, found.column, found.message)).collect()
@@ -187,9 +188,77 @@ fn a_condition_on_a_metric_that_the_kind_does_not_report_is_refused() {
 fn a_broken_schema_of_a_plugin_is_a_warning_and_reaches_nothing_outside() {
     for schema in ["{", "{\"type\": 7}", "{\"$ref\": \"https://example.com/schema.json\"}", "{\"$ref\": \"file:///etc/passwd\"}"] {
         let config = good(&check(""));
-        let kinds = [KindInfo { name: "http", config_schema: schema, metrics: &[] }];
+        let kinds = [KindInfo { name: "http", config_schema: schema, metrics: &[], needs: &[] }];
         let found = check_against(config.checks.first().expect("there is one check"), "http", &kinds);
         assert_eq!(found.iter().map(|found| found.severity).collect::<Vec<_>>(), [Severity::Warning], "{schema}");
+    }
+}
+
+fn need(capability: &str, reason: &str, grant: &str) -> sickbay_runtime::Need {
+    sickbay_runtime::Need { capability: capability.to_owned(), reason: reason.to_owned(), grant: grant.to_owned() }
+}
+
+/// Every finding about a check of a kind with these needs, as `line:column severity: message; hint`.
+fn against_needs(extra: &str, needs: &[sickbay_runtime::Need]) -> Vec<String> {
+    let kinds = [KindInfo { name: "http", config_schema: "{}", metrics: &[], needs }];
+    let config = good(&check(extra));
+    let found = check_against(config.checks.first().expect("there is one check"), "http", &kinds);
+    let told = |found: &Diagnostic| {
+        let hint = found.hint.clone().unwrap_or_default();
+        format!("{}:{} {}: {}; {hint}", found.line, found.column, found.severity.as_str(), found.message)
+    };
+    found.iter().map(told).collect()
+}
+
+#[test]
+fn what_a_kind_needs_and_its_check_does_not_grant_is_a_warning_with_the_line_to_add() {
+    let needs =
+        [need("http", "sends the request", "http = [\"GET {url}\"]"), need("system", "", "system = [\"cpu\"]"), need("log", "", "")];
+    let url = "config = { url = \"https://example.com/health\" }";
+    assert_eq!(
+        against_needs(url, &needs),
+        [
+            "1:1 warning: check `api`: the kind `http` of plugin `http` asks for `http` (sends the request), and nothing of `http` is granted; \
+             add `grants = { http = [\"GET https://example.com/health\"] }`",
+            "1:1 warning: check `api`: the kind `http` of plugin `http` asks for `system`, and nothing of `system` is granted; \
+             add `grants = { system = [\"cpu\"] }`",
+        ]
+    );
+    let granted = format!("{url}\ngrants = {{ system = [\"cpu\"] }}");
+    let found = against_needs(&granted, &needs);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].ends_with("add `http = [\"GET https://example.com/health\"]` to its `grants`"), "{found:?}");
+    let found = against_needs("", &needs[..1]);
+    assert!(found[0].ends_with("add `grants = { http = [\"GET {url}\"] }`, with what is checked in place of `{url}`"), "{found:?}");
+    assert!(
+        against_needs(&format!("{url}\ngrants = {{ http = [\"GET https://example.com/*\"], system = [\"load\"] }}"), &needs).is_empty()
+    );
+}
+
+#[test]
+fn a_need_that_this_version_does_not_lend_is_told_as_such() {
+    let found = against_needs("", &[need("postgres", "counts rows", "postgres = [{ source = \"{source}\" }]")]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("asks for `postgres` (counts rows), which is known but not built yet"), "{found:?}");
+}
+
+#[test]
+fn what_can_never_be_sent_is_told_at_its_value() {
+    let needs = [need("http", "", "http = [\"{method} {url}\"]"), need("http", "", "http = [\"GET {url}\"]")];
+    let found = against_needs("config = { url = \"example.com\", method = \"get\" }\ngrants = { http = [\"GET http://x/\"] }", &needs);
+    assert_eq!(
+        found,
+        [
+            "5:18 warning: `config.url` has no scheme; did you mean \"https://example.com\"?",
+            "5:42 warning: the method in `config.method` is not in capitals; write \"GET\"",
+        ]
+    );
+}
+
+#[test]
+fn a_condition_that_no_report_makes_sense_of_is_refused_without_its_plugin() {
+    for condition in ["report.metrics.a", "report.metrics.a == 'x'", "report.summary > 5", "report.metrics.a + 1 > 2.0"] {
+        assert_eq!(messages(load_text(&check(&format!("warning = [\"{condition}\"]")))), ["the condition cannot be used"], "{condition}");
     }
 }
 

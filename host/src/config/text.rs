@@ -88,7 +88,7 @@ pub(super) struct PluginsText {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PluginText {
-    /// Who is told when the plugin itself fails.
+    /// Who looks after the plugin: a note for whoever reads the file.
     #[schemars(example = &"platform")]
     pub owner: Option<Placed<String>>,
     /// `fresh`: every run has an instance of its own. Default: fresh.
@@ -120,7 +120,7 @@ pub(super) struct LimitsText {
     /// What the guest may send to the network. Default: 1MiB.
     #[schemars(example = &"1MiB")]
     pub bytes_out: Option<Placed<SizeText>>,
-    /// Rows of all queries together. Default: 10000.
+    /// Rows of all queries together; nothing makes queries in this version. Default: 10000.
     #[schemars(range(min = 0), example = 10_000)]
     pub rows: Option<Placed<i64>>,
     /// Log lines beyond it are dropped. Default: 64KiB.
@@ -145,7 +145,7 @@ pub(super) struct EgressText {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckText {
-    /// Unique; the name of its metrics, results and alerts.
+    /// Unique; the name of its metrics and results.
     #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]{0,62}$"), example = &"api")]
     pub name: Placed<String>,
     /// The plugin that runs it: the name of its file without `.wasm`.
@@ -176,7 +176,7 @@ pub(super) struct CheckText {
     /// Consecutive successes that end a hard failure. Default: 2.
     #[schemars(range(min = 1, max = 100), example = 2)]
     pub successes: Option<Placed<i64>>,
-    /// Labels of its alerts.
+    /// What the API shows and filters by, and what the plugin is given.
     #[serde(default)]
     pub labels: BTreeMap<Placed<String>, Placed<String>>,
     /// What its runs may reach. Default: nothing.
@@ -421,6 +421,14 @@ mod tests {
     fn the_schema_has_no_null_and_no_reference() {
         let text = schema().to_string();
         assert!(!text.contains("\"null\"") && !text.contains("$ref"), "{text}");
+    }
+
+    #[test]
+    fn the_descriptions_promise_nothing_of_later_versions() {
+        let text = schema().to_string().to_lowercase();
+        for later in ["alert", "sink", "recover", "silence"] {
+            assert!(!text.contains(later), "{later}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How single values are read: durations, sizes, numbers, names. Pure; the caller knows the place.
+//! How single values are read: durations, sizes, numbers, names, methods. Pure; the caller knows the place.
 
 use std::time::Duration;
 
@@ -145,6 +145,42 @@ fn name_like(text: &str) -> String {
     mapped.trim_matches(['.', '_', '-']).chars().take(NAME_CHARACTERS_MAX).collect()
 }
 
+/// Methods of HTTP that servers know, those of WebDAV and of caches included.
+const METHODS: [&str; 20] = [
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "TRACE",
+    "QUERY",
+    "PURGE",
+    "BAN",
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "REPORT",
+    "SEARCH",
+];
+
+/// A warning where a method is well written and yet none that servers commonly know: they answer 405, or do something else.
+pub(super) fn unusual_method(written: &str) -> Option<Problem> {
+    if METHODS.contains(&written) {
+        return None;
+    }
+    let problem = Problem::warning(format!("`{}` is no method that servers commonly know", shown(written)));
+    Some(match METHODS.iter().find(|known| strsim::damerau_levenshtein(written, known) == 1) {
+        Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
+        None => problem.hint("leave it where the server knows it; the usual ones are `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +244,16 @@ mod tests {
         assert_eq!(hint("API Server").as_deref(), Some("write \"api-server\""));
         assert_eq!(hint("-").as_deref(), Some("write a name such as \"api\""));
         assert_eq!(hint(&"a".repeat(64)), Some(format!("write \"{}\"", "a".repeat(63))));
+    }
+
+    #[test]
+    fn a_slip_in_a_method_is_told_and_a_method_of_ones_own_is_left_alone() {
+        let hint = |method: &str| unusual_method(method).and_then(|problem| problem.hint);
+        assert_eq!(hint("GET"), None);
+        assert_eq!(hint("PROPFIND"), None);
+        assert_eq!(hint("GTE").as_deref(), Some("did you mean `GET`?"));
+        assert_eq!(hint("POTS").as_deref(), Some("did you mean `POST`?"));
+        assert!(hint("FETCH").is_some_and(|hint| hint.starts_with("leave it where the server knows it")));
     }
 
     #[test]

@@ -7,13 +7,15 @@
 //! Invariant: any failure keeps the version that serves; a file that failed is not tried again until it changes.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::OpenOptions;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use sickbay_capabilities::{Grants, Lent, RunScope, Services};
 use sickbay_runtime::{Limits, LoadError, WASM_BYTES_MAX};
 use tokio::sync::{Notify, Semaphore};
@@ -22,7 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::config::{Config, Diagnostic, PluginJudge, Severity};
+use crate::config::{Config, Diagnostic, PluginJudge, Severity, verdict};
 use crate::live::Live;
 use crate::metrics::LoadOutcome;
 use crate::plugins::{LoadFailure, Loaded, PluginSlot, Registry, Sandbox};
@@ -181,8 +183,8 @@ impl Folder {
         match self.offer(&slot, path).await {
             Ok(Offered::Swapped) => {
                 self.live.metrics.plugin_load(name, LoadOutcome::Loaded);
-                let version = slot.current().map(|loaded| loaded.plugin.sha256[..12].to_owned()).unwrap_or_default();
-                tracing::info!(plugin = name, version, took_ms = began.elapsed().as_millis() as u64, "loaded");
+                let plugin_version = slot.current().map(|loaded| loaded.plugin.sha256[..12].to_owned()).unwrap_or_default();
+                tracing::info!(plugin = name, plugin_version, took_ms = began.elapsed().as_millis() as u64, "loaded");
             }
             Ok(Offered::Same) => {
                 slot.clear_error();
@@ -191,7 +193,10 @@ impl Folder {
             Err((error, sha256)) => {
                 self.live.metrics.plugin_load(name, LoadOutcome::Rejected);
                 let kept = if slot.current().is_some() { "; the version before it goes on serving" } else { "" };
-                tracing::error!(plugin = name, file = %path.display(), "refused: {error}{kept}");
+                // What it quotes of the file may have line ends.
+                let message = error.message.replace(char::is_control, " ");
+                let (file, hint) = (path.to_string_lossy(), error.hint.as_deref());
+                tracing::error!(plugin = name, file = &*file, hint, "refused: {message}{kept}");
                 slot.refuse(LoadFailure { at: clock::now(), message: error.message, hint: error.hint, sha256 });
             }
         }
@@ -256,10 +261,10 @@ fn tell_misfits(slot: &PluginSlot, config: &Config) {
     let Some(loaded) = slot.current() else { return };
     let kinds = loaded.kinds();
     let judge = PluginJudge::new(&slot.name, &kinds);
-    for check in config.checks.iter().filter(|check| check.plugin == slot.name) {
-        for diagnostic in judge.judge(check) {
-            tracing::warn!("{diagnostic}");
-        }
+    let of_this = config.checks.iter().filter(|check| check.plugin == slot.name);
+    match verdict(of_this.flat_map(|check| judge.judge(check)).collect()) {
+        Ok(warnings) => warnings.iter().for_each(Diagnostic::log),
+        Err(errors) => errors.log(),
     }
 }
 
@@ -275,11 +280,15 @@ async fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 
 /// The file's bytes, at most one more than are allowed.
 pub fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let unreadable = |error: std::io::Error| LoadError::new(format!("cannot read {}: {error}", path.display()));
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let unreadable = |error: std::io::Error| {
+        let message = format!("cannot read {}: {error}", path.display());
+        LoadError::new(message).hint("see whether the file is there, and whether the user that Sickbay runs as may read it")
+    };
+    // Opening a pipe that nobody writes to would wait for ever.
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(LoadError::new(format!("{} is not a file", path.display())));
+        return Err(LoadError::new(format!("{} is not a file", path.display())).hint("name a .wasm file"));
     }
     if metadata.len() > WASM_BYTES_MAX {
         return Err(LoadError::new(format!("the file has {} bytes, at most {WASM_BYTES_MAX} are loaded", metadata.len()))
@@ -326,6 +335,17 @@ mod tests {
         for other in ["/p/.http.wasm", "/p/http.cwasm", "/p/Http.wasm", "/p/.wasm", "/p/a b.wasm", "/p/http.wasm.tmp"] {
             assert_eq!(name_of(Path::new(other)), None, "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_never_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe.wasm");
+        rustix::fs::mkfifoat(rustix::fs::CWD, pipe.as_path(), rustix::fs::Mode::RUSR).unwrap();
+        for path in [pipe.as_path(), dir.path()] {
+            assert!(read_bounded(path).unwrap_err().message.ends_with("is not a file"), "{}", path.display());
+        }
+        assert!(read_bounded(&dir.path().join("absent.wasm")).unwrap_err().hint.is_some());
     }
 
     #[test]

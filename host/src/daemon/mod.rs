@@ -80,7 +80,7 @@ impl Daemon {
         make_plugin_folder(&config.plugins.dir)?;
         scanner.first_scan().await;
         for warning in reload::against_plugins(&config, &live.plugins).map_err(StartError::Config)? {
-            tracing::warn!("{warning}");
+            warning.log();
         }
         let memories = reload::remembered(&*live.store).await.map_err(anyhow::Error::from)?;
         live.replace_checks(reload::table(&config, &live.plugins, &memories));

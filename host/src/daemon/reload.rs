@@ -1,28 +1,33 @@
 //! The configuration while the host runs: read again when its files change or on SIGHUP, taken whole or not at all.
 //!
-//! Invariant: a configuration with an error changes nothing; the one before it stays in force; the log says why, the page and
-//! `sickbay_config_last_reload_successful` that it is so.
+//! Invariant: a configuration with an error (or one that is gone, no file, too large) changes nothing; the one before it stays in force;
+//! the log says why, a line for each finding, the page and `sickbay_config_last_reload_successful` that it is so.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sickbay_capabilities::Services;
 use sickbay_core::{Reason, Report};
-use sickbay_store::{ResultRecord, Store};
+use sickbay_store::{Committed, ResultRecord, Store};
 use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::folder::slot;
 use crate::clock;
-use crate::config::{self, Check, Config, ConfigErrors, Diagnostic, PluginJudge, Severity, Stamp};
-use crate::live::{CheckMemory, CheckTable, LastRun, Live, LiveCheck, Observed, ReloadStatus};
-use crate::plugins::Registry;
+use crate::config::{
+    self, Check, Config, ConfigErrors, Diagnostic, PluginJudge, Plugins, Server, Severity, Stamp, StoreSettings, counted, nearest, verdict,
+};
+use crate::live::{CheckMemory, CheckTable, Live, LiveCheck, Observed, ReloadStatus};
+use crate::plugins::{LoadFailure, Registry};
 
 /// Editors write a file in several steps.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 const RESCAN: Duration = Duration::from_secs(10);
+/// Names of waiting checks in one warning.
+const NAMES_SHOWN_MAX: usize = 3;
 
 /// Reads the configuration again when told to.
 pub struct Reloader {
@@ -36,7 +41,8 @@ pub struct Reloader {
 
 impl Reloader {
     pub async fn run(mut self, stop: CancellationToken) {
-        let path = self.live.config.load().path.clone();
+        // Nobody else replaces it, so this is the configuration of the start.
+        let started = Started::of(&self.live.config.load());
         let mut known = self.live.config.load().stamp.clone();
         loop {
             let asked = tokio::select! {
@@ -45,74 +51,128 @@ impl Reloader {
                 () = self.woken.notified() => { tokio::time::sleep(DEBOUNCE).await; false }
                 () = tokio::time::sleep(RESCAN) => false,
             };
-            let now = Stamp::of(&path);
+            let now = Stamp::of(&started.path);
             if asked || now != known {
                 // Before the files are read: a change meanwhile is one to come back for.
                 known = now;
-                self.reload().await;
+                self.reload(&started).await;
                 self.woken.notify_one();
             }
         }
     }
 
-    async fn reload(&self) {
-        let before = self.live.config.load_full();
-        let path = before.path.clone();
+    async fn reload(&self, started: &Started) {
+        let path = started.path.clone();
         let loaded = tokio::task::spawn_blocking(move || config::load(&path)).await;
         let outcome = match loaded {
-            Ok(Ok(config)) => match against_plugins(&config, &self.live.plugins) {
-                Ok(warnings) => {
-                    for warning in config.warnings.iter().chain(&warnings) {
-                        tracing::warn!("{warning}");
-                    }
-                    self.apply(&before, config).await
-                }
-                Err(errors) => Err(errors.to_string()),
-            },
-            Ok(Err(errors)) => Err(errors.to_string()),
-            Err(error) => Err(format!("reading it was lost: {error}")),
+            Ok(Ok(config)) => self.take(started, config).await,
+            Ok(Err(errors)) => Err(Refusal::Mistakes(errors)),
+            Err(error) => Err(Refusal::Other(format!("reading it was lost: {error}"))),
         };
-        self.live.metrics.config_reload(outcome.is_ok());
-        if let Err(error) = &outcome {
-            tracing::error!("the configuration was not taken, the one before stays in force\n{error}");
+        if let Err(refusal) = &outcome {
+            refusal.log();
         }
-        self.live.reload.store(Arc::new(ReloadStatus { at: clock::now(), error: outcome.err() }));
+        self.live.metrics.config_reload(outcome.is_ok());
+        let at = clock::now();
+        let loaded_at = if outcome.is_ok() { at } else { self.live.reload.load().loaded_at };
+        let error = outcome.err().map(|refusal| refusal.told());
+        self.live.reload.store(Arc::new(ReloadStatus { at, loaded_at, error }));
     }
 
-    async fn apply(&self, before: &Config, config: Config) -> Result<(), String> {
+    async fn take(&self, started: &Started, config: Config) -> Result<(), Refusal> {
+        let waiting = started.differences(&config);
+        let config = Config { plugins: started.plugins.clone(), ..config };
+        let warnings = against_plugins(&config, &self.live.plugins).map_err(Refusal::Mistakes)?;
+        let checks = config.checks.len();
+        self.apply(config).await.map_err(Refusal::Other)?;
+        warnings.iter().for_each(Diagnostic::log);
+        for key in waiting {
+            tracing::warn!("`{key}` is not what sickbay was started with: it takes effect when sickbay is restarted");
+        }
+        tracing::info!(checks, "the configuration was read again");
+        Ok(())
+    }
+
+    async fn apply(&self, config: Config) -> Result<(), String> {
+        let before = self.live.config.load_full();
         let services =
             if before.egress == config.egress { None } else { Some(Services::new(&config.egress).map_err(|error| error.to_string())?) };
-        for (key, changed) in [
-            ("server.listen", before.server.listen != config.server.listen),
-            ("store.url", before.store.url != config.store.url),
-            ("plugins.dir", before.plugins.dir != config.plugins.dir),
-        ] {
-            if changed {
-                tracing::warn!("`{key}` was changed: that takes effect when sickbay is restarted");
-            }
-        }
-        let config = Arc::new(Config { plugins: before.plugins.clone(), ..config });
+        let config = Arc::new(config);
         let memories = memories(&self.live, &config).await?;
         let table = table(&config, &self.live.plugins, &memories);
-        let checks = table.by_name.len();
         if let (Some(runner), Some(services)) = (self.live.runner.load_full(), services) {
             runner.replace_services(services);
         }
         self.live.config.store(config);
         self.live.replace_checks(table);
         self.changed.send_replace(());
-        tracing::info!(checks, "the configuration was read again");
         Ok(())
     }
 }
 
-/// Judges every check against the version of its plugin that serves. A plugin that is not there is a warning: it may come later.
+/// What the process was started with, and only a restart changes.
+struct Started {
+    path: PathBuf,
+    server: Server,
+    store: StoreSettings,
+    plugins: Plugins,
+}
+
+impl Started {
+    fn of(config: &Config) -> Started {
+        Started { path: config.path.clone(), server: config.server.clone(), store: config.store.clone(), plugins: config.plugins.clone() }
+    }
+
+    /// The keys for which `config` says something else.
+    fn differences(&self, config: &Config) -> Vec<&'static str> {
+        let keys = [
+            ("server.listen", self.server != config.server),
+            ("store.url", self.store != config.store),
+            ("plugins.dir", self.plugins != config.plugins),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+}
+
+/// Why a configuration was not taken.
+#[derive(Debug)]
+enum Refusal {
+    Mistakes(ConfigErrors),
+    Other(String),
+}
+
+impl Refusal {
+    fn log(&self) {
+        const MESSAGE: &str = "the configuration was not taken, the one before stays in force";
+        match self {
+            Refusal::Mistakes(errors) => {
+                tracing::error!("{MESSAGE}: {}", errors.tally());
+                errors.log();
+            }
+            Refusal::Other(reason) => tracing::error!(reason, "{MESSAGE}"),
+        }
+    }
+
+    /// For the API: what is to be mended and where, without the lines of the files, which may hold a secret of a check's `config`.
+    fn told(&self) -> String {
+        match self {
+            Refusal::Mistakes(errors) => {
+                let without_line = |diagnostic: &Diagnostic| Diagnostic { excerpt: None, ..diagnostic.clone() }.to_string();
+                errors.errors.iter().map(without_line).collect::<Vec<_>>().join("\n\n")
+            }
+            Refusal::Other(reason) => reason.clone(),
+        }
+    }
+}
+
+/// Judges every check against the version of its plugin that serves; gives all warnings, those of the files too. A plugin that is not
+/// there is a warning: it may come later.
 pub fn against_plugins(config: &Config, registry: &Registry) -> Result<Vec<Diagnostic>, ConfigErrors> {
     let mut by_plugin: BTreeMap<&str, Vec<&Check>> = BTreeMap::new();
     for check in &config.checks {
         by_plugin.entry(&check.plugin).or_default().push(check);
     }
-    let mut found = Vec::new();
+    let mut found = config.warnings.clone();
     for (plugin, checks) in by_plugin {
         let slot = registry.get(plugin);
         match slot.as_ref().and_then(|slot| slot.current()) {
@@ -122,22 +182,49 @@ pub fn against_plugins(config: &Config, registry: &Registry) -> Result<Vec<Diagn
                 found.extend(checks.iter().flat_map(|check| judge.judge(check)));
             }
             None => {
-                let why = slot.and_then(|slot| slot.last_error()).map(|error| error.message.clone());
-                found.extend(checks.iter().map(|check| missing(check, config, why.as_deref())));
+                let refused = slot.and_then(|slot| slot.last_error());
+                found.extend(waiting(&checks, config, registry, refused.as_deref()));
             }
         }
     }
-    found.sort_by(|one, other| (&one.file, one.line, one.column).cmp(&(&other.file, other.line, other.column)));
-    let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
-    if errors.is_empty() { Ok(warnings) } else { Err(ConfigErrors(errors)) }
+    verdict(found)
 }
 
-fn missing(check: &Check, config: &Config, why: Option<&str>) -> Diagnostic {
-    let dir = config.plugins.dir.display();
-    let hint = format!("copy {}.wasm into {dir}; until then the check is unknown", check.plugin);
-    let diagnostic = check.place.at_plugin(format!("the plugin `{}` is not loaded", check.plugin), hint);
-    let reason = why.map_or_else(|| format!("there is no {dir}/{}.wasm", check.plugin), str::to_owned);
-    Diagnostic { severity: Severity::Warning, reason: Some(reason), ..diagnostic }
+/// One warning for all the checks of a plugin that does not serve, at the first of them; `refused` is why its file was.
+fn waiting(checks: &[&Check], config: &Config, registry: &Registry, refused: Option<&LoadFailure>) -> Option<Diagnostic> {
+    let first = checks.first()?;
+    let plugin = first.plugin.as_str();
+    let mut names: Vec<String> = checks.iter().take(NAMES_SHOWN_MAX).map(|check| check.name.clone()).collect();
+    if checks.len() > NAMES_SHOWN_MAX {
+        let last = names.pop().unwrap_or_default();
+        names.push(format!("{last} and {} more", checks.len() - NAMES_SHOWN_MAX));
+    }
+    let wait = if checks.len() == 1 { "waits" } else { "wait" };
+    let waiting = format!("{} {wait} for it: {}", counted(checks.len(), "check"), names.join(", "));
+    let diagnostic = match refused {
+        Some(refused) => {
+            let hint = refused.hint.clone().unwrap_or_else(|| "replace the file: it is looked at again when it changes".to_owned());
+            let diagnostic = first.place.at_plugin(format!("the file of plugin `{plugin}` was refused: {waiting}"), hint);
+            Diagnostic { reason: Some(refused.message.clone()), ..diagnostic }
+        }
+        None => {
+            let loaded: Vec<_> = registry.all().into_iter().filter(|slot| slot.current().is_some()).collect();
+            let present: Vec<&str> = loaded.iter().map(|slot| slot.name.as_str()).collect();
+            let (message, hint) = absent(plugin, &config.plugins.dir, &config.dir, &present);
+            first.place.at_plugin(format!("{message}: {waiting}"), hint)
+        }
+    };
+    Some(Diagnostic { severity: Severity::Warning, ..diagnostic })
+}
+
+/// What to say of a plugin whose file is not in the folder, where `present` are; and what to do.
+pub fn absent(plugin: &str, folder: &Path, base: &Path, present: &[&str]) -> (String, String) {
+    let folder = folder.strip_prefix(base).unwrap_or(folder).display();
+    let hint = match nearest(plugin, present) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("copy {plugin}.wasm into {folder}/; until then its checks are unknown"),
+    };
+    (format!("no plugin `{plugin}` in `{folder}/`"), hint)
 }
 
 /// The table of the configuration's checks, each with its memory.
@@ -178,21 +265,15 @@ pub async fn remembered(store: &dyn Store) -> Result<HashMap<String, Arc<CheckMe
     let last = store.last().await?;
     Ok(last
         .into_iter()
-        .map(|record| {
-            let state = states.remove(&record.check).unwrap_or_default();
-            (record.check.clone(), Arc::new(CheckMemory::new(observed(&record), state)))
+        .map(|Committed { record, .. }| {
+            let state = states.remove(&*record.check).unwrap_or_default();
+            (record.check.to_string(), Arc::new(CheckMemory::new(observed(record), state)))
         })
         .collect())
 }
 
-fn observed(record: &ResultRecord) -> Observed {
-    Observed {
-        state: record.state.clone(),
-        last_success_at: (record.status == sickbay_core::Status::Ok).then_some(record.started_at),
-        last: Some(LastRun::of(record)),
-        reported: reported(record),
-        runs: [0; 5],
-    }
+fn observed(record: Arc<ResultRecord>) -> Observed {
+    Observed { state: record.state.clone(), reported: reported(&record), last: Some(record), runs: [0; 5] }
 }
 
 /// The report behind a record, where there was one, as far as it is kept.
@@ -204,11 +285,91 @@ fn reported(record: &ResultRecord) -> Option<(sickbay_core::Timestamp, Arc<Repor
             status: record.status,
             summary: record.summary.clone(),
             failure: record.failure.clone(),
-            metrics: record.metrics.clone(),
+            metrics: Arc::clone(&record.metrics),
             evidence: record.evidence.clone(),
             details: None,
             extras: Vec::new(),
         };
         (record.scheduled_at, Arc::new(report))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> (tempfile::TempDir, Config) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("sickbay.toml");
+        std::fs::write(&path, text).expect("the folder is writable");
+        let config = config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+        (dir, config)
+    }
+
+    fn check(name: &str, plugin: &str) -> String {
+        format!("[[check]]\nname = \"{name}\"\nplugin = \"{plugin}\"\nevery = \"10s\"\n")
+    }
+
+    #[test]
+    fn what_waits_for_a_restart_is_told_against_the_start_not_against_the_last_reload() {
+        let (_dir, mut now) = config("");
+        let started = Started::of(&now);
+        assert!(started.differences(&now).is_empty());
+        now.server.listen.set_port(9471);
+        now.store.url = "sqlite:other.db".to_owned();
+        assert_eq!(started.differences(&now), ["server.listen", "store.url"]);
+        now.server.listen.set_port(9470);
+        assert_eq!(started.differences(&now), ["store.url"]);
+    }
+
+    #[test]
+    fn the_checks_of_a_missing_plugin_are_one_warning() {
+        let names = ["a", "b", "c", "d", "e"];
+        let text: String = names.iter().map(|name| check(name, "htpp")).chain([check("other", "gone")]).collect();
+        let (_dir, config) = config(&text);
+        let warnings = against_plugins(&config, &Registry::default()).expect("a plugin may come later");
+        let told: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "no plugin `htpp` in `plugins/`: 5 checks wait for it: a, b, c and 2 more",
+                "no plugin `gone` in `plugins/`: 1 check waits for it: other"
+            ]
+        );
+        assert!(warnings.iter().all(|warning| warning.severity == Severity::Warning && warning.column == 10));
+        assert_eq!(warnings[0].hint.as_deref(), Some("copy htpp.wasm into plugins/; until then its checks are unknown"));
+    }
+
+    #[test]
+    fn a_slip_in_the_name_of_a_plugin_is_recognised_among_those_that_are_there() {
+        let told = |folder: &str, present: &[&str]| absent("htpp", Path::new(folder), Path::new("/etc/sickbay"), present);
+        let (message, hint) = told("/etc/sickbay/plugins", &["http", "system"]);
+        assert_eq!((message.as_str(), hint.as_str()), ("no plugin `htpp` in `plugins/`", "did you mean `http`?"));
+        let (message, hint) = told("/var/lib/plugins", &["system"]);
+        assert_eq!(message, "no plugin `htpp` in `/var/lib/plugins/`");
+        assert!(hint.starts_with("copy htpp.wasm into /var/lib/plugins/"), "{hint}");
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_its_places_and_without_the_lines_of_the_files() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("sickbay.toml");
+        std::fs::write(&path, check("a", "http") + "configg = { token = \"hunter2\" }\n").expect("the folder is writable");
+        let errors = config::load(&path).expect_err("there is a mistake");
+        assert!(errors.to_string().contains("hunter2"), "a terminal shows the line");
+        let told = Refusal::Mistakes(errors).told();
+        assert!(told.contains("unknown key `configg`") && told.contains("sickbay.toml:5:1"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn a_plugin_whose_file_was_refused_is_told_with_the_reason() {
+        let (_dir, config) = config(&check("api", "http"));
+        let registry = Registry::default();
+        registry.slot("http", 1).refuse(LoadFailure { at: clock::now(), message: "it is empty".to_owned(), hint: None, sha256: None });
+        let warnings = against_plugins(&config, &registry).expect("a plugin may come later");
+        let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert!(told[0].starts_with("warning: the file of plugin `http` was refused: 1 check waits for it: api\n"), "{told:?}");
+        assert!(told[0].contains("reason: it is empty") && told[0].contains("hint: "), "{told:?}");
+    }
 }

@@ -1,8 +1,11 @@
 //! One run of a check, from its due time to its record. The data path on one screen:
 //!
 //! ```text
-//! due -> permit -> plugin version -> lend -> run (wasm) -> judge -> advance -> observe -> queue (store)
+//! due -> permit -> plugin version -> lend -> run (wasm) -> judge -> advance -> record -> observe -> queue (store)
 //! ```
+//!
+//! The record is made once. What readers see of the check, the queue, the store and the event streams share it; the report that the next
+//! run is shown shares its metrics.
 //!
 //! Invariant: a run is recorded whatever happens in the sandbox; only a run that never began because the one before it was still going
 //! on is counted as skipped and leaves no record.
@@ -15,17 +18,15 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sickbay_capabilities::{Lent, RunScope, Services, Usage};
-use sickbay_core::{
-    CheckState, Decision, EndCause, Evidence, Finding, Judgement, Metric, Quota, Report, StateKind, Status, Timestamp, Transition, judge,
-};
+use sickbay_core::{CheckState, EndCause, Finding, Quota, StateKind, Status, Timestamp, judge};
 use sickbay_runtime::{CheckRequest, RunOutcome as Ran, RunUsage};
-use sickbay_store::{ResultRecord, Trigger};
+use sickbay_store::{Receipt, ResultRecord, Trigger};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
-use crate::live::{LastRun, Live, LiveCheck, Observed, RunOutcome};
+use crate::live::{Live, LiveCheck};
 use crate::metrics::TrapReason;
 use crate::plugins::{Loaded, PluginSlot};
 
@@ -62,15 +63,15 @@ pub struct Runner {
 struct Turn {
     slot: Arc<PluginSlot>,
     loaded: Arc<Loaded>,
-    kind: String,
+    kind: Arc<String>,
     permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
 /// What a run left behind, before it is judged.
 struct Ended {
     finding: Finding,
-    plugin_version: String,
-    plugin_state: Option<BTreeMap<String, Vec<u8>>>,
+    plugin_version: Arc<str>,
+    plugin_state: Option<Arc<BTreeMap<String, Vec<u8>>>>,
 }
 
 impl Runner {
@@ -87,8 +88,9 @@ impl Runner {
         RUNS_MAX - self.permits.available_permits()
     }
 
-    /// A run out of turn; waits for the one that is going on. It is recorded also when nobody waits for the answer any more.
-    pub async fn run_now(self: &Arc<Runner>, name: &str) -> Result<ResultRecord, RunNowError> {
+    /// A run out of turn; waits for the one that is going on. It is recorded also when nobody waits for the answer any more; the receipt
+    /// says when, and with which number.
+    pub async fn run_now(self: &Arc<Runner>, name: &str) -> Result<(Arc<ResultRecord>, Receipt), RunNowError> {
         let check = self.live.checks().get(name).cloned().ok_or(RunNowError::UnknownCheck)?;
         let running = tokio::time::timeout(check.spec.timeout, Arc::clone(&check.memory.running).lock_owned()).await;
         let running = running.map_err(|_| RunNowError::Busy)?;
@@ -98,17 +100,25 @@ impl Runner {
         let runner = Arc::clone(self);
         let run = self.runs.spawn(async move {
             let record = runner.run(&check, clock::now(), Trigger::Manual).await;
+            let receipt = runner.live.queue.push_urgent(Arc::clone(&record)).await;
             drop(running);
-            record
+            (record, receipt)
         });
         run.await.map_err(|_| RunNowError::NotReady)
     }
 
-    /// The data path. The caller holds the check's `running` lock.
-    pub async fn run(&self, check: &LiveCheck, scheduled_at: Timestamp, trigger: Trigger) -> ResultRecord {
+    /// A run that is due. The caller holds the check's `running` lock.
+    pub async fn run_scheduled(&self, check: &LiveCheck, scheduled_at: Timestamp) {
+        let record = self.run(check, scheduled_at, Trigger::Schedule).await;
+        self.live.queue.push(record).await;
+    }
+
+    /// The data path up to the queue, into which the caller puts the record before it lets go of the check's `running` lock: the results
+    /// of a check are stored in the order in which they were judged.
+    async fn run(&self, check: &LiveCheck, scheduled_at: Timestamp, trigger: Trigger) -> Arc<ResultRecord> {
         // There is one result for each time, and the clock may have been set back.
         let newest = check.with(|observed| observed.last.as_ref().map(|last| last.scheduled_at));
-        let scheduled_at = newest.map_or(scheduled_at, |newest| scheduled_at.max(Timestamp(newest.0 + 1)));
+        let scheduled_at = newest.map_or(scheduled_at, |newest| scheduled_at.max(newest.plus(Duration::from_millis(1))));
         let waited_from = Instant::now();
         let turn = self.turn(check).await;
         let (began, started_at) = (Instant::now(), clock::now());
@@ -117,11 +127,9 @@ impl Runner {
         }
         let ended = match turn {
             Ok(turn) => self.sandboxed(check, turn, scheduled_at).await,
-            Err(cause) => Ended { finding: Finding::Ended(waited(cause, waited_from)), plugin_version: String::new(), plugin_state: None },
+            Err(cause) => Ended { finding: Finding::Ended(waited(cause, waited_from)), plugin_version: Arc::default(), plugin_state: None },
         };
-        let record = self.conclude(check, ended, Times { scheduled_at, started_at, took: began.elapsed() }, trigger);
-        self.live.queue.push(record.clone()).await;
-        record
+        self.conclude(check, ended, Times { scheduled_at, started_at, took: began.elapsed() }, trigger)
     }
 
     /// Waits for permits, at most as long as the result would still be of use, and takes the version that serves now.
@@ -136,9 +144,11 @@ impl Runner {
             _ => return Err(EndCause::Overloaded { waited_ms: 0 }),
         };
         let loaded = slot.current().ok_or_else(|| missing(no_version(&slot)))?;
-        let kind = loaded.kind_of(spec).map_err(missing)?.to_owned();
-        if **check.kind.load() != kind {
-            check.kind.store(Arc::new(kind.clone()));
+        let resolved = loaded.kind_of(spec).map_err(missing)?;
+        let mut kind = check.kind.load_full();
+        if *kind != resolved {
+            kind = Arc::new(resolved.to_owned());
+            check.kind.store(Arc::clone(&kind));
         }
         Ok(Turn { slot, loaded, kind, permits })
     }
@@ -169,7 +179,8 @@ impl Runner {
         self.count(check, &turn, &finding, &usage, &calls);
         log_output(check, &output, usage.output_bytes_dropped);
         drop(turn.permits);
-        Ended { plugin_version: plugin.sha256[..12].to_owned(), plugin_state: kept(&finding, calls), finding }
+        let plugin_state = kept(&finding, calls).map(Arc::new);
+        Ended { finding, plugin_version: Arc::clone(&turn.loaded.version), plugin_state }
     }
 
     fn count(&self, check: &LiveCheck, turn: &Turn, finding: &Finding, usage: &RunUsage, calls: &Usage) {
@@ -192,44 +203,25 @@ impl Runner {
         }
     }
 
-    /// Judge, advance the state, let readers see it, and make the record.
-    fn conclude(&self, check: &LiveCheck, ended: Ended, times: Times, trigger: Trigger) -> ResultRecord {
-        let judgement = judge(&ended.finding, &check.spec.rules);
-        let (metrics, details, reported) = match ended.finding {
-            Finding::Report(mut report) => {
-                let details = report.details.take();
-                (report.metrics.clone(), details, Some(Arc::new(report)))
-            }
-            Finding::Failure(_) | Finding::Ended(_) => (Vec::new(), None, None),
-        };
-        if let Some(state) = &ended.plugin_state {
-            check.memory.plugin_state.store(Arc::new(state.clone()));
-        }
-        let duration_us = u64::try_from(times.took.as_micros()).unwrap_or(u64::MAX);
-        let last = LastRun {
-            scheduled_at: times.scheduled_at,
-            started_at: times.started_at,
-            duration_us,
-            status: judgement.status,
-            summary: judgement.summary.as_str().into(),
-            failure: judgement.failure.as_deref().map(Arc::from),
-            reason: Arc::new(judgement.reason.clone()),
-            decision: Arc::new(Decision::Unchanged),
-            evidence: Arc::<[Evidence]>::from(judgement.evidence.as_slice()),
-            metrics: Arc::<[Metric]>::from(metrics.as_slice()),
-        };
-        let (state, decision, transition) = check.with(|observed| observe(observed, check, &judgement, last, reported));
+    /// Judge, advance the state, make the record, and let readers see it.
+    fn conclude(&self, check: &LiveCheck, ended: Ended, times: Times, trigger: Trigger) -> Arc<ResultRecord> {
+        let (judgement, mut report) = judge(ended.finding, &check.spec.rules);
+        // Nobody else advances it meanwhile: at most one run of a check is under way.
+        let before = check.with(|observed| observed.state.clone());
+        let (state, decision, transition) = before.advance(check.spec.policy, &judgement, times.started_at);
         if let Some(transition) = &transition {
             tracing::info!(check = check.spec.name, from = %transition.from, to = %transition.to, reason = judgement.reason.name(), "{}", judgement.told());
         }
-        ResultRecord {
-            seq: 0,
-            check: check.spec.name.clone(),
+        if let Some(plugin_state) = &ended.plugin_state {
+            check.memory.plugin_state.store(Arc::clone(plugin_state));
+        }
+        let record = Arc::new(ResultRecord {
+            check: Arc::clone(&check.name),
             scheduled_at: times.scheduled_at,
             started_at: times.started_at,
-            duration_us,
+            duration_us: u64::try_from(times.took.as_micros()).unwrap_or(u64::MAX),
             trigger,
-            plugin: check.spec.plugin.clone(),
+            plugin: Arc::clone(&check.plugin),
             plugin_version: ended.plugin_version,
             status: judgement.status,
             summary: judgement.summary,
@@ -237,12 +229,14 @@ impl Runner {
             decision,
             failure: judgement.failure,
             evidence: judgement.evidence,
-            metrics,
-            details,
+            metrics: report.as_ref().map(|report| Arc::clone(&report.metrics)).unwrap_or_default(),
+            details: report.as_mut().and_then(|report| report.details.take()),
             state,
             transition,
             plugin_state: ended.plugin_state,
-        }
+        });
+        check.with(|observed| observed.note(Arc::clone(&record), report));
+        record
     }
 }
 
@@ -250,29 +244,6 @@ struct Times {
     scheduled_at: Timestamp,
     started_at: Timestamp,
     took: Duration,
-}
-
-type Advanced = (CheckState, Decision, Option<Transition>);
-
-fn observe(
-    observed: &mut Observed,
-    check: &LiveCheck,
-    judgement: &Judgement,
-    mut last: LastRun,
-    reported: Option<Arc<Report>>,
-) -> Advanced {
-    let (state, decision, transition) = observed.state.advance(check.spec.policy, judgement, last.started_at);
-    last.decision = Arc::new(decision.clone());
-    if last.status == Status::Ok {
-        observed.last_success_at = Some(last.started_at);
-    }
-    observed.count(RunOutcome::from(last.status), 1);
-    if let Some(report) = reported {
-        observed.reported = Some((last.scheduled_at, report));
-    }
-    observed.last = Some(last);
-    observed.state = state.clone();
-    (state, decision, transition)
 }
 
 /// Small values are kept only by a run that gave a report: a run that fails writes nothing.
@@ -335,7 +306,49 @@ fn log_output(check: &LiveCheck, output: &str, bytes_dropped: u64) {
 
 #[cfg(test)]
 mod tests {
+    use sickbay_capabilities::EgressSettings;
+    use sickbay_core::Reason;
+
     use super::*;
+    use crate::api::testing::{Host, two_checks};
+
+    async fn times_of_results(host: &Host, check: &str) -> Vec<u64> {
+        host.live.queue.flush().await.unwrap();
+        let results = host.live.store.results(check, None, 100).await.unwrap();
+        results.iter().rev().map(|result| result.record.scheduled_at.0).collect()
+    }
+
+    fn runner(host: &Host) -> Arc<Runner> {
+        let services = Services::new(&EgressSettings::default()).unwrap();
+        Arc::new(Runner::new(Arc::clone(&host.live), services, TaskTracker::new()))
+    }
+
+    #[tokio::test]
+    async fn after_the_clock_was_set_back_every_run_is_recorded_later_than_the_one_before() {
+        let host = Host::start(&two_checks()).await;
+        let (runner, checks) = (runner(&host), host.live.checks());
+        let check = checks.get("api").unwrap();
+        // The hour before comes again.
+        for minute in [120, 60, 60, 61, 120, 121] {
+            runner.run_scheduled(check, Timestamp(minute * 60_000)).await;
+        }
+        let last: u64 = 120 * 60_000;
+        assert_eq!(times_of_results(&host, "api").await, [last, last + 1, last + 2, last + 3, last + 4, 121 * 60_000]);
+    }
+
+    #[tokio::test]
+    async fn readers_the_store_and_who_asked_share_one_record() {
+        let host = Host::start(&two_checks()).await;
+        let runner = runner(&host);
+        let (record, receipt) = runner.run_now("api").await.unwrap();
+        let committed = receipt.committed().await.unwrap();
+        assert_eq!(committed.seq, 1);
+        assert!(Arc::ptr_eq(&committed.record, &record));
+        let observed = host.live.checks().get("api").unwrap().observed();
+        assert!(observed.last.is_some_and(|last| Arc::ptr_eq(&last, &record)));
+        assert!(matches!(record.reason, Reason::PluginMissing { .. }), "{:?}", record.reason);
+        assert_eq!((&record.state, &*record.plugin, record.trigger), (&observed.state, "http", Trigger::Manual));
+    }
 
     #[test]
     fn host_calls_end_before_the_run_does() {

@@ -8,12 +8,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sickbay_core::{Schedule, Timestamp};
-use sickbay_store::Trigger;
+use sickbay_core::Timestamp;
+use sickbay_core::schedule::{Schedule, fnv1a_64};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,9 +46,7 @@ pub(super) struct Shard {
 
 impl Shard {
     fn has(self, check: &str) -> bool {
-        let mut hasher = DefaultHasher::new();
-        check.hash(&mut hasher);
-        hasher.finish() % self.of == self.index
+        fnv1a_64(check.as_bytes()) % self.of == self.index
     }
 }
 
@@ -74,7 +71,7 @@ impl Scheduler {
                     checks = self.checks();
                     due = first_due(&checks, clock::now(), &planned);
                 }
-                () = tokio::time::sleep(next) => self.dispatch(&checks, &mut due),
+                () = tokio::time::sleep(next) => self.dispatch(&checks, &mut due, clock::now()),
             }
         }
     }
@@ -83,8 +80,7 @@ impl Scheduler {
         self.live.checks().by_name.values().filter(|check| self.shard.has(&check.spec.name)).cloned().collect()
     }
 
-    fn dispatch(&self, checks: &[Arc<LiveCheck>], due: &mut Due) {
-        let now = clock::now();
+    fn dispatch(&self, checks: &[Arc<LiveCheck>], due: &mut Due, now: Timestamp) {
         while let Some(Reverse((at, index))) = due.peek().copied() {
             let check = &checks[index];
             let plan = plan(&check.schedule, at, now);
@@ -114,7 +110,7 @@ impl Scheduler {
         let Ok(running) = running else { return };
         let (runner, check) = (Arc::clone(&self.runner), Arc::clone(check));
         self.runs.spawn(async move {
-            runner.run(&check, scheduled_at, Trigger::Schedule).await;
+            runner.run_scheduled(&check, scheduled_at).await;
             drop(running);
         });
     }
@@ -170,9 +166,53 @@ fn first_time(name: &str, schedule: &Schedule, last: Option<Timestamp>, now: Tim
 
 #[cfg(test)]
 mod tests {
+    use sickbay_capabilities::{EgressSettings, Services};
+
     use super::*;
+    use crate::api::testing::{Host, two_checks};
 
     const EVERY: Duration = Duration::from_secs(10);
+
+    fn scheduler(host: &Host, shard: Shard) -> Scheduler {
+        let (live, runs) = (Arc::clone(&host.live), TaskTracker::new());
+        let services = Services::new(&EgressSettings::default()).unwrap();
+        let runner = Arc::new(Runner::new(Arc::clone(&live), services, runs.clone()));
+        Scheduler::new(live, runner, runs, watch::Sender::new(()).subscribe(), shard)
+    }
+
+    #[test]
+    fn every_check_is_of_one_shard_and_the_shards_are_about_as_large() {
+        const CHECKS: usize = 10_000;
+        for of in [1, 2, 3, 4, 8, 16] {
+            let mut sizes = vec![0; of];
+            for number in 0..CHECKS {
+                let name = format!("check-{number:05}");
+                let shards: Vec<usize> = (0..of).filter(|index| Shard { index: *index as u64, of: of as u64 }.has(&name)).collect();
+                assert_eq!(shards.len(), 1, "{name} of {of}");
+                sizes[shards[0]] += 1;
+            }
+            let even = CHECKS / of;
+            assert!(sizes.iter().all(|size| (even * 4 / 5..=even * 6 / 5).contains(size)), "{sizes:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn after_the_clock_was_set_back_all_checks_are_planned_by_the_new_time() {
+        let host = Host::start(&two_checks()).await;
+        let scheduler = scheduler(&host, Shard { index: 0, of: 1 });
+        let checks = scheduler.checks();
+        let before = Timestamp(1_700_000_000_000);
+        let mut due = first_due(&checks, before, &HashMap::new());
+        let now = before.minus(Duration::from_secs(3600));
+        scheduler.dispatch(&checks, &mut due, now);
+        let planned: Vec<Timestamp> = due.iter().map(|Reverse((at, _))| *at).collect();
+        assert_eq!(planned.len(), 2);
+        assert!(planned.iter().all(|at| *at > now && at.since(now) <= EVERY), "{planned:?}");
+        assert!(scheduler.runs.is_empty(), "nothing runs before it is due by the new time");
+
+        scheduler.dispatch(&checks, &mut due, now.plus(EVERY));
+        assert_eq!(scheduler.runs.len(), 2);
+    }
 
     #[test]
     fn due_times_that_passed_unused_are_counted_and_not_made_up_for() {

@@ -8,7 +8,7 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{CHECKS_FOLDER, Config};
 
 /// How long until a watch that failed (a folder that is not there, too many watches) is tried again.
 const RETRY: Duration = Duration::from_secs(30);
@@ -47,7 +47,6 @@ fn watcher(
     moved: Arc<Notify>,
 ) -> notify::Result<notify::RecommendedWatcher> {
     let in_folder = plugins.to_owned();
-    let (checks, more) = (dir.join("checks.d"), dir.join("checks.d"));
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         if matches!(event.kind, notify::EventKind::Access(notify::event::AccessKind::Open(_) | notify::event::AccessKind::Read)) {
@@ -57,15 +56,16 @@ fn watcher(
             folder.notify_one();
         } else if event.paths.iter().any(|path| path.extension().is_some_and(|end| end == "toml")) {
             configuration.notify_one();
-        } else if event.paths.contains(&checks) {
+        } else if event.paths.iter().any(|path| path.ends_with(CHECKS_FOLDER)) {
             configuration.notify_one();
             moved.notify_one();
         }
     })?;
     watcher.watch(plugins, RecursiveMode::NonRecursive)?;
     watcher.watch(dir, RecursiveMode::NonRecursive)?;
-    if more.is_dir() {
-        watcher.watch(&more, RecursiveMode::NonRecursive)?;
+    let checks = dir.join(CHECKS_FOLDER);
+    if checks.is_dir() {
+        watcher.watch(&checks, RecursiveMode::NonRecursive)?;
     }
     Ok(watcher)
 }

@@ -4,7 +4,9 @@
 //! [`SERIES_PER_CHECK_MAX`] and compared, and a series with a label name that is not valid, reserved or repeated is left out whole:
 //! leaving out only the label could make two series one.
 
-use sickbay_core::{Label, Metric, Status};
+use std::sync::Arc;
+
+use sickbay_core::{CheckState, Label, Metric, Status};
 
 use super::exposition::{Exposition, MetricType, is_label_name};
 use crate::live::{Live, Observed, RunOutcome};
@@ -14,7 +16,7 @@ pub const SERIES_PER_CHECK_MAX: usize = 64;
 
 /// One check as it was when the scrape began.
 pub struct CheckObserved {
-    name: String,
+    name: Arc<str>,
     observed: Observed,
 }
 
@@ -27,12 +29,12 @@ impl CheckObserved {
 /// All checks by name. Copied first, so that the families of one scrape agree with each other and no lock is held while writing.
 pub fn snapshot(live: &Live) -> Vec<CheckObserved> {
     let table = live.checks();
-    table.by_name.values().map(|check| CheckObserved { name: check.spec.name.clone(), observed: check.observed() }).collect()
+    table.by_name.values().map(|check| CheckObserved { name: Arc::clone(&check.name), observed: check.observed() }).collect()
 }
 
 /// About as many bytes as [`write`] will write, so that the buffer grows at most once.
 pub fn text_bytes(checks: &[CheckObserved]) -> usize {
-    const PER_CHECK_BYTES: usize = 1024;
+    const PER_CHECK_BYTES: usize = 1280;
     const PER_SERIES_BYTES: usize = 128;
     checks.len() * PER_CHECK_BYTES + checks.iter().map(|check| check.metrics().len()).sum::<usize>() * PER_SERIES_BYTES
 }
@@ -40,6 +42,7 @@ pub fn text_bytes(checks: &[CheckObserved]) -> usize {
 /// Writes the per-check families, one pass each.
 pub fn write(out: &mut Exposition, checks: &[CheckObserved]) {
     status(out, checks);
+    hard_status(out, checks);
     runs(out, checks);
     last_duration(out, checks);
     last_success(out, checks);
@@ -49,10 +52,20 @@ pub fn write(out: &mut Exposition, checks: &[CheckObserved]) {
 fn status(out: &mut Exposition, checks: &[CheckObserved]) {
     const NAME: &str = "sickbay_check_status";
     out.family(NAME, MetricType::Gauge, "1 for the status of the last result, 0 for the others: unknown, ok, warning, critical.");
+    one_of_all(out, checks, NAME, |state| state.status);
+}
+
+fn hard_status(out: &mut Exposition, checks: &[CheckObserved]) {
+    const NAME: &str = "sickbay_check_hard_status";
+    out.family(NAME, MetricType::Gauge, "1 for the confirmed status, 0 for the others: unknown, ok, warning, critical.");
+    one_of_all(out, checks, NAME, |state| state.hard_status);
+}
+
+fn one_of_all(out: &mut Exposition, checks: &[CheckObserved], name: &str, holding: fn(&CheckState) -> Status) {
     for check in checks {
+        let holding = holding(&check.observed.state);
         for status in Status::ALL {
-            let holds = u64::from(check.observed.state.status == status);
-            out.series(NAME).label("check", &check.name).label("status", status.as_str()).integer(holds);
+            out.series(name).label("check", &check.name).label("status", status.as_str()).integer(u64::from(status == holding));
         }
     }
 }
@@ -81,7 +94,7 @@ fn last_success(out: &mut Exposition, checks: &[CheckObserved]) {
     const NAME: &str = "sickbay_check_last_success_timestamp_seconds";
     out.family(NAME, MetricType::Gauge, "When the last run of a check that was ok began, in seconds since 1970-01-01T00:00:00Z.");
     for check in checks {
-        if let Some(at) = check.observed.last_success_at {
+        if let Some(at) = check.observed.state.last_success_at {
             out.series(NAME).label("check", &check.name).timestamp_as_seconds(at);
         }
     }
@@ -137,12 +150,11 @@ fn same_series(left: &Metric, right: &Metric) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use sickbay_core::{CheckState, Decision, MetricKind, Reason, Timestamp};
+    use sickbay_core::{MetricKind, Timestamp};
+    use sickbay_store::ResultRecord;
 
     use super::*;
-    use crate::live::LastRun;
+    use crate::api::testing::record;
 
     fn metric(name: &str, labels: &[(&str, &str)], value: f64) -> Metric {
         Metric {
@@ -160,24 +172,17 @@ mod tests {
 
     fn observed_check(name: &str, metrics: Vec<Metric>) -> CheckObserved {
         let observed = Observed {
-            state: CheckState { status: Status::Warning, ..CheckState::default() },
-            last: Some(LastRun {
-                started_at: Timestamp(2_000),
-                scheduled_at: Timestamp(2_000),
-                duration_us: 1_500,
+            state: CheckState {
                 status: Status::Warning,
-                summary: "slow".into(),
-                failure: None,
-                reason: Arc::new(Reason::Passed),
-                decision: Arc::new(Decision::Unchanged),
-                evidence: Arc::from(Vec::new()),
-                metrics: metrics.into(),
-            }),
+                hard_status: Status::Ok,
+                last_success_at: Some(Timestamp(1_234)),
+                ..CheckState::default()
+            },
+            last: Some(Arc::new(ResultRecord { metrics: metrics.into(), ..record(name, 2) })),
             reported: None,
-            last_success_at: Some(Timestamp(1_234)),
             runs: [3, 1, 0, 0, 2],
         };
-        CheckObserved { name: name.to_owned(), observed }
+        CheckObserved { name: name.into(), observed }
     }
 
     fn text(checks: &[CheckObserved]) -> String {
@@ -198,6 +203,10 @@ mod tests {
                 r#"sickbay_check_status{check="api",status="ok"} 0"#,
                 r#"sickbay_check_status{check="api",status="warning"} 1"#,
                 r#"sickbay_check_status{check="api",status="critical"} 0"#,
+                r#"sickbay_check_hard_status{check="api",status="unknown"} 0"#,
+                r#"sickbay_check_hard_status{check="api",status="ok"} 1"#,
+                r#"sickbay_check_hard_status{check="api",status="warning"} 0"#,
+                r#"sickbay_check_hard_status{check="api",status="critical"} 0"#,
                 r#"sickbay_check_runs_total{check="api",outcome="ok"} 3"#,
                 r#"sickbay_check_runs_total{check="api",outcome="warning"} 1"#,
                 r#"sickbay_check_runs_total{check="api",outcome="critical"} 0"#,
@@ -215,10 +224,10 @@ mod tests {
         let checks = [observed_check("a", Vec::new()), observed_check("b", Vec::new())];
         let text = text(&checks);
         let mut types: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
-        assert_eq!(types.len(), 5);
+        assert_eq!(types.len(), 6);
         types.dedup();
-        assert_eq!(types.len(), 5);
-        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 5);
+        assert_eq!(types.len(), 6);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 6);
     }
 
     #[test]
@@ -227,6 +236,7 @@ mod tests {
         check.observed = Observed::default();
         let text = text(&[check]);
         assert!(text.contains("sickbay_check_status{check=\"a\",status=\"unknown\"} 1\n"));
+        assert!(text.contains("sickbay_check_hard_status{check=\"a\",status=\"unknown\"} 1\n"));
         assert!(!text.contains("sickbay_check_last_duration_seconds{"));
         assert!(!text.contains("sickbay_check_last_success_timestamp_seconds{"));
     }

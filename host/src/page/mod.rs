@@ -273,7 +273,6 @@ mod tests {
 
     use super::*;
     use crate::api::testing::{Host, check, get, record, two_checks};
-    use crate::live::LastRun;
 
     async fn html(host: &Host, path: &str) -> String {
         let answer = host.ask(get(path)).await;
@@ -318,7 +317,7 @@ mod tests {
         host.observe("api", |observed| {
             let mut record = record("api", 1);
             record.summary = "<script>alert(1)</script>\"' onload=x <!--".to_owned();
-            observed.last = Some(LastRun::of(&record));
+            observed.last = Some(Arc::new(record));
         });
         let html = html(&host, "/").await;
         assert!(!html.contains("<script") && !html.contains("<!--"), "{html}");

@@ -1,4 +1,4 @@
-//! Building the plugins of a workspace in one call of cargo, and putting the components where they are wanted.
+//! Building the plugins of a workspace for a target in one call of cargo, and putting the components where they are wanted.
 
 use std::collections::HashMap;
 use std::fs::{self, Permissions};
@@ -17,8 +17,12 @@ use crate::failure::Failure;
 /// A larger component would be refused by the host.
 pub const COMPONENT_BYTES_MAX: u64 = sickbay_runtime::WASM_BYTES_MAX;
 
-/// `\0asm`, then version 13 and layer 1: a component. A core module has version 1 and layer 0.
+/// `\0asm`, then version 13 and layer 1: a component.
 const COMPONENT_HEADER: [u8; 8] = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00];
+/// Version 1 and layer 0: a core module.
+const MODULE_HEADER: [u8; 8] = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+/// What the sections are called in which generated bindings say what a module is to become.
+const COMPONENT_TYPE_SECTION: &[u8] = b"component-type";
 
 /// Read by everyone: the host may run as another user than the one who builds.
 const COMPONENT_MODE: u32 = 0o644;
@@ -49,7 +53,7 @@ pub struct Built {
 /// Builds every plugin of `workspace` and publishes each by rename.
 ///
 /// # Errors
-/// When cargo fails (its output is in the message), or what it made is no component or too large. What was there before stays.
+/// When cargo fails (its output is in the message), or what it made can be no component or is too large. What was there before stays.
 pub fn build(plan: &Plan, workspace: &Workspace, options: BuildOptions<'_>) -> anyhow::Result<Vec<Built>> {
     let names: Vec<&str> = workspace.guests.iter().map(|guest| guest.name.as_str()).collect();
     let own_target_directory = workspace.target_directory.join("guests");
@@ -75,12 +79,14 @@ fn first_build_note(plan: &Plan, workspace: &Workspace, own_target_directory: &P
         Plan::InstalledTarget => &workspace.target_directory,
         Plan::SecondCompiler { .. } => own_target_directory,
     };
-    if target_directory.join(super::TARGET).join(workspace.profile).exists() { "" } else { " (the first build takes about a minute)" }
+    let built_before = target_directory.join(workspace.target.triple()).join(workspace.profile).exists();
+    if built_before { "" } else { " (the first build takes about a minute)" }
 }
 
 fn run_cargo(plan: &Plan, workspace: &Workspace, output: CargoOutput, own_target_directory: &Path) -> anyhow::Result<Vec<u8>> {
     let package_ids: Vec<&str> = workspace.guests.iter().map(|guest| guest.package_id.as_str()).collect();
-    let cargo = Invocation::cargo_here(plan).arguments(build_arguments(plan, workspace.profile, &package_ids, own_target_directory));
+    let arguments = build_arguments(plan, workspace.target, workspace.profile, &package_ids, own_target_directory);
+    let cargo = Invocation::cargo_here(plan).arguments(arguments);
     let mut command = cargo.command(&workspace.root);
     command.stdout(Stdio::piped());
     command.stderr(if output == CargoOutput::Shown { Stdio::inherit() } else { Stdio::piped() });
@@ -122,9 +128,9 @@ fn component_artifacts(messages: &[u8]) -> HashMap<PathBuf, PathBuf> {
 }
 
 fn publish(guest: &Guest, artifact: &Path, out: &Path) -> anyhow::Result<Built> {
-    let component = fs::read(artifact).with_context(|| format!("cannot read {}", artifact.display()))?;
+    let made = fs::read(artifact).with_context(|| format!("cannot read {}", artifact.display()))?;
+    let component = component_of(&guest.name, made)?;
     let size_bytes = component.len() as u64;
-    check_component(&guest.name, &component)?;
     let path = out.join(format!("{}.wasm", guest.name));
     let writing = || format!("cannot write {}", path.display());
     // Hidden and without `.wasm`: a host that watches the folder sees only the finished file.
@@ -133,6 +139,21 @@ fn publish(guest: &Guest, artifact: &Path, out: &Path) -> anyhow::Result<Built> 
     file.as_file().set_permissions(Permissions::from_mode(COMPONENT_MODE)).with_context(writing)?;
     file.persist(&path).with_context(writing)?;
     Ok(Built { name: guest.name.clone(), path, size_bytes })
+}
+
+/// What cargo made, as a component that the host would take. The linker of a target without WASI leaves a core module.
+fn component_of(name: &str, made: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    let component = if made.starts_with(&MODULE_HEADER) && carries_component_type(&made) {
+        sickbay_runtime::worker::component(&made).map_err(|reason| Failure::new(format!("{name}: {reason}")))?
+    } else {
+        made
+    };
+    check_component(name, &component)?;
+    Ok(component)
+}
+
+fn carries_component_type(module: &[u8]) -> bool {
+    module.windows(COMPONENT_TYPE_SECTION.len()).any(|name| name == COMPONENT_TYPE_SECTION)
 }
 
 fn check_component(name: &str, component: &[u8]) -> anyhow::Result<()> {
@@ -190,10 +211,18 @@ warning: a line of a build script
     }
 
     #[test]
+    fn a_core_module_that_says_wrongly_what_it_is_to_become_is_refused_by_name() {
+        // A custom section of that name, with one byte that begins no component type.
+        let module = [MODULE_HEADER.as_slice(), &[0x00, 0x10, 0x0e], COMPONENT_TYPE_SECTION, &[0xff]].concat();
+        let error = component_of("http", module).expect_err("its type cannot be read");
+        assert!(error.to_string().starts_with("http: ") && error.to_string().contains("component-type"), "{error}");
+    }
+
+    #[test]
     fn a_core_module_does_not_replace_the_component_before_it() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let artifact = folder.path().join("artifact");
-        fs::write(&artifact, b"\0asm\x01\0\0\0").expect("file");
+        fs::write(&artifact, MODULE_HEADER).expect("file");
         fs::write(folder.path().join("http.wasm"), "good").expect("file");
         let error = publish(&guest(), &artifact, folder.path()).expect_err("no component");
         assert!(error.to_string().contains("no WebAssembly component"));

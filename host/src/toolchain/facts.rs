@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::TARGET;
+use super::Target;
 
 /// Where Debian puts the second compiler.
 pub(super) const SECOND_RUSTC: &str = "/usr/bin/rustc";
@@ -29,9 +29,9 @@ pub struct Facts {
 pub struct Compiler {
     /// As in `1.95.0`.
     pub version: String,
-    /// Its standard library for the guests' target is there.
-    pub target_installed: bool,
-    /// The folder of `wasm-component-ld` and `rust-lld`, where both are there.
+    /// Those whose standard library is there.
+    pub targets_installed: Vec<Target>,
+    /// The folder of the targets' linkers, where all are there.
     pub linkers: Option<PathBuf>,
 }
 
@@ -70,12 +70,15 @@ impl Compiler {
         let version = field(&about, "release: ")?.to_owned();
         let host = field(&about, "host: ")?;
         let sysroot = PathBuf::from(answer("rustc", &["--print", "sysroot"])?);
-        let target_libdir = answer("rustc", &["--print", "target-libdir", "--target", TARGET]);
+        let installed = |target: &Target| {
+            let library = answer("rustc", &["--print", "target-libdir", "--target", target.triple()]);
+            library.is_some_and(|path| Path::new(&path).is_dir())
+        };
         let linkers = sysroot.join("lib/rustlib").join(host).join("bin");
-        let linkers_there = linkers.join("wasm-component-ld").exists() && linkers.join("rust-lld").exists();
+        let linkers_there = Target::ALL.iter().all(|target| linkers.join(target.linker()).exists());
         Some(Compiler {
             version,
-            target_installed: target_libdir.is_some_and(|path| Path::new(&path).is_dir()),
+            targets_installed: Target::ALL.into_iter().filter(installed).collect(),
             linkers: linkers_there.then_some(linkers),
         })
     }
@@ -83,14 +86,14 @@ impl Compiler {
 
 impl SecondCompiler {
     fn probe() -> SecondCompiler {
-        // Older compilers of the same name do not know the target.
-        let knows_target =
-            answer(SECOND_RUSTC, &["--print", "target-list"]).is_some_and(|targets| targets.lines().any(|name| name == TARGET));
+        // Older compilers of the same name do not know both targets.
+        let knows_targets = answer(SECOND_RUSTC, &["--print", "target-list"])
+            .is_some_and(|names| Target::ALL.iter().all(|target| names.lines().any(|name| name == target.triple())));
         let sysroot = answer(SECOND_RUSTC, &["--print", "sysroot"]);
         let library_source =
             sysroot.as_ref().is_some_and(|sysroot| Path::new(sysroot).join("lib/rustlib/src/rust/library/std/Cargo.toml").exists());
         SecondCompiler {
-            rustc: knows_target,
+            rustc: knows_targets,
             cargo: answer(SECOND_CARGO, &["--version"]).is_some(),
             library_source,
             wasi_libc: Path::new(WASI_LIBC_DIR).join("libc.a").exists(),

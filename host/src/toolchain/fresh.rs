@@ -52,6 +52,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::toolchain::Target;
 
     /// A plugin of one file, and its component `component_age` older or newer by whole seconds.
     fn built(folder: &Path, seconds_after_source: u64) -> (Workspace, Guest, PathBuf) {
@@ -72,6 +73,7 @@ mod tests {
         let workspace = Workspace {
             root: folder.to_path_buf(),
             target_directory: folder.join("target"),
+            target: Target::Wasi,
             profile: "guest",
             guests: vec![guest.clone()],
         };

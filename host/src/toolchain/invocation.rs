@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::facts::{SECOND_CARGO, SECOND_RUSTC, WASI_LIBC_DIR};
-use super::{Plan, TARGET};
+use super::{Plan, Target};
 
 /// Variables that cargo sets for what it builds and runs, or that hold flags for the machine's own processor.
 const LEFT_BY_CARGO: [&str; 13] = [
@@ -32,8 +32,6 @@ const LEFT_BY_CARGO: [&str; 13] = [
 /// would cost each run some 25 us for memory that no check touches. One that needs more traps; nothing is overwritten, for the stack
 /// comes first in memory. It begins with a page of heap too: growing the memory costs two system calls a run.
 const MEMORY_FLAGS: &str = "-Clink-arg=-z -Clink-arg=stack-size=131072 -Clink-arg=--initial-heap=65536";
-/// Where cargo takes flags for guests from.
-const GUEST_FLAGS: &str = "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS";
 const LEFT_BY_CARGO_PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_BIN_EXE_", "CARGO_FEATURE_"];
 
 /// Variables that choose another compiler or target than the second compiler's. `CARGO_TARGET_DIR` may stay: it says where the folder
@@ -56,9 +54,7 @@ impl Invocation {
     pub fn cargo(plan: &Plan, inherited: impl IntoIterator<Item = String>, path: Option<&OsString>) -> Invocation {
         let second = matches!(plan, Plan::SecondCompiler { .. });
         let inherited: Vec<String> = inherited.into_iter().collect();
-        // Flags that a person set for guests are theirs.
-        let own_flags =
-            if inherited.iter().any(|name| name == GUEST_FLAGS) { Vec::new() } else { vec![(GUEST_FLAGS, OsString::from(MEMORY_FLAGS))] };
+        let own_flags = own_flags(&inherited);
         let remove = inherited.into_iter().filter(|name| left_by_cargo(name) || (second && chooses_a_compiler(name))).collect();
         match plan {
             Plan::InstalledTarget => Invocation { program: PathBuf::from("cargo"), arguments: Vec::new(), set: own_flags, remove },
@@ -97,7 +93,17 @@ impl Invocation {
     }
 }
 
-/// What makes the second compiler build its standard library for the target and link it with the first one's linkers.
+/// Flags for the targets that a person has set none for: those that are set are theirs. Cargo reads the ones of the target that it builds.
+fn own_flags(inherited: &[String]) -> Vec<(&'static str, OsString)> {
+    Target::ALL
+        .into_iter()
+        .map(Target::flags_variable)
+        .filter(|variable| !inherited.iter().any(|name| name == variable))
+        .map(|variable| (variable, OsString::from(MEMORY_FLAGS)))
+        .collect()
+}
+
+/// What makes the second compiler build its standard library for the targets and link it with the first one's linkers.
 fn second_compiler_environment(linkers: &Path, path: Option<&OsString>) -> Vec<(&'static str, OsString)> {
     let mut search = OsString::from(linkers);
     search.push(":");
@@ -106,24 +112,37 @@ fn second_compiler_environment(linkers: &Path, path: Option<&OsString>) -> Vec<(
         search.push(":");
         search.push(path);
     }
-    vec![
+    let mut environment = vec![
         // Building the standard library is an unstable feature; the compiler is a stable one.
         ("RUSTC_BOOTSTRAP", OsString::from("1")),
         ("RUSTC", OsString::from(SECOND_RUSTC)),
         ("PATH", search),
-        ("CARGO_TARGET_WASM32_WASIP2_LINKER", linkers.join("wasm-component-ld").into_os_string()),
-        (
-            GUEST_FLAGS,
-            OsString::from(format!("-Clink-self-contained=no -Lnative={WASI_LIBC_DIR} -Ctarget-feature=-crt-static {MEMORY_FLAGS}")),
-        ),
-    ]
+    ];
+    for target in Target::ALL {
+        environment.push((target.linker_variable(), linkers.join(target.linker()).into_os_string()));
+        environment.push((target.flags_variable(), OsString::from(second_compiler_flags(target))));
+    }
+    environment
 }
 
-/// Arguments of the one build of a workspace. `own_target_directory` is used by the second compiler only: two compilers in one
-/// folder would rebuild each other's work.
-pub(super) fn build_arguments(plan: &Plan, profile: &str, package_ids: &[&str], own_target_directory: &Path) -> Vec<OsString> {
+fn second_compiler_flags(target: Target) -> String {
+    match target {
+        Target::Wasi => format!("-Clink-self-contained=no -Lnative={WASI_LIBC_DIR} -Ctarget-feature=-crt-static {MEMORY_FLAGS}"),
+        Target::Bare => MEMORY_FLAGS.to_owned(),
+    }
+}
+
+/// Arguments of the one build of a workspace for one target. `own_target_directory` is used by the second compiler only: two compilers in
+/// one folder would rebuild each other's work.
+pub(super) fn build_arguments(
+    plan: &Plan,
+    target: Target,
+    profile: &str,
+    package_ids: &[&str],
+    own_target_directory: &Path,
+) -> Vec<OsString> {
     let mut arguments: Vec<OsString> =
-        ["build", "--lib", "--target", TARGET, "--profile", profile, "--message-format", "json-render-diagnostics"]
+        ["build", "--lib", "--target", target.triple(), "--profile", profile, "--message-format", "json-render-diagnostics"]
             .map(OsString::from)
             .into();
     for package_id in package_ids {
@@ -168,8 +187,10 @@ mod tests {
     #[test]
     fn a_guest_gets_a_small_stack_unless_a_person_set_flags_of_their_own() {
         let set = |inherited: &[&str]| Invocation::cargo(&Plan::InstalledTarget, names(inherited), None).set;
-        assert_eq!(set(&[]), vec![(GUEST_FLAGS, OsString::from(MEMORY_FLAGS))]);
-        assert!(set(&[GUEST_FLAGS]).is_empty());
+        let [wasi, bare] = Target::ALL.map(Target::flags_variable);
+        assert_eq!(set(&[]), vec![(wasi, OsString::from(MEMORY_FLAGS)), (bare, OsString::from(MEMORY_FLAGS))]);
+        assert_eq!(set(&[bare]), vec![(wasi, OsString::from(MEMORY_FLAGS))]);
+        assert!(set(&[wasi, bare]).is_empty());
     }
 
     #[test]
@@ -200,13 +221,18 @@ mod tests {
                  -Clink-arg=-z -Clink-arg=stack-size=131072 -Clink-arg=--initial-heap=65536"
                     .into(),
             ),
+            ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "/toolchain/bin/rust-lld".into()),
+            (
+                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+                "-Clink-arg=-z -Clink-arg=stack-size=131072 -Clink-arg=--initial-heap=65536".into(),
+            ),
         ];
         assert_eq!(cargo.set, expected);
     }
 
     #[test]
-    fn all_packages_of_a_workspace_are_built_in_one_call() {
-        let arguments = build_arguments(&Plan::InstalledTarget, "guest", &["one", "two"], Path::new("/target/guests"));
+    fn all_packages_of_a_workspace_for_one_target_are_built_in_one_call() {
+        let arguments = build_arguments(&Plan::InstalledTarget, Target::Wasi, "guest", &["one", "two"], Path::new("/target/guests"));
         let expected: Vec<OsString> = [
             "build",
             "--lib",
@@ -228,7 +254,7 @@ mod tests {
 
     #[test]
     fn only_the_second_compiler_builds_the_library_in_a_folder_of_its_own() {
-        let arguments = build_arguments(&second(), "release", &["one"], Path::new("/target/guests"));
+        let arguments = build_arguments(&second(), Target::Bare, "release", &["one"], Path::new("/target/guests"));
         let tail: Vec<OsString> = ["-Zbuild-std=std,panic_abort", "--target-dir", "/target/guests"].map(OsString::from).into();
         assert!(arguments.ends_with(&tail));
     }

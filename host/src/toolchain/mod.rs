@@ -1,12 +1,13 @@
 //! Turning Rust sources into WebAssembly components, on a machine that may not be ready for it yet.
 //!
-//! Who is who: [`Facts`] is what this machine has; [`plan`] decides from them how guests are built ([`Plan`]) or what is missing
-//! and how to get it ([`Missing`], [`Remedy`]); [`Workspace`] is what cargo says about a folder with plugin crates; [`Invocation`]
+//! Who is who: [`Facts`] is what this machine has; [`plan`] decides from them how guests are built for a [`Target`] ([`Plan`]) or what is
+//! missing and how to get it ([`Missing`], [`Remedy`]); [`Workspace`] is what cargo says about a folder with plugin crates; [`Invocation`]
 //! is one call of cargo with exactly the environment it needs; [`build`] runs it and publishes the components.
 //!
-//! How it works: facts -> plan -> (remedy -> facts -> plan)* -> one cargo call per workspace -> check the component -> rename.
-//! There are two ways to build. The usual one is the rustup target `wasm32-wasip2`. Where rustup cannot download (a closed network
-//! with a Debian mirror), Debian's second compiler builds the standard library from source; it has its own target folder.
+//! How it works: facts -> plan -> (remedy -> facts -> plan)* -> one cargo call per workspace and [`Target`] -> make a component of it
+//! where it is none -> rename. There are two ways to build. The usual one is the target as rustup installs it. Where rustup cannot
+//! download (a closed network with a Debian mirror), Debian's second compiler builds the standard library from source; it has its own
+//! target folder.
 //!
 //! Limits: a component is at most [`COMPONENT_BYTES_MAX`] bytes; cargo's own output is kept up to [`OUTPUT_BYTES_MAX`] bytes.
 //!
@@ -21,6 +22,7 @@ mod plan;
 mod progress;
 mod remedy;
 mod sources;
+mod target;
 mod workspace;
 
 pub use build::{BuildOptions, Built, COMPONENT_BYTES_MAX, CargoOutput, build};
@@ -29,12 +31,10 @@ pub use fresh::is_up_to_date;
 pub use invocation::Invocation;
 pub use plan::{Missing, Plan, Remedy, plan};
 pub use progress::Step;
-pub use remedy::{Permission, apply, ensure};
+pub use remedy::{Permission, apply, ensure_for};
 pub use sources::{Expected, Manifest, Sources, find as find_sources};
+pub use target::Target;
 pub use workspace::{Guest, Workspace, load_workspaces};
-
-/// The target that guests are built for.
-pub const TARGET: &str = "wasm32-wasip2";
 
 /// Output of cargo, rustup and apt kept for a failure: the last bytes of it.
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;

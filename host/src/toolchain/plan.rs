@@ -1,32 +1,33 @@
-//! How guests are built on a machine with these facts, or what is missing for it.
+//! How guests are built for a target on a machine with these facts, or what is missing for it.
 //!
 //! Invariant: no I/O; the same facts give the same answer.
 
 use std::path::PathBuf;
 
-use super::Facts;
+use super::{Facts, Target};
 
 /// Debian packages of the second compiler: compiler, cargo, source of the standard library, C library for WASI.
 const SECOND_COMPILER_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "wasi-libc"];
 
-/// A way to build guests that works on this machine.
+/// A way to build guests for one target that works on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
     /// The compiler on the path has the target installed.
     InstalledTarget,
     /// Debian's second compiler builds the standard library from source, with the linkers of the first.
     SecondCompiler {
-        /// The folder of `wasm-component-ld` and `rust-lld`.
+        /// The folder of the targets' linkers.
         linkers: PathBuf,
     },
 }
 
 impl Plan {
-    /// One line for people.
-    pub fn describe(&self) -> &'static str {
+    /// One line for people, where this is the plan for `target`.
+    pub fn describe(&self, target: Target) -> String {
+        let triple = target.triple();
         match self {
-            Plan::InstalledTarget => "wasm32-wasip2 is installed",
-            Plan::SecondCompiler { .. } => "wasm32-wasip2 through Debian's second compiler (rustc-web)",
+            Plan::InstalledTarget => format!("{triple} is installed"),
+            Plan::SecondCompiler { .. } => format!("{triple} through Debian's second compiler (rustc-web)"),
         }
     }
 }
@@ -36,8 +37,8 @@ impl Plan {
 pub enum Remedy {
     /// Sickbay does not install a first compiler; it names where to get it.
     InstallRust,
-    RustupTarget,
-    /// Needs root.
+    RustupTarget(Target),
+    /// Needs root; builds for every target.
     SecondCompiler,
 }
 
@@ -46,7 +47,7 @@ impl Remedy {
     pub fn commands(self) -> Vec<Vec<&'static str>> {
         match self {
             Remedy::InstallRust => Vec::new(),
-            Remedy::RustupTarget => vec![vec!["rustup", "target", "add", super::TARGET]],
+            Remedy::RustupTarget(target) => vec![vec!["rustup", "target", "add", target.triple()]],
             Remedy::SecondCompiler => {
                 let mut install = vec!["apt-get", "install", "-y", "--no-install-recommends"];
                 install.extend(SECOND_COMPILER_PACKAGES);
@@ -73,15 +74,15 @@ pub struct Missing {
     pub how_to_get: Vec<Remedy>,
 }
 
-/// Decides how guests are built.
-pub fn plan(facts: &Facts) -> Result<Plan, Missing> {
+/// Decides how guests are built for `target`.
+pub fn plan(facts: &Facts, target: Target) -> Result<Plan, Missing> {
     let Some(compiler) = &facts.compiler else {
         return Err(Missing {
             what: "no Rust compiler: `rustc` and `cargo` are not on the path".to_owned(),
             how_to_get: vec![Remedy::InstallRust],
         });
     };
-    if compiler.target_installed {
+    if compiler.targets_installed.contains(&target) {
         return Ok(Plan::InstalledTarget);
     }
     if let (Some(linkers), true) = (&compiler.linkers, facts.second_compiler.complete()) {
@@ -89,7 +90,7 @@ pub fn plan(facts: &Facts) -> Result<Plan, Missing> {
     }
     let mut how_to_get = Vec::new();
     if facts.rustup {
-        how_to_get.push(Remedy::RustupTarget);
+        how_to_get.push(Remedy::RustupTarget(target));
     }
     // Without the linkers of a rustup toolchain the second compiler would not help.
     if facts.apt && compiler.linkers.is_some() {
@@ -98,7 +99,7 @@ pub fn plan(facts: &Facts) -> Result<Plan, Missing> {
     if how_to_get.is_empty() {
         how_to_get.push(Remedy::InstallRust);
     }
-    Err(Missing { what: format!("rustc {} has no standard library for {}", compiler.version, super::TARGET), how_to_get })
+    Err(Missing { what: format!("rustc {} has no standard library for {}", compiler.version, target.triple()), how_to_get })
 }
 
 #[cfg(test)]
@@ -110,7 +111,7 @@ mod tests {
         Facts {
             compiler: Some(Compiler {
                 version: "1.95.0".to_owned(),
-                target_installed: false,
+                targets_installed: Vec::new(),
                 linkers: Some(PathBuf::from("/toolchain/bin")),
             }),
             rustup: true,
@@ -129,40 +130,53 @@ mod tests {
         let mut facts = rustup_toolchain();
         facts.second_compiler = complete();
         if let Some(compiler) = &mut facts.compiler {
-            compiler.target_installed = true;
+            compiler.targets_installed.push(Target::Wasi);
         }
-        assert_eq!(plan(&facts), Ok(Plan::InstalledTarget));
+        assert_eq!(plan(&facts, Target::Wasi), Ok(Plan::InstalledTarget));
+    }
+
+    #[test]
+    fn a_target_is_missing_where_only_the_other_one_is_installed() {
+        let mut facts = rustup_toolchain();
+        if let Some(compiler) = &mut facts.compiler {
+            compiler.targets_installed.push(Target::Wasi);
+        }
+        let missing = plan(&facts, Target::Bare).expect_err("it is another target");
+        assert_eq!(missing.how_to_get, vec![Remedy::RustupTarget(Target::Bare)]);
+        assert_eq!(missing.what, "rustc 1.95.0 has no standard library for wasm32-unknown-unknown");
     }
 
     #[test]
     fn a_complete_second_compiler_is_used_with_the_linkers_of_the_first() {
         let facts = Facts { second_compiler: complete(), ..rustup_toolchain() };
-        assert_eq!(plan(&facts), Ok(Plan::SecondCompiler { linkers: PathBuf::from("/toolchain/bin") }));
+        for target in Target::ALL {
+            assert_eq!(plan(&facts, target), Ok(Plan::SecondCompiler { linkers: PathBuf::from("/toolchain/bin") }));
+        }
     }
 
     #[test]
     fn a_second_compiler_without_the_library_source_is_no_way() {
         let facts = Facts { second_compiler: SecondCompiler { library_source: false, ..complete() }, apt: true, ..rustup_toolchain() };
-        let missing = plan(&facts).expect_err("the library cannot be built");
-        assert_eq!(missing.how_to_get, vec![Remedy::RustupTarget, Remedy::SecondCompiler]);
+        let missing = plan(&facts, Target::Wasi).expect_err("the library cannot be built");
+        assert_eq!(missing.how_to_get, vec![Remedy::RustupTarget(Target::Wasi), Remedy::SecondCompiler]);
     }
 
     #[test]
     fn without_linkers_debian_packages_are_not_offered() {
         let facts = Facts {
-            compiler: Some(Compiler { version: "1.95.0".to_owned(), target_installed: false, linkers: None }),
+            compiler: Some(Compiler { version: "1.95.0".to_owned(), targets_installed: Vec::new(), linkers: None }),
             rustup: false,
             apt: true,
             ..rustup_toolchain()
         };
-        let missing = plan(&facts).expect_err("nothing links");
+        let missing = plan(&facts, Target::Wasi).expect_err("nothing links");
         assert_eq!(missing.how_to_get, vec![Remedy::InstallRust]);
     }
 
     #[test]
     fn without_a_compiler_the_fix_is_to_install_rust() {
         let facts = Facts { compiler: None, ..rustup_toolchain() };
-        let missing = plan(&facts).expect_err("there is no compiler");
+        let missing = plan(&facts, Target::Wasi).expect_err("there is no compiler");
         assert_eq!(missing.how_to_get, vec![Remedy::InstallRust]);
         assert!(missing.what.contains("`rustc`"));
     }
@@ -173,6 +187,6 @@ mod tests {
             Remedy::SecondCompiler.command_line(false),
             "sudo apt-get update && sudo apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src wasi-libc"
         );
-        assert_eq!(Remedy::RustupTarget.command_line(false), "rustup target add wasm32-wasip2");
+        assert_eq!(Remedy::RustupTarget(Target::Wasi).command_line(false), "rustup target add wasm32-wasip2");
     }
 }

@@ -3,32 +3,38 @@
 use std::process::{Command, Stdio};
 
 use super::plan::plan;
-use super::{Facts, Missing, Plan, Remedy, Step, last_output};
+use super::{Facts, Missing, Plan, Remedy, Step, Target, Workspace, last_output};
 use crate::failure::Failure;
 
 /// How far Sickbay may go on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// Add the target to the user's own toolchain.
+    /// Add a target to the user's own toolchain.
     OwnToolchain,
     /// Also install Debian packages, when run as root.
     SystemPackages,
 }
 
-/// Makes guests buildable within `permission`, or says what a person has to do. Tells each step on standard error.
+/// The plan for each workspace, in their order, once its target can be built for: made so within `permission`, before anything is built.
+/// Tells each step on standard error.
 ///
 /// # Errors
 /// When nothing that may be tried has helped; the hint is the command to run by hand.
-pub fn ensure(permission: Permission) -> anyhow::Result<Plan> {
+pub fn ensure_for(permission: Permission, workspaces: &[Workspace]) -> anyhow::Result<Vec<Plan>> {
     let mut tried = Vec::new();
+    workspaces.iter().map(|workspace| ensure(permission, workspace.target, &mut tried)).collect()
+}
+
+/// Makes guests buildable for one target. What was tried for another target is not tried again.
+fn ensure(permission: Permission, target: Target, tried: &mut Vec<Remedy>) -> anyhow::Result<Plan> {
     let mut failures = Vec::new();
     loop {
         let facts = Facts::probe();
-        let missing = match plan(&facts) {
+        let missing = match plan(&facts, target) {
             Ok(plan) => return Ok(plan),
             Err(missing) => missing,
         };
-        let Some(remedy) = next_remedy(&missing, &facts, permission, &tried) else {
+        let Some(remedy) = next_remedy(&missing, &facts, permission, tried) else {
             return Err(cannot_build(&missing, &facts, &failures));
         };
         tried.push(remedy);
@@ -42,7 +48,7 @@ pub fn ensure(permission: Permission) -> anyhow::Result<Plan> {
 fn next_remedy(missing: &Missing, facts: &Facts, permission: Permission, tried: &[Remedy]) -> Option<Remedy> {
     let allowed = |remedy: &Remedy| match remedy {
         Remedy::InstallRust => false,
-        Remedy::RustupTarget => true,
+        Remedy::RustupTarget(_) => true,
         Remedy::SecondCompiler => permission == Permission::SystemPackages && facts.root,
     };
     missing.how_to_get.iter().copied().filter(allowed).find(|remedy| !tried.contains(remedy))
@@ -107,12 +113,12 @@ mod tests {
     }
 
     fn missing() -> Missing {
-        Missing { what: "the target".to_owned(), how_to_get: vec![Remedy::RustupTarget, Remedy::SecondCompiler] }
+        Missing { what: "the target".to_owned(), how_to_get: vec![Remedy::RustupTarget(Target::Wasi), Remedy::SecondCompiler] }
     }
 
     #[test]
     fn packages_are_installed_only_as_root_and_only_when_permitted() {
-        let after_rustup = [Remedy::RustupTarget];
+        let after_rustup = [Remedy::RustupTarget(Target::Wasi)];
         assert_eq!(next_remedy(&missing(), &facts(true), Permission::SystemPackages, &after_rustup), Some(Remedy::SecondCompiler));
         assert_eq!(next_remedy(&missing(), &facts(false), Permission::SystemPackages, &after_rustup), None);
         assert_eq!(next_remedy(&missing(), &facts(true), Permission::OwnToolchain, &after_rustup), None);
@@ -120,8 +126,8 @@ mod tests {
 
     #[test]
     fn each_remedy_is_tried_once_the_users_own_toolchain_first() {
-        assert_eq!(next_remedy(&missing(), &facts(true), Permission::SystemPackages, &[]), Some(Remedy::RustupTarget));
-        let all = [Remedy::RustupTarget, Remedy::SecondCompiler];
+        assert_eq!(next_remedy(&missing(), &facts(true), Permission::SystemPackages, &[]), Some(Remedy::RustupTarget(Target::Wasi)));
+        let all = [Remedy::RustupTarget(Target::Wasi), Remedy::SecondCompiler];
         assert_eq!(next_remedy(&missing(), &facts(true), Permission::SystemPackages, &all), None);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no message holds a URL or a credential; the database is named by its path.
 
-use std::fmt;
+use std::{fmt, io::ErrorKind};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -20,6 +20,14 @@ pub enum StoreError {
          hint: run that Sickbay, or name another file in `[store] url`"
     )]
     Newer { database: String, found: i64, known: i64 },
+
+    /// Two would give the same numbers, and each would miss what the other decided.
+    #[error("another Sickbay uses `{database}`; hint: stop it (`fuser {database}` names it), or name another file in `[store] url`")]
+    InUse { database: String },
+
+    /// The path no longer names the file that is open: what is written there is gone when the process ends.
+    #[error("the database file `{database}` was removed or replaced while Sickbay runs; hint: restart Sickbay")]
+    Replaced { database: String },
 
     /// The database answered with an error.
     #[error("{operation} failed in {database}: {cause}")]
@@ -56,6 +64,9 @@ pub enum Cause {
 
 impl Cause {
     fn of(error: &sqlx::Error) -> Cause {
+        if let sqlx::Error::Io(error) = error {
+            return Cause::of_system(error.kind());
+        }
         let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
         // The low byte of SQLite's extended result code is the kind of the error.
         match code.map(|code| code & 0xff) {
@@ -67,6 +78,15 @@ impl Cause {
             Some(14) => Cause::CannotOpen,
             Some(26) => Cause::NotADatabase,
             _ => Cause::Other,
+        }
+    }
+
+    fn of_system(kind: ErrorKind) -> Cause {
+        match kind {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Cause::DiskFull,
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Cause::NotWritable,
+            ErrorKind::NotFound => Cause::CannotOpen,
+            _ => Cause::InputOutput,
         }
     }
 }

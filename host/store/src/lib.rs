@@ -8,6 +8,7 @@
 //! Invariant: at most one result per (check, scheduled time); a second one is ignored.
 //! Invariant: a sequence number is given once, also after pruning and restarts.
 //! Invariant: nothing here judges. A record is written as it came.
+//! Invariant: one process at a time has a database open that is a file.
 
 mod address;
 #[cfg(any(test, feature = "conformance"))]
@@ -23,13 +24,13 @@ use std::{path::Path, sync::Arc};
 use address::Address;
 
 pub use error::{Cause, StoreError};
-pub use queue::{BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, ResultQueue};
-pub use record::{ResultRecord, Trigger};
+pub use queue::{BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, Receipt, ResultQueue};
+pub use record::{Committed, ResultRecord, Trigger};
 pub use store::{BoxFuture, PluginStates, Pruned, READ_ROWS_MAX, Retention, Store};
 
 /// Opens the store that `url` of the configuration names, makes it where it does not exist, and brings its tables up to date.
 ///
-/// - `sqlite:FILE`: a file, relative to `base`;
+/// - `sqlite:FILE`: a file, relative to `base`, which no other process may have open;
 /// - `sqlite::memory:`: nothing is kept after the store is dropped.
 ///
 /// Errors say what is wrong with the URL, the file or its folder, and never repeat the URL: it may hold a password.

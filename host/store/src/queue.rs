@@ -4,7 +4,8 @@
 //!
 //! A plain result waits in the queue until the flush interval is over or a batch is full, and wakes nobody. A transition wakes the
 //! writer at once: everything before it is written, and it commits together with that. What has come meanwhile goes along, so
-//! a thousand transitions at once are a few commits, not a thousand.
+//! a thousand transitions at once are a few commits, not a thousand. A result whose number somebody waits for
+//! ([`ResultQueue::push_urgent`]) goes the same way, and is answered after its commit.
 //!
 //! A write that fails is tried again, with growing pauses, until it succeeds: the order stays, the queue fills, and `push` waits.
 //! After [`ResultQueue::shutdown`] was called the attempts are counted.
@@ -30,7 +31,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{ResultRecord, Store, StoreError, error::chain};
+use crate::{Committed, ResultRecord, Store, StoreError, error::chain};
 
 /// Results that wait in the queue; `push` waits while it is full.
 pub const QUEUE_LEN_MAX: usize = 8192;
@@ -50,6 +51,9 @@ pub enum QueueError {
     /// The writer has ended.
     #[error("the queue of results has been shut down")]
     Stopped,
+    /// The store ignored it.
+    #[error("the check has a result for this time already")]
+    Duplicate,
 }
 
 /// The way to the store; cheap to clone. The last clone that is dropped ends the writer, after it has written what is there.
@@ -59,14 +63,28 @@ pub struct ResultQueue {
     shared: Arc<Shared>,
 }
 
+/// Comes with the commit of a result.
+#[derive(Debug)]
+#[must_use = "it is only there to be waited for"]
+pub struct Receipt(oneshot::Receiver<Result<Committed, QueueError>>);
+
+impl Receipt {
+    /// The result with its number. While the store fails it waits: set a limit around it.
+    pub async fn committed(self) -> Result<Committed, QueueError> {
+        self.0.await.unwrap_or(Err(QueueError::Stopped))
+    }
+}
+
 enum Message {
-    Result(Box<ResultRecord>),
+    /// With who waits for its commit, if anybody does.
+    Result(Arc<ResultRecord>, Option<Waiting>),
     Flush(Answer),
     /// The last one: what was pushed before it is written, nothing comes after it.
     Stop(Answer),
 }
 
 type Answer = oneshot::Sender<Result<(), QueueError>>;
+type Waiting = oneshot::Sender<Result<Committed, QueueError>>;
 
 struct Shared {
     /// Wakes the writer before its interval is over.
@@ -81,12 +99,12 @@ struct Shared {
 }
 
 impl ResultQueue {
-    /// Starts the writer. `on_written` gets what a commit has written, in order and with its `seq`, without the duplicates that
-    /// the store ignored; it is called between two writes and must not block.
+    /// Starts the writer. `on_written` gets what a commit has written, in order, without the duplicates that the store ignored; it is
+    /// called between two writes and must not block.
     pub fn start(
         store: Arc<dyn Store>,
         flush_interval: Duration,
-        on_written: impl Fn(&[ResultRecord]) + Send + Sync + 'static,
+        on_written: impl Fn(&[Committed]) + Send + Sync + 'static,
     ) -> (ResultQueue, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE_LEN_MAX);
         let shared = Arc::new(Shared {
@@ -104,6 +122,7 @@ impl ResultQueue {
             shared: Arc::clone(&shared),
             receiver,
             batch: Vec::with_capacity(BATCH_LEN_MAX),
+            waiting: Vec::new(),
             answers: Vec::new(),
         };
         let handle = tokio::spawn(writer.run());
@@ -111,15 +130,26 @@ impl ResultQueue {
     }
 
     /// Queues one result; waits while the queue is full. After a shutdown the result is dropped, and the log says so.
-    pub async fn push(&self, record: ResultRecord) {
-        let urgent = record.transition.is_some();
+    pub async fn push(&self, record: Arc<ResultRecord>) {
+        self.enqueue(record, None).await;
+    }
+
+    /// Queues one result as [`ResultQueue::push`] does, and has it written at once with everything before it.
+    pub async fn push_urgent(&self, record: Arc<ResultRecord>) -> Receipt {
+        let (waiting, receipt) = oneshot::channel();
+        self.enqueue(record, Some(waiting)).await;
+        Receipt(receipt)
+    }
+
+    async fn enqueue(&self, record: Arc<ResultRecord>, waiting: Option<Waiting>) {
+        let urgent = waiting.is_some() || record.transition.is_some();
         let Ok(permit) = self.sender.reserve().await else {
-            tracing::error!(check = record.check, "a result came after the queue was shut down and is not stored");
+            tracing::error!(check = &*record.check, "a result came after the queue was shut down and is not stored");
             return;
         };
         // Counted before it can be written.
         self.shared.pending.fetch_add(1, Ordering::Relaxed);
-        permit.send(Message::Result(Box::new(record)));
+        permit.send(Message::Result(record, waiting));
         if urgent || self.queued() >= BATCH_LEN_MAX {
             self.shared.wake.notify_one();
         }
@@ -171,7 +201,7 @@ impl fmt::Debug for ResultQueue {
     }
 }
 
-type OnWritten = Box<dyn Fn(&[ResultRecord]) + Send + Sync>;
+type OnWritten = Box<dyn Fn(&[Committed]) + Send + Sync>;
 
 struct Writer {
     store: Arc<dyn Store>,
@@ -181,7 +211,9 @@ struct Writer {
     stopping: watch::Receiver<bool>,
     receiver: mpsc::Receiver<Message>,
     /// Taken from the queue, not yet on the disk; at most [`BATCH_LEN_MAX`].
-    batch: Vec<ResultRecord>,
+    batch: Vec<Arc<ResultRecord>>,
+    /// Who waits for one result of the batch, with its place there.
+    waiting: Vec<(usize, Waiting)>,
     /// Who waits for the batch.
     answers: Vec<Answer>,
 }
@@ -222,7 +254,10 @@ impl Writer {
     fn take(&mut self) -> Taken {
         while self.batch.len() < BATCH_LEN_MAX {
             match self.receiver.try_recv() {
-                Ok(Message::Result(record)) => self.batch.push(*record),
+                Ok(Message::Result(record, waiting)) => {
+                    self.waiting.extend(waiting.map(|waiting| (self.batch.len(), waiting)));
+                    self.batch.push(record);
+                }
                 Ok(Message::Flush(answer)) => self.answers.push(answer),
                 Ok(Message::Stop(answer)) => {
                     self.answers.push(answer);
@@ -243,9 +278,10 @@ impl Writer {
         let mut attempts_left = SHUTDOWN_ATTEMPTS_MAX;
         let mut pause = RETRY_PAUSE_MIN;
         loop {
-            match self.store.write(self.batch.clone()).await {
-                Ok(written) => {
-                    self.succeeded(&written);
+            let outcome = self.store.write(&self.batch).await;
+            match outcome {
+                Ok(seqs) => {
+                    self.succeeded(&seqs);
                     return true;
                 }
                 Err(error) => self.failed(&error),
@@ -264,15 +300,23 @@ impl Writer {
         }
     }
 
-    fn succeeded(&mut self, written: &[ResultRecord]) {
+    /// `seqs` are the numbers of the batch.
+    fn succeeded(&mut self, seqs: &[Option<u64>]) {
         self.shared.pending.fetch_sub(self.batch.len(), Ordering::Relaxed);
-        self.batch.clear();
         if !self.shared.healthy.swap(true, Ordering::Relaxed) {
             tracing::info!(pending = self.shared.pending.load(Ordering::Relaxed), "results are stored again");
         }
+        let committed = |(record, seq): (&Arc<ResultRecord>, &Option<u64>)| seq.map(|seq| Committed { seq, record: Arc::clone(record) });
+        let written: Vec<Committed> = self.batch.iter().zip(seqs).filter_map(committed).collect();
         if !written.is_empty() {
-            (self.on_written)(written);
+            (self.on_written)(&written);
         }
+        for (place, waiting) in self.waiting.drain(..) {
+            let outcome = self.batch.get(place).zip(seqs.get(place)).and_then(committed).ok_or(QueueError::Duplicate);
+            // Who asked may have stopped waiting.
+            let _ = waiting.send(outcome);
+        }
+        self.batch.clear();
     }
 
     /// Says so once: the next line is that results are stored again, or lost.
@@ -295,13 +339,20 @@ impl Writer {
         tracing::error!(count, "results are lost: the store did not take them before the end");
         self.receiver.close();
         let mut dropped = self.batch.len();
+        let mut waiting: Vec<Waiting> = self.waiting.into_iter().map(|(_, waiting)| waiting).collect();
         while let Ok(message) = self.receiver.try_recv() {
             match message {
-                Message::Result(_) => dropped += 1,
+                Message::Result(_, urgent) => {
+                    dropped += 1;
+                    waiting.extend(urgent);
+                }
                 Message::Flush(answer) | Message::Stop(answer) => self.answers.push(answer),
             }
         }
         self.shared.pending.fetch_sub(dropped, Ordering::Relaxed);
+        for waiting in waiting {
+            let _ = waiting.send(Err(QueueError::Lost { count }));
+        }
         for answer in self.answers {
             let _ = answer.send(Err(QueueError::Lost { count }));
         }

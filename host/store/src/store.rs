@@ -4,12 +4,13 @@ use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
 use sickbay_core::Timestamp;
 
-use crate::{ResultRecord, StoreError};
+use crate::{Committed, ResultRecord, StoreError};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -21,21 +22,21 @@ pub type PluginStates = HashMap<String, BTreeMap<String, Vec<u8>>>;
 
 /// Where results are kept. Every implementation passes the same conformance suite.
 pub trait Store: Send + Sync + 'static {
-    /// Writes records in their order, in one transaction: all or none. Gives back those really written, with their `seq`, which
-    /// continues from the highest number ever given. A record whose (check, scheduled time) is there already is ignored.
-    fn write(&self, records: Vec<ResultRecord>) -> BoxFuture<'_, Result<Vec<ResultRecord>, StoreError>>;
+    /// Writes records in their order, in one transaction: all or none. Answers for each of them, in the same order, with its number,
+    /// which continues from the highest ever given. One whose (check, scheduled time) is there already is ignored and gets none.
+    fn write<'a>(&'a self, records: &'a [Arc<ResultRecord>]) -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>>;
 
     /// The newest record of every check that ever had one, by `seq`.
-    fn last(&self) -> BoxFuture<'_, Result<Vec<ResultRecord>, StoreError>>;
+    fn last(&self) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>>;
 
     /// What plugins keep, by check; a check whose plugin keeps nothing is not in it.
     fn plugin_states(&self) -> BoxFuture<'_, Result<PluginStates, StoreError>>;
 
     /// The history of one check, newest first: at most `limit` records whose `seq` is less than `before`.
-    fn results<'a>(&'a self, check: &'a str, before: Option<u64>, limit: u32) -> BoxFuture<'a, Result<Vec<ResultRecord>, StoreError>>;
+    fn results<'a>(&'a self, check: &'a str, before: Option<u64>, limit: u32) -> BoxFuture<'a, Result<Vec<Committed>, StoreError>>;
 
     /// The history of all checks, oldest first: at most `limit` records whose `seq` is greater than `after`.
-    fn events(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<ResultRecord>, StoreError>>;
+    fn events(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>>;
 
     /// The lowest `seq` that is kept, and the highest that was ever given (0: none). There may be gaps between them.
     fn bounds(&self) -> BoxFuture<'_, Result<(Option<u64>, u64), StoreError>>;
@@ -43,7 +44,7 @@ pub trait Store: Send + Sync + 'static {
     /// Removes what `retention` no longer wants, in small steps, so that a write never waits for long.
     fn prune<'a>(&'a self, retention: &'a Retention, now: Timestamp) -> BoxFuture<'a, Result<Pruned, StoreError>>;
 
-    /// Whether the store answers at all.
+    /// Whether the store answers at all, and from the database that it opened.
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Bytes in use: what [`Retention::bytes_max`] bounds.

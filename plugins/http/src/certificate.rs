@@ -1,9 +1,14 @@
 //! How long the leaf certificate is still good for.
 
-use sickbay_sdk::Report;
 use sickbay_sdk::http::Response;
+use sickbay_sdk::{Report, clock};
 
 const DAY_SECONDS: f64 = 86_400.0;
+
+/// What time it is, where the answer has a certificate to judge by it: most answers have none, and asking is a call of the host.
+pub(crate) fn judged_at_ms(response: &Response) -> u64 {
+    if response.tls.is_some() { clock::now_ms() } else { 0 }
+}
 
 /// When an expiry that comes closer is worth a word.
 pub(crate) struct Limits {

@@ -110,7 +110,7 @@ impl Check for Websocket {
 
     fn run(request: &Request<Config>) -> Result<Report, Error> {
         let response = request.config.call().send()?;
-        Ok(judge(&request.config, &response, clock::now_ms()))
+        Ok(judge(&request.config, &response, certificate::judged_at_ms(&response)))
     }
 }
 

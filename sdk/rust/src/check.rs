@@ -51,7 +51,8 @@ pub struct Request<C> {
     pub kind: String,
     /// A secret in it is a placeholder, which the host replaces on the way out.
     pub config: C,
-    /// When this run was due, in milliseconds since 1970.
+    /// When this run was due, in milliseconds since 1970. It is not the time of day, which [`clock::now_ms`](crate::clock::now_ms) tells: a
+    /// run may begin late, and what is due does not go back with a clock that is set back.
     pub scheduled_at_ms: u64,
     /// The run is ended this long after it began. Calls of the host end sooner, so that there is time to report.
     pub timeout_ms: u32,

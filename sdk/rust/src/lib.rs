@@ -12,6 +12,8 @@
 //!
 //! A plugin imports only what it calls: one that never sends a request has no `http` import.
 //!
+//! A plugin is compiled for `wasm32-wasip2` or for `wasm32-unknown-unknown`; the interface is the same on both.
+//!
 //! Invariant: the path of a run does not touch the JSON Schema generator; only `describe` does.
 
 #[allow(unreachable_pub, clippy::all, reason = "generated code")]
@@ -20,6 +22,7 @@ pub mod bindings;
 mod check;
 mod describe;
 mod error;
+mod panic;
 mod plugin;
 mod report;
 
@@ -60,4 +63,11 @@ pub mod private {
     pub use crate::bindings::exports::sickbay::plugin::plugin::Guest as PluginGuest;
     pub use crate::check::{run, unknown_kind};
     pub use crate::describe::{descriptor, kind};
+    pub use crate::panic::tell_panics;
 }
+
+/// The heap. The allocator that the standard library has for `wasm32-unknown-unknown` does not use the memory that a guest begins with:
+/// it would grow the memory in every run.
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;

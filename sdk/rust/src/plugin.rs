@@ -44,6 +44,7 @@ macro_rules! plugin {
 
         impl $crate::private::PluginGuest for SickbayPlugin {
             fn describe() -> $crate::Descriptor {
+                $crate::private::tell_panics();
                 $crate::private::descriptor(
                     $name,
                     $version,
@@ -57,6 +58,7 @@ macro_rules! plugin {
             fn run(
                 request: $crate::private::WireRequest,
             ) -> ::std::result::Result<$crate::Report, $crate::Failure> {
+                $crate::private::tell_panics();
                 match request.kind.as_str() {
                     $(<$check as $crate::Check>::NAME => $crate::private::run::<$check>(request),)+
                     _ => ::std::result::Result::Err($crate::private::unknown_kind(&request.kind)),

@@ -10,6 +10,8 @@ use crate::bindings::sickbay::plugin::types::{Evidence, Label, Metric, MetricKin
 pub(crate) const SUMMARY_BYTES_MAX: usize = 512;
 pub(crate) const FAILURE_MESSAGE_BYTES_MAX: usize = 1024;
 const METRICS_MAX: usize = 256;
+/// Room made with the first metric; most reports have no more.
+const METRICS_EXPECTED: usize = 12;
 const EVIDENCE_MAX: usize = 8;
 const EVIDENCE_TEXT_BYTES_MAX: usize = 1 << 10;
 const DETAILS_BYTES_MAX: usize = 64 << 10;
@@ -70,6 +72,9 @@ impl Report {
     }
 
     fn add(mut self, name: impl Into<String>, value: f64, kind: MetricKind, unit: impl Into<String>, labels: Vec<Label>) -> Report {
+        if self.metrics.is_empty() {
+            self.metrics.reserve_exact(METRICS_EXPECTED);
+        }
         self.metrics.push(Metric { name: name.into(), value, kind, unit: unit.into(), labels });
         self
     }

@@ -67,6 +67,8 @@ const PRIVATE: &[&str] = &[
     "fc00::1",
     "fd00::1",
     "fd12:3456:789a::1",
+    "fd00:ec2::253",
+    "fd00:c1::1",
     "fec0::1",
     "100::1",
     "2001:db8::1",
@@ -94,9 +96,14 @@ const FORBIDDEN: &[&str] = &[
     "100.100.100.200",
     "168.63.129.16",
     "192.0.0.192",
+    "169.254.170.23",
     "fd00:ec2::254",
+    "fd00:ec2::23",
     "fd20:ce::254",
+    "fd00:c1::a9fe:a9fe",
     "fd00:42::42",
+    "fd00:a9fe:a9fe::1",
+    "fd00:100::100:200",
     // Mapped, compatible, translated.
     "::ffff:127.0.0.1",
     "::ffff:10.0.0.1",
@@ -208,4 +215,16 @@ fn a_name_that_leads_only_to_forbidden_addresses_gets_no_line_to_add() {
     let denial = admit(Capability::Http, "meta.example", sockets(&["169.254.169.254"]), Named::ByName, &policy(&[])).expect_err("denied");
     assert_eq!(denial.reason, DenialReason::ForbiddenAddress);
     assert!(!denial.hint.contains("private ="), "{}", denial.hint);
+}
+
+#[test]
+fn an_address_that_no_line_opens_is_told_before_anybody_grants_it() {
+    for address in FORBIDDEN {
+        let denial = never(Capability::Http, ip(address)).unwrap_or_else(|| panic!("{address}"));
+        assert_eq!(denial.reason, DenialReason::ForbiddenAddress, "{address}");
+        assert!(denial.message.contains("never lent") && denial.hint.contains("no line of the configuration"), "{denial:?}");
+    }
+    for address in PUBLIC.iter().chain(LOOPBACK).chain(PRIVATE) {
+        assert_eq!(never(Capability::Http, ip(address)), None, "{address}");
+    }
 }

@@ -1,11 +1,10 @@
 //! One exchange from the guest's request to the answer: authorise, dial, TLS, converse, and again for every redirect.
 //!
-//! Invariant: [`hop`] is the only way to the network, and it asks the policy first.
+//! Invariant: [`hop`] is the only way to the network, and it asks the policy first; a redirect is paid for before it is followed.
 //! Invariant: an exchange ends at its deadline in whatever phase it is; dropping it closes its socket.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Request, Uri, Version, header, response::Parts};
 use bytes::Bytes;
@@ -25,6 +24,7 @@ use crate::denial::Capability;
 use crate::dial::{self, Destination, Phase, Progress, Timings, microseconds_since};
 use crate::failure::Failure;
 use crate::grants::Grants;
+use crate::purse::Purse;
 use crate::services::Services;
 use crate::tls::{self, Session};
 
@@ -53,6 +53,17 @@ pub(super) struct Passed {
     pub(super) headers: HeaderMap,
 }
 
+/// What an exchange has of its run, and how it is to go.
+pub(super) struct Means {
+    pub(super) services: Arc<Services>,
+    pub(super) grants: Arc<Grants>,
+    pub(super) plugin: Arc<str>,
+    pub(super) terms: Terms,
+    /// Shared by the requests of one call; the first request of each is paid for already.
+    pub(super) purse: Arc<Purse>,
+    pub(super) run_deadline: Instant,
+}
+
 /// What an exchange cost, whatever came of it; the first request is not in it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Traffic {
@@ -60,20 +71,15 @@ pub(super) struct Traffic {
     pub(super) bytes_received: u64,
 }
 
-/// Runs the whole exchange, at most until `run_deadline`.
-pub(super) async fn exchange(
-    services: Arc<Services>,
-    grants: Arc<Grants>,
-    outgoing: Outgoing,
-    terms: Terms,
-    run_deadline: Instant,
-) -> (Result<Answer, Failure>, Traffic) {
+/// Runs the whole exchange, at most until the deadline of the run.
+pub(super) async fn exchange(means: Means, outgoing: Outgoing) -> (Result<Answer, Failure>, Traffic) {
     let started = Instant::now();
-    let deadline = terms.timeout.and_then(|timeout| started.checked_add(timeout)).map_or(run_deadline, |own| own.min(run_deadline));
+    let own = means.terms.timeout.and_then(|timeout| started.checked_add(timeout));
+    let deadline = own.map_or(means.run_deadline, |own| own.min(means.run_deadline));
     let mut progress = Progress::new();
     let mut outgoing = outgoing;
     let outcome = {
-        let travel = travel(&services, &grants, &mut outgoing, terms, deadline, &mut progress);
+        let travel = travel(&means, &mut outgoing, deadline, &mut progress);
         timeout_at(deadline, travel).await
     };
     let outcome = match outcome {
@@ -82,31 +88,22 @@ pub(super) async fn exchange(
             Ok(answer)
         }
         Ok(Err(failure)) => Err(failure),
-        Err(_) => Err(timed_out(progress.phase, deadline.saturating_duration_since(started), &outgoing.url)),
+        Err(_) => {
+            let host = outgoing.url.host_str().unwrap_or_default();
+            let port = outgoing.url.port_or_known_default().unwrap_or_default();
+            Err(progress.phase.timed_out(host, port, deadline.saturating_duration_since(started)))
+        }
     };
     let traffic = Traffic { bytes_sent_further: progress.bytes_sent_further, bytes_received: progress.bytes_received };
     (outcome, traffic)
 }
 
-fn timed_out(phase: Phase, after: Duration, url: &Url) -> Failure {
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port_or_known_default().unwrap_or_default();
-    Failure::Timeout(format!("{} after {} ms ({host}:{port})", phase.as_str(), after.as_millis()))
-}
-
 /// Hop after hop, until one is no redirect or the last that may be followed. `outgoing` is always the request under way.
-async fn travel(
-    services: &Services,
-    grants: &Grants,
-    outgoing: &mut Outgoing,
-    terms: Terms,
-    deadline: Instant,
-    progress: &mut Progress,
-) -> Result<Answer, Failure> {
+async fn travel(means: &Means, outgoing: &mut Outgoing, deadline: Instant, progress: &mut Progress) -> Result<Answer, Failure> {
     let mut redirects: Vec<Passed> = Vec::new();
     loop {
-        let redirects_left = usize::from(terms.redirects_max) - redirects.len();
-        let reached = hop(services, grants, outgoing, terms, redirects_left, deadline, progress).await;
+        let redirects_left = usize::from(means.terms.redirects_max) - redirects.len();
+        let reached = hop(means, outgoing, redirects_left, deadline, progress).await;
         let (peer, tls, head, end) = match reached {
             Err(Failure::Denied(denial)) if !redirects.is_empty() => return Err(denial.behind_redirect().into()),
             // The server wrote that URL, not the guest.
@@ -118,7 +115,9 @@ async fn travel(
                 let url = turn(outgoing, step);
                 redirects.push(Passed { status: head.status.as_u16(), url, headers: head.headers });
                 progress.timings = Timings::default();
-                progress.bytes_sent_further += outgoing.bytes();
+                let bytes = outgoing.bytes();
+                means.purse.send(bytes)?;
+                progress.bytes_sent_further += bytes;
             }
             End::Content(content) => {
                 return Ok(Answer {
@@ -148,40 +147,39 @@ type Reached = (SocketAddr, Option<Session>, Parts, End);
 
 /// One request to one server. Where redirects are left, the body of one is not read.
 async fn hop(
-    services: &Services,
-    grants: &Grants,
+    means: &Means,
     outgoing: &Outgoing,
-    terms: Terms,
     redirects_left: usize,
     deadline: Instant,
     progress: &mut Progress,
 ) -> Result<Reached, Failure> {
     let target = Target::of(&outgoing.url)?;
-    let named = policy::authorise(&grants.http, outgoing.method.as_str(), &target)?;
+    let named = policy::authorise(&means.grants.http, outgoing.method.as_str(), &target)?;
     let request = to_request(outgoing, &target)?;
     let host = outgoing.url.host_str().unwrap_or_default();
-    let destination = Destination { capability: Capability::Http, host, address: target.address(), port: target.port, named };
-    let (stream, peer) = dial::dial(services, &destination, deadline, progress).await?;
+    let (address, port) = (target.address(), target.port);
+    let destination = Destination { capability: Capability::Http, plugin: &means.plugin, host, address, port, named };
+    let (stream, peer) = dial::dial(&means.services, &destination, deadline, progress).await?;
     match target.scheme {
         Scheme::Http => {
-            let (head, end) = speak(stream, request, outgoing, terms, redirects_left, progress).await?;
+            let (head, end) = speak(stream, request, means, outgoing, redirects_left, progress).await?;
             Ok((peer, None, head, end))
         }
         Scheme::Https => {
-            let (stream, session) = encrypt(services, stream, &destination, terms, progress).await?;
-            let (head, end) = speak(stream, request, outgoing, terms, redirects_left, progress).await?;
+            let (stream, session) = encrypt(stream, means, &destination, progress).await?;
+            let (head, end) = speak(stream, request, means, outgoing, redirects_left, progress).await?;
             Ok((peer, Some(session), head, end))
         }
     }
 }
 
 async fn encrypt(
-    services: &Services,
     stream: TcpStream,
+    means: &Means,
     destination: &Destination<'_>,
-    terms: Terms,
     progress: &mut Progress,
 ) -> Result<(TlsStream<TcpStream>, Session), Failure> {
+    let Means { services, terms, .. } = means;
     let Destination { host, port, address, .. } = destination;
     let started = Instant::now();
     progress.phase = Phase::Tls;
@@ -200,15 +198,15 @@ async fn encrypt(
 async fn speak<S>(
     stream: S,
     request: Request<Full<Bytes>>,
+    means: &Means,
     outgoing: &Outgoing,
-    terms: Terms,
     redirects_left: usize,
     progress: &mut Progress,
 ) -> Result<(Parts, End), Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let begun = converse::begin(stream, request, progress).await?;
+    let begun = converse::begin(stream, request, &means.purse, progress).await?;
     if redirects_left > 0 {
         let location = begun.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
         let step = redirect::follow(begun.head.status.as_u16(), &outgoing.method, &outgoing.url, location)?;
@@ -216,7 +214,7 @@ where
             return Ok((begun.head, End::Redirect(step)));
         }
     }
-    let (head, content) = converse::read_body(begun, terms.body_bytes_max, progress).await?;
+    let (head, content) = converse::read_body(begun, means.terms.body_bytes_max, &means.purse, progress).await?;
     Ok((head, End::Content(content)))
 }
 

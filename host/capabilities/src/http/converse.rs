@@ -2,11 +2,15 @@
 //!
 //! The connection is driven in the same task as whoever waits for its answer: no second task, and dropping the future closes the socket.
 //!
-//! Limits: a header block of [`HEAD_BYTES_MAX`] and 100 lines, the body cut at what the caller asks for, informational answers skipped.
+//! Limits: a header block of [`HEAD_BYTES_MAX`] and 100 lines, the body cut at what the caller asks for, nothing read that the run may not
+//! receive any more. Informational answers are skipped, and all that comes before the answer is at most [`HEADS_BYTES_MAX`].
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
-use std::task::Context;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 
 use ::http::{Request, Response, Version, response::Parts};
 use bytes::Bytes;
@@ -14,14 +18,17 @@ use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::dial::{Phase, Progress, microseconds_since};
 use crate::failure::Failure;
+use crate::purse::Purse;
 
 /// Bytes of an answer's status line and headers together.
 pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Bytes up to the answer's headers: with the informational answers before it, and what of its body came along.
+const HEADS_BYTES_MAX: usize = 4 * HEAD_BYTES_MAX;
 
 /// An answer whose body has not been read yet.
 pub(super) struct Begun<S: AsyncRead + AsyncWrite + Unpin> {
@@ -41,13 +48,15 @@ pub(super) struct Content {
 }
 
 /// Sends `request` and waits for the answer's headers.
-pub(super) async fn begin<S>(stream: S, request: Request<Full<Bytes>>, progress: &mut Progress) -> Result<Begun<S>, Failure>
+pub(super) async fn begin<S>(stream: S, request: Request<Full<Bytes>>, purse: &Purse, progress: &mut Progress) -> Result<Begun<S>, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let started = Instant::now();
     progress.phase = Phase::FirstByte;
-    let (mut sender, connection) = Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let heads_left = Arc::new(AtomicUsize::new(HEADS_BYTES_MAX));
+    let stream = TokioIo::new(Bounded { stream, left: Arc::clone(&heads_left) });
+    let (mut sender, connection) = Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(stream).await.map_err(broken)?;
     let mut driven = Driven { connection: Some(connection) };
     let response = {
         let mut response = pin!(sender.send_request(request));
@@ -59,13 +68,22 @@ where
         .map_err(broken)?
     };
     progress.timings.first_byte_us = Some(microseconds_since(started));
+    // The body has bounds of its own.
+    heads_left.store(usize::MAX, Ordering::Relaxed);
     let (head, body) = Response::into_parts(response);
-    progress.bytes_received += head_bytes(&head);
+    let bytes = head_bytes(&head);
+    progress.bytes_received += bytes;
+    purse.receive(bytes)?;
     Ok(Begun { head, body, driven, sender })
 }
 
-/// Reads at most `bytes_max` of the body; what is beyond stays unread.
-pub(super) async fn read_body<S>(begun: Begun<S>, bytes_max: usize, progress: &mut Progress) -> Result<(Parts, Content), Failure>
+/// Reads at most `bytes_max` of the body and no more than the run may receive; what is beyond stays unread.
+pub(super) async fn read_body<S>(
+    begun: Begun<S>,
+    bytes_max: usize,
+    purse: &Purse,
+    progress: &mut Progress,
+) -> Result<(Parts, Content), Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -84,7 +102,9 @@ where
         let room = bytes_max - content.bytes.len();
         let taken = &data[..data.len().min(room)];
         content.bytes.extend_from_slice(taken);
-        progress.bytes_received += u64::try_from(taken.len()).unwrap_or(u64::MAX);
+        let bytes = u64::try_from(taken.len()).unwrap_or(u64::MAX);
+        progress.bytes_received += bytes;
+        purse.receive(bytes)?;
         if taken.len() < data.len() {
             content.truncated = true;
             break;
@@ -95,7 +115,7 @@ where
 
 /// A connection that makes progress whenever someone waits for something that it carries.
 struct Driven<S: AsyncRead + AsyncWrite + Unpin> {
-    connection: Option<Connection<TokioIo<S>, Full<Bytes>>>,
+    connection: Option<Connection<TokioIo<Bounded<S>>, Full<Bytes>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Driven<S> {
@@ -105,6 +125,52 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Driven<S> {
         if ended {
             self.connection = None;
         }
+    }
+}
+
+/// A stream that breaks when more is read from it than is left. Nothing else bounds informational answers: each is skipped as it comes.
+struct Bounded<S> {
+    stream: S,
+    left: Arc<AtomicUsize>,
+}
+
+/// More than [`HEADS_BYTES_MAX`].
+#[derive(Debug, thiserror::Error)]
+#[error("too much before the answer")]
+struct HeadsTooLong;
+
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let read = buffer.filled().len() - before;
+        let Some(left) = self.left.load(Ordering::Relaxed).checked_sub(read) else {
+            return Poll::Ready(Err(io::Error::other(HeadsTooLong)));
+        };
+        self.left.store(left, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 }
 
@@ -127,9 +193,12 @@ fn broken(error: hyper::Error) -> Failure {
     if error.is_parse() {
         return Failure::Protocol(format!("the answer is not HTTP/1.1: {error}"));
     }
-    let reset = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-    match reset.map(std::io::Error::kind) {
-        Some(kind) if kind != std::io::ErrorKind::UnexpectedEof => {
+    let reset = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    if reset.and_then(|reset| reset.get_ref()).is_some_and(|inner| inner.is::<HeadsTooLong>()) {
+        return Failure::Protocol(format!("the server sent {HEADS_BYTES_MAX} bytes of informational answers and no answer"));
+    }
+    match reset.map(io::Error::kind) {
+        Some(kind) if kind != io::ErrorKind::UnexpectedEof => {
             Failure::Protocol(format!("the connection broke before the answer was whole: {kind}"))
         }
         _ => Failure::Protocol("the server closed before the answer was whole".to_owned()),

@@ -6,7 +6,7 @@ use ::http::HeaderMap;
 use sickbay_runtime::HostResult;
 use tokio::task::JoinHandle;
 
-use super::client::{self, Answer, Passed, Traffic};
+use super::client::{self, Answer, Means, Passed, Traffic};
 use super::converse::version_name;
 use super::request::{Outgoing, Terms, to_text};
 use crate::contract::http::{Header, Host, HttpError, Options, Redirect, Request, Response};
@@ -14,6 +14,7 @@ use crate::contract::types;
 use crate::dial::Timings;
 use crate::failure::Failure;
 use crate::lent::Lent;
+use crate::purse::Purse;
 use crate::tls::{Certificate, Session};
 
 /// Requests of one `send-many`.
@@ -21,7 +22,9 @@ const REQUESTS_MAX: usize = 16;
 
 impl Host for Lent {
     async fn send(&mut self, request: Request, options: Options) -> HostResult<Result<Response, HttpError>> {
-        let exchange = self.begin(request, &options);
+        let admitted = self.admit(request, &options);
+        let purse = Arc::new(self.meter.purse());
+        let exchange = admitted.map(|admitted| self.begin(admitted, &purse));
         let answer = self.finish_exchange(exchange).await;
         Ok(self.tell(answer))
     }
@@ -34,8 +37,11 @@ impl Host for Lent {
             };
             return Ok(requests.iter().map(|_| Err(HttpError::Invalid(message.clone()))).collect());
         }
+        let admitted: Vec<_> = requests.into_iter().map(|request| self.admit(request, &options)).collect();
+        // When all first requests are counted, what is left is shared by their redirects and answers.
+        let purse = Arc::new(self.meter.purse());
         // All are under way before the first is waited for.
-        let exchanges: Vec<_> = requests.into_iter().map(|request| self.begin(request, &options)).collect();
+        let exchanges: Vec<_> = admitted.into_iter().map(|admitted| admitted.map(|admitted| self.begin(admitted, &purse))).collect();
         let mut answers = Vec::with_capacity(exchanges.len());
         for exchange in exchanges {
             let answer = self.finish_exchange(exchange).await;
@@ -60,13 +66,25 @@ impl Drop for Exchange {
 }
 
 impl Lent {
-    fn begin(&mut self, request: Request, options: &Options) -> Result<Exchange, Failure> {
+    /// Holds a request against the bounds of the contract and counts it.
+    fn admit(&mut self, request: Request, options: &Options) -> Result<(Outgoing, Terms), Failure> {
         self.meter.call()?;
         let terms = Terms::new(options)?;
         let outgoing = Outgoing::new(request)?;
         self.meter.send(outgoing.bytes())?;
-        let (services, grants) = (Arc::clone(&self.services), Arc::clone(&self.grants));
-        Ok(Exchange { task: tokio::spawn(client::exchange(services, grants, outgoing, terms, self.scope.deadline)) })
+        Ok((outgoing, terms))
+    }
+
+    fn begin(&self, (outgoing, terms): (Outgoing, Terms), purse: &Arc<Purse>) -> Exchange {
+        let means = Means {
+            services: Arc::clone(&self.services),
+            grants: Arc::clone(&self.grants),
+            plugin: Arc::clone(&self.scope.plugin),
+            terms,
+            purse: Arc::clone(purse),
+            run_deadline: self.scope.deadline,
+        };
+        Exchange { task: tokio::spawn(client::exchange(means, outgoing)) }
     }
 
     async fn finish_exchange(&mut self, exchange: Result<Exchange, Failure>) -> Result<Answer, Failure> {
@@ -77,6 +95,9 @@ impl Lent {
         let received = self.meter.received(traffic.bytes_received);
         sent?;
         received?;
+        if let Err(Failure::Quota(exceeded)) = &answer {
+            self.meter.exceed(exceeded.quota);
+        }
         answer
     }
 
@@ -90,7 +111,7 @@ impl Lent {
     fn tell_failure(&mut self, failure: Failure) -> HttpError {
         match failure {
             Failure::Denied(denial) => HttpError::Denied(self.deny(denial)),
-            Failure::Invalid(message) => HttpError::Invalid(message),
+            Failure::Invalid(message) | Failure::Host(message) => HttpError::Invalid(message),
             Failure::Quota(exceeded) => HttpError::Quota(exceeded.to_string()),
             Failure::Dns(message) => HttpError::Dns(message),
             Failure::Refused(message) => HttpError::Refused(message),

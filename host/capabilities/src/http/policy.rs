@@ -8,7 +8,7 @@ use url::{Host, Position, Url};
 
 use super::grant::{Grant, HostPattern, Scheme, without_dot};
 use crate::denial::{Capability, Denial, DenialReason};
-use crate::egress::Named;
+use crate::egress::{self, Named};
 use crate::failure::Failure;
 
 /// A path longer than this is cut in a hint, and a `*` put at the cut.
@@ -63,7 +63,7 @@ enum Near {
     Path,
 }
 
-/// Is `method` on `target` granted, and how does the grant name the host?
+/// Is `method` on `target` granted, and how does the grant name the host? Where no grant could help, the denial names none.
 pub(super) fn authorise(grants: &[Grant], method: &str, target: &Target<'_>) -> Result<Named, Denial> {
     let mut near = Near::Nothing;
     for grant in grants {
@@ -79,7 +79,8 @@ pub(super) fn authorise(grants: &[Grant], method: &str, target: &Target<'_>) -> 
             return Ok(named);
         }
     }
-    Err(denial(near, method, target))
+    let never = target.address().and_then(|address| egress::never(Capability::Http, address));
+    Err(never.unwrap_or_else(|| denial(near, method, target)))
 }
 
 fn host_matches(pattern: &HostPattern, target: &Target<'_>) -> Option<Named> {
@@ -238,6 +239,15 @@ mod tests {
             let grant = denial.hint.strip_prefix("http = [\"").and_then(|rest| rest.strip_suffix("\"]")).expect("a line of TOML");
             assert!(judge(&[grant], method, url).is_ok(), "{grant} must allow {method} {url}");
             assert!(!denial.hint.contains("secret") && !denial.message.contains("secret"), "{denial:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_never_lent_gets_no_line_to_add() {
+        for url in ["http://169.254.169.254/latest", "http://0.0.0.0/", "http://0/", "http://[::]/", "http://[::ffff:127.0.0.1]/"] {
+            let denial = judge(&["GET https://api.example/*"], "GET", url).expect_err("denied");
+            assert_eq!(denial.reason, DenialReason::ForbiddenAddress, "{url}");
+            assert!(denial.message.contains("never lent") && !denial.hint.contains("http = "), "{denial:?}");
         }
     }
 

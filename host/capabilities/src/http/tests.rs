@@ -1,6 +1,7 @@
 //! The capability against real sockets on 127.0.0.1, through the same door as a guest.
 
 mod hostile;
+mod names;
 mod redirects;
 mod tls;
 
@@ -237,9 +238,16 @@ async fn localhost_in_a_grant_reaches_loopback() {
 #[tokio::test]
 async fn a_name_that_leads_to_loopback_needs_it_listed() {
     let (_listener, address) = listen().await;
+    let plugin: Arc<str> = "http".into();
     // As for any name that is not literally `localhost`.
-    let destination =
-        Destination { capability: Capability::Http, host: "localhost", address: None, port: address.port(), named: Named::ByName };
+    let destination = Destination {
+        capability: Capability::Http,
+        plugin: &plugin,
+        host: "localhost",
+        address: None,
+        port: address.port(),
+        named: Named::ByName,
+    };
     let deadline = Instant::now() + Duration::from_secs(30);
     let closed = Services::with_roots(&[], RootCertStore::empty()).expect("services");
     match dial(&closed, &destination, deadline, &mut Progress::new()).await {

@@ -13,7 +13,7 @@ const LOOPS_MAX: usize = 3;
 const FIELDS: [&str; 6] = ["status", "summary", "failure", "metrics", "series", "details"];
 
 /// Names of types, as in `type(x) == double`.
-const TYPES: [&str; 10] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"];
+pub(super) const TYPES: [&str; 10] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"];
 
 /// The functions that a condition may call; macros are expanded by the parser and need no entry.
 const FUNCTIONS: [&str; 13] =
@@ -136,7 +136,7 @@ impl<'expression> Survey<'expression> {
     }
 }
 
-fn check_field(node: u64, field: &str) -> Result<(), Problem> {
+pub(super) fn check_field(node: u64, field: &str) -> Result<(), Problem> {
     if FIELDS.contains(&field) {
         return Ok(());
     }
@@ -154,6 +154,6 @@ fn check_function(node: u64, name: &str) -> Result<(), Problem> {
     Err(problem(node, format!("there is no function `{name}` for these arguments; hint: {hint}")))
 }
 
-fn problem(node: u64, message: impl Into<String>) -> Problem {
+pub(super) fn problem(node: u64, message: impl Into<String>) -> Problem {
     Problem { node, message: message.into() }
 }

@@ -62,6 +62,9 @@ fn error_of(errors: &ParseErrors) -> ConditionError {
     let message = error.msg.strip_prefix("Syntax error: ").unwrap_or(&error.msg);
     let message = message.split(" expecting ").next().unwrap_or(message);
     match message {
+        message if message.starts_with("token recognition error at: '=") => {
+            ConditionError::new("`=` is no operator; hint: two values are compared with `==`", place)
+        }
         "UNKNOWN" => ConditionError::new("it nests too deep; hint: split it into several conditions", place),
         message => ConditionError::new(format!("it is not valid CEL: {message}"), place),
     }

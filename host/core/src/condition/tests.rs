@@ -16,12 +16,13 @@ fn report() -> Report {
         status: Status::Warning,
         summary: "slow".into(),
         failure: Some("latency".into()),
-        metrics: vec![
+        metrics: [
             metric("latency_seconds", 0.31),
             metric("status", 200.0),
             labelled("used_ratio", 0.95, "mount", "/"),
             labelled("used_ratio", 0.2, "mount", "/home"),
-        ],
+        ]
+        .into(),
         details: Some(r#"{"queue": {"length": 12, "names": ["a", "b"]}, "up": true, "none": null}"#.into()),
         ..Report::default()
     }
@@ -115,17 +116,115 @@ fn a_missing_metric_is_an_error_that_says_how_to_guard() {
 }
 
 #[test]
-fn a_result_that_is_no_bool_is_an_error_that_says_which_type_came() {
-    let error = evaluated("report.metrics.status", &report()).expect_err("a double");
+fn a_result_that_turns_out_to_be_no_bool_is_an_error_that_says_which_type_came() {
+    let error = evaluated("report.details.queue.length", &report()).expect_err("a double");
     assert!(error.contains("type double"), "{error}");
-    let error = evaluated("report.summary", &report()).expect_err("a string");
+    let error = evaluated("dyn(report.summary)", &report()).expect_err("a string");
     assert!(error.contains("type string"), "{error}");
 }
 
 #[test]
-fn arithmetic_of_a_double_and_an_int_says_how_to_write_it() {
-    let error = evaluated("report.metrics.status * 2 > 100.0", &report()).expect_err("a double and an int");
+fn arithmetic_that_turns_out_to_be_of_a_double_and_an_int_says_how_to_write_it() {
+    let error = evaluated("report.details.queue.length * 2 > 100", &report()).expect_err("a double and an int");
     assert!(error.contains("`2.0`"), "{error}");
+}
+
+/// The message without its hint, and the hint.
+fn refusal(source: &str) -> (String, String) {
+    let message = refused(source).message;
+    let (reason, hint) = message.split_once("; hint: ").unwrap_or_else(|| panic!("no hint: {message}"));
+    (reason.to_owned(), hint.to_owned())
+}
+
+#[test]
+fn what_can_give_no_bool_is_refused() {
+    for (source, reason, hint) in [
+        ("1", "it gives a whole number, not true or false", "compare it"),
+        ("'yes'", "it gives a text", "compare it"),
+        ("report.status", "it gives a text", "compare it"),
+        ("report.metrics.up", "it gives a number", "`report.metrics.up > 0.0`"),
+        ("report.series.up", "it gives a list", ".exists("),
+        ("report.series.up.size()", "it gives a whole number", "compare it"),
+        ("report.series.up.map(s, s.value)", "it gives a list", ".exists("),
+        ("true ? report.metrics.a : report.metrics.b", "it gives a number", "compare it"),
+        ("report", "it gives the whole report", "comparison"),
+    ] {
+        let (said, hinted) = refusal(source);
+        assert!(said.contains(reason) && hinted.contains(hint), "`{source}`: {said}; hint: {hinted}");
+        assert_eq!(refused(source).place, None, "{source}");
+    }
+}
+
+#[test]
+fn parts_that_never_go_together_are_refused() {
+    for (source, reason, hint) in [
+        ("report.metrics.status == '200'", "a number never equals a text", "`200.0`"),
+        ("'200' != report.metrics.status", "a text never equals a number", "`200.0`"),
+        ("report.metrics.up == true", "a number never equals true or false", "`== 1.0`"),
+        ("report.failure == null", "a text never equals null", "has("),
+        ("report.metrics.status > '200'", "`>` does not compare a number with a text", "`200.0`"),
+        ("report.summary < 5", "`<` does not compare a text with a whole number", "in quotes"),
+        ("report.series.used > 0.9", "`>` does not compare a list with a number", ".exists("),
+        ("report.status == 'down'", "no report has the status `down`", "`critical`"),
+        ("report.metrics.a * 2 > 1.0", "`*` does not take a double and an int", "`2.0`"),
+        ("report.metrics.a % 2.0 == 0.0", "`%` does not take", "`int(...)`"),
+        ("report.summary + 1 == 'x'", "`+` does not take a text and an int", "`string(...)`"),
+        ("-report.summary == 'x'", "`-` does not take a text", "numbers"),
+        ("!report.metrics.up", "true or false is wanted here, and this is a number", "`report.metrics.up > 0.0`"),
+        ("report.metrics.up && true", "true or false is wanted here", "compare it"),
+        ("true || report.summary", "this is a text", "compare it"),
+        ("report.summary ? true : false", "this is a text", "compare it"),
+        ("report.series.x.exists(s, s.value)", "this is a number", "compare it"),
+        ("report.series.x.exists(s, s.vale > 1.0)", "no field `vale`", "`s.labels.vale`"),
+        ("report.series.x.exists(s, s > 1.0)", "a member of a series", "a number"),
+        ("report.series.x.exists(s, s.labels.mount > 1.0)", "`>` does not compare a text with a number", "in quotes"),
+        ("report.series.x.value > 1.0", "a list has no field `value`", ".exists("),
+        ("report.metrics.x.value > 1.0", "a number has no field `value`", "report.series"),
+        ("report.metrics.x.exists(s, s.value > 1.0)", "asks the members of a list, and this is a number", "report.series"),
+        ("report.metrics.exists(m, m > 1.0)", "`>` does not compare a text with a number", "in quotes"),
+        ("report['metric']['x'] > 1.0", "no field `metric`", "report.metrics"),
+        ("report.metrics.x[0] > 1.0", "a number has no parts", "[...]"),
+        ("report.series.x['value'] > 1.0", "have numbers", ".exists("),
+        ("'x' in report.summary", "does not look into a text", ".contains("),
+        ("report.metrics.status in ['200']", "a number never equals a text", "in quotes"),
+        ("report.metrics.status in 200.0", "this is a number", "[200.0, 204.0]"),
+        ("size(report.metrics.x) > 1", "`size` does not take a number", "list"),
+        ("report.metrics.x.contains('1')", "`contains` does not take a number and a text", "text"),
+        ("contains(report.summary, 'x')", "`contains` does not take", "report.summary.contains"),
+        ("double(report.series.x) > 1.0", "`double` does not take a list", "number"),
+        ("report.summary.matches('[')", "the pattern of `matches` is not valid", "`[.]`"),
+    ] {
+        let (said, hinted) = refusal(source);
+        assert!(said.contains(reason) && hinted.contains(hint), "`{source}`: {said}; hint: {hinted}");
+    }
+    assert_eq!(refused("report.metrics.a > 1.0 && report.metrics.b == 'x'").place, Some((1, 44)));
+}
+
+#[test]
+fn what_only_a_report_can_show_is_taken() {
+    for source in [
+        "report.details.status == '200' || report.details.status == 200",
+        "dyn(report.metrics.status) == '200'",
+        "report.metrics.a / report.metrics.b > 0.9",
+        "report.metrics.a > 1 && report.metrics.b in [200, 204.0]",
+        "report.metrics['a'] > 1.0 && report['summary'] != ''",
+        "has(report.metrics.a) ? report.metrics.a > 1.0 : false",
+        "(has(report.metrics.a) ? report.metrics.a : 0.0) > 1.0",
+        "int(report.metrics.a) % 2 == 0",
+        "string(report.metrics.a).startsWith('2')",
+        "report.series.x.filter(s, s.labels.mount.startsWith('/var')).all(s, s.value < 0.9)",
+        "report.series.x.exists(s, has(s.labels.mount) && s.labels['mount'] == '/')",
+        "report.series.x.map(s, s.value)[0] > 1.0",
+        "report.series['x'][0].value > 1.0",
+        "'latency' in report.metrics && report.status in ['warning', 'critical']",
+        "report.metrics.exists(name, name.startsWith('disk'))",
+        "report.details.list.exists(x, x == 1.0) && report.details.flag",
+        "{'a': 1}['a'] == 1 && [1, 2.0].size() == 2",
+        "report.summary.matches(report.details.pattern)",
+        "1 / 0 > 1 || true",
+    ] {
+        assert!(Condition::parse(source).is_ok(), "{source}: {}", refused(source));
+    }
 }
 
 #[test]

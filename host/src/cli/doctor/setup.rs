@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Finding, Mark};
+use crate::config::{Diagnostic, counted};
 
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
 const ANSWER_BYTES_MAX: u64 = 4096;
@@ -21,18 +22,25 @@ pub(super) fn findings(file: &Path) -> Vec<Finding> {
     }
     match crate::config::load(file) {
         Err(problems) => {
-            let first = problems.0.first().map(|problem| format!(": line {}: {}", problem.line, problem.message)).unwrap_or_default();
-            let seen = format!("{} is wrong{first}", file.display());
+            let seen = format!("{} is wrong{}", file.display(), problems.errors.first().map(first_mistake).unwrap_or_default());
             vec![Finding::new("configuration", Mark::Wrong, seen).with_fix(format!("sickbay validate --config {}", file.display()))]
         }
         Ok(config) => {
             let listen = config.server.listen;
             vec![
-                Finding::new("configuration", Mark::Ok, format!("{}: {} checks", file.display(), config.checks.len())),
+                Finding::new("configuration", Mark::Ok, format!("{}: {}", file.display(), counted(config.checks.len(), "check"))),
                 plugin_folder(&config.plugins.dir),
                 address(listen, use_of(listen)),
             ]
         }
+    }
+}
+
+/// `: line 4: unknown key`; what is wrong with a file as a whole has no line.
+fn first_mistake(problem: &Diagnostic) -> String {
+    match problem.line {
+        0 => format!(": {}", problem.message),
+        line => format!(": line {line}: {}", problem.message),
     }
 }
 
@@ -50,7 +58,7 @@ fn plugin_folder(directory: &Path) -> Finding {
         return Finding::new(SUBJECT, Mark::Warn, format!("{} holds no .wasm", directory.display()))
             .with_fix(format!("sickbay build plugins --out {}", directory.display()));
     }
-    Finding::new(SUBJECT, Mark::Ok, format!("{}: {components} .wasm", directory.display()))
+    Finding::new(SUBJECT, Mark::Ok, format!("{}: {}", directory.display(), counted(components, ".wasm file")))
 }
 
 /// Who has an address.

@@ -5,7 +5,7 @@ use sqlx::{ConnectOptions, SqliteConnection, raw_sql, sqlite::SqliteConnectOptio
 
 use super::*;
 use crate::{
-    conformance::{failing, record},
+    conformance::{self, failing},
     sqlite,
 };
 
@@ -17,9 +17,9 @@ const NEVER: Duration = Duration::from_secs(3_600);
 struct Commits(Arc<Mutex<Vec<Vec<(String, u64)>>>>);
 
 impl Commits {
-    fn listener(&self) -> impl Fn(&[ResultRecord]) + Send + Sync + 'static {
+    fn listener(&self) -> impl Fn(&[Committed]) + Send + Sync + 'static {
         let commits = Arc::clone(&self.0);
-        move |records| commits.lock().unwrap().push(records.iter().map(|record| (record.check.clone(), record.seq)).collect())
+        move |written| commits.lock().unwrap().push(written.iter().map(|new| (new.record.check.to_string(), new.seq)).collect())
     }
 
     fn lens(&self) -> Vec<usize> {
@@ -51,10 +51,14 @@ async fn unlock(blocker: &mut SqliteConnection) {
     raw_sql("ROLLBACK").execute(blocker).await.unwrap();
 }
 
-fn transition(check: &str, at: u64) -> ResultRecord {
+fn record(check: &str, at: u64) -> Arc<ResultRecord> {
+    Arc::new(conformance::record(check, at))
+}
+
+fn transition(check: &str, at: u64) -> Arc<ResultRecord> {
     let mut record = failing(check, at, Status::Critical);
     record.transition = Some(Transition { from: Status::Ok, to: Status::Critical, at: Timestamp(at) });
-    record
+    Arc::new(record)
 }
 
 async fn until(condition: impl Fn() -> bool) {
@@ -79,7 +83,7 @@ async fn what_was_pushed_before_a_flush_is_on_the_disk_in_order() {
     assert!(queue.healthy());
     assert_eq!(commits.seqs(), (1..=1_300).collect::<Vec<u64>>());
     assert!(commits.lens().iter().all(|len| *len <= BATCH_LEN_MAX));
-    let times: Vec<u64> = store.events(0, 2_000).await.unwrap().iter().map(|record| record.scheduled_at.0).collect();
+    let times: Vec<u64> = store.events(0, 2_000).await.unwrap().iter().map(|read| read.record.scheduled_at.0).collect();
     assert_eq!(times, (0..1_300).collect::<Vec<u64>>());
 }
 
@@ -144,6 +148,69 @@ async fn a_duplicate_is_not_told_again() {
     queue.flush().await.unwrap();
     assert_eq!(commits.lens(), [1]);
     assert_eq!(queue.pending(), 0);
+}
+
+#[tokio::test]
+async fn an_urgent_result_commits_at_once_with_what_was_before_it_and_is_answered_with_its_number() {
+    let commits = Commits::default();
+    let (queue, _handle) = ResultQueue::start(in_memory().await, NEVER, commits.listener());
+    queue.push(record("before", 1)).await;
+    queue.push(record("before", 2)).await;
+    let urgent = record("api", 1);
+    let committed = queue.push_urgent(Arc::clone(&urgent)).await.committed().await.unwrap();
+    assert_eq!(committed.seq, 3);
+    assert!(Arc::ptr_eq(&committed.record, &urgent));
+    // It was told before it was answered.
+    assert_eq!(commits.lens(), [3]);
+}
+
+#[tokio::test]
+async fn each_who_waits_gets_the_number_of_his_own_result() {
+    let (queue, _handle) = ResultQueue::start(in_memory().await, NEVER, |_| {});
+    let mut receipts = Vec::new();
+    for number in 0..10 {
+        queue.push(record("plain", number)).await;
+        receipts.push(queue.push_urgent(record("api", number)).await);
+    }
+    for (number, receipt) in (0..10).zip(receipts) {
+        let committed = receipt.committed().await.unwrap();
+        assert_eq!((committed.seq, committed.record.scheduled_at), (2 * number + 2, Timestamp(number)));
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_duplicate_is_told_that_it_is_one() {
+    let (queue, _handle) = ResultQueue::start(in_memory().await, NEVER, |_| {});
+    assert_eq!(queue.push_urgent(record("api", 1)).await.committed().await.unwrap().seq, 1);
+    let again = queue.push_urgent(record("api", 1)).await;
+    let next = queue.push_urgent(record("api", 2)).await;
+    assert_eq!(again.committed().await, Err(QueueError::Duplicate));
+    assert_eq!(next.committed().await.unwrap().seq, 2);
+    assert!(queue.healthy());
+}
+
+#[tokio::test]
+async fn who_waits_is_answered_also_while_the_host_ends() {
+    let (queue, handle) = ResultQueue::start(in_memory().await, NEVER, |_| {});
+    let receipt = queue.push_urgent(record("api", 1)).await;
+    queue.shutdown().await.unwrap();
+    handle.await.unwrap();
+    assert_eq!(receipt.committed().await.unwrap().seq, 1);
+    assert_eq!(queue.push_urgent(record("api", 2)).await.committed().await, Err(QueueError::Stopped));
+}
+
+#[tokio::test]
+async fn who_waits_for_what_is_lost_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _blocker) = locked(&folder.path().join("sickbay.db")).await;
+    let (queue, _handle) = ResultQueue::start(store, NEVER, |_| {});
+    let with_the_writer = queue.push_urgent(record("api", 1)).await;
+    until(|| !queue.healthy()).await;
+    let queued = queue.push_urgent(record("api", 2)).await;
+    assert_eq!(queue.shutdown().await, Err(QueueError::Lost { count: 2 }));
+    for receipt in [with_the_writer, queued] {
+        assert_eq!(receipt.committed().await, Err(QueueError::Lost { count: 2 }));
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The part of a record that no query looks at, as one small JSON object: what is as usual is left out.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use sickbay_core::{CheckState, Decision, Evidence, Metric, Reason, StateKind, Status, Timestamp, Transition};
@@ -43,6 +43,9 @@ struct State {
     /// None: the result's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hard_status: Option<Status>,
+    /// None: the result itself where it is ok, else never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_success_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_default")]
     kind: StateKind,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -80,26 +83,24 @@ pub(super) fn encode(record: &ResultRecord) -> Result<String, serde_json::Error>
         evidence: Cow::Borrowed(&record.evidence),
         metrics: Cow::Borrowed(&record.metrics),
         details: record.details.as_deref().map(Cow::Borrowed),
-        state: State::of(&record.state, record.status),
+        state: State::of(record),
         transition: record.transition.as_ref().map(Cow::Borrowed),
     })
 }
 
 /// What the columns of a row hold.
 pub(super) struct Columns {
-    pub(super) seq: u64,
-    pub(super) check: String,
+    pub(super) check: Arc<str>,
     pub(super) scheduled_at: Timestamp,
-    pub(super) plugin: String,
-    pub(super) plugin_version: String,
+    pub(super) plugin: Arc<str>,
+    pub(super) plugin_version: Arc<str>,
     pub(super) status: Status,
 }
 
 pub(super) fn decode(columns: Columns, body: &str) -> Result<ResultRecord, serde_json::Error> {
-    let Columns { seq, check, scheduled_at, plugin, plugin_version, status } = columns;
+    let Columns { check, scheduled_at, plugin, plugin_version, status } = columns;
     let body: Body<'_> = serde_json::from_str(body)?;
     Ok(ResultRecord {
-        seq,
         check,
         scheduled_at,
         started_at: body.started_at,
@@ -113,21 +114,22 @@ pub(super) fn decode(columns: Columns, body: &str) -> Result<ResultRecord, serde
         decision: body.decision.map_or(Decision::Unchanged, Cow::into_owned),
         failure: body.failure.map(Cow::into_owned),
         evidence: body.evidence.into_owned(),
-        metrics: body.metrics.into_owned(),
+        metrics: body.metrics.into_owned().into(),
         details: body.details.map(Cow::into_owned),
-        state: body.state.with(status),
+        state: body.state.with(status, body.started_at),
         transition: body.transition.map(Cow::into_owned),
         plugin_state: None,
     })
 }
 
 impl State {
-    fn of(state: &CheckState, result: Status) -> State {
+    fn of(record: &ResultRecord) -> State {
         // Named one by one, so that a new field cannot be forgotten here.
-        let CheckState { status, hard_status, kind, since, failures, successes, unknowns } = *state;
+        let CheckState { status, hard_status, kind, since, failures, successes, unknowns, last_success_at } = record.state;
         State {
-            status: (status != result).then_some(status),
-            hard_status: (hard_status != result).then_some(hard_status),
+            status: (status != record.status).then_some(status),
+            hard_status: (hard_status != record.status).then_some(hard_status),
+            last_success_at: last_success_at.filter(|at| own_success(record.status, record.started_at) != Some(*at)),
             kind,
             since,
             failures,
@@ -136,7 +138,7 @@ impl State {
         }
     }
 
-    fn with(self, result: Status) -> CheckState {
+    fn with(self, result: Status, started_at: Timestamp) -> CheckState {
         CheckState {
             status: self.status.unwrap_or(result),
             hard_status: self.hard_status.unwrap_or(result),
@@ -145,8 +147,14 @@ impl State {
             failures: self.failures,
             successes: self.successes,
             unknowns: self.unknowns,
+            last_success_at: self.last_success_at.or(own_success(result, started_at)),
         }
     }
+}
+
+/// A result that is ok is the last success itself.
+fn own_success(result: Status, started_at: Timestamp) -> Option<Timestamp> {
+    (result == Status::Ok).then_some(started_at)
 }
 
 /// As the column `status` holds it.
@@ -176,10 +184,25 @@ mod tests {
     #[test]
     fn what_is_as_usual_takes_no_room() {
         let mut usual = record("api", 1_000);
-        usual.metrics.clear();
+        usual.metrics = Arc::default();
         usual.summary.clear();
-        usual.state = CheckState { status: Status::Ok, hard_status: Status::Ok, ..CheckState::default() };
+        usual.state =
+            CheckState { status: Status::Ok, hard_status: Status::Ok, last_success_at: Some(usual.started_at), ..CheckState::default() };
         assert_eq!(encode(&usual).unwrap(), r#"{"started_at":1000,"duration_us":1500}"#);
+    }
+
+    #[test]
+    fn a_result_of_before_the_last_success_was_kept_is_a_success_where_it_is_ok() {
+        let columns = |status| Columns {
+            check: "api".into(),
+            scheduled_at: Timestamp(900),
+            plugin: "http".into(),
+            plugin_version: "1".into(),
+            status,
+        };
+        let last_success_at = |status| decode(columns(status), r#"{"started_at":1000,"duration_us":1}"#).unwrap().state.last_success_at;
+        assert_eq!(last_success_at(Status::Ok), Some(Timestamp(1000)));
+        assert_eq!(last_success_at(Status::Critical), None);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! for everything.
 //!
 //! Invariant: a commit is on the disk when it returns (`synchronous=FULL`).
-//! Invariant: a database of another program, or of a newer Sickbay, is not changed.
+//! Invariant: a database of another program, of a newer Sickbay, or in use by another one, is not changed.
+//! Invariant: no result is written to a file that the path no longer names, once that was seen.
 
 /// The newest `seq` of every check, one column `seq`, null for a check without results: looks into block after block, newest
 /// first, and stops at the first that has one.
@@ -23,15 +24,16 @@ macro_rules! newest_seqs {
 
 mod body;
 mod bulk;
+mod file;
 mod names;
 mod prune;
 mod read;
 mod writer;
 
 use std::{
-    collections::{BTreeMap, HashMap},
     path::Path,
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use sickbay_core::Timestamp;
@@ -43,7 +45,8 @@ use sqlx::{
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::{BoxFuture, Pruned, ResultRecord, Retention, Store, StoreError};
+use crate::{BoxFuture, Committed, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError};
+use file::DatabaseFile;
 use writer::Writer;
 
 /// How long a statement waits for another process to let go of the file.
@@ -67,6 +70,8 @@ pub(crate) struct SqliteStore {
     writer: Mutex<Option<Writer>>,
     /// None in memory, where the writer's connection is the only one.
     readers: Option<SqlitePool>,
+    /// None in memory. The last to go: what is above still has the file open.
+    file: Option<DatabaseFile>,
 }
 
 pub(crate) async fn open_file(path: &Path, busy_timeout: Duration) -> Result<SqliteStore, StoreError> {
@@ -78,7 +83,9 @@ pub(crate) async fn open_file(path: &Path, busy_timeout: Duration) -> Result<Sql
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", LOG_FILE_BYTES_MAX.to_string())
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
-    let connection = connect(&options, &database).await?;
+    let mut connection = connect(&options, &database).await?;
+    let file = DatabaseFile::claim(path, &database)?;
+    prepare(&mut connection, &database).await?;
 
     let reader = self::options(busy_timeout).filename(path).read_only(true).pragma("query_only", "ON");
     let readers = SqlitePoolOptions::new()
@@ -86,15 +93,17 @@ pub(crate) async fn open_file(path: &Path, busy_timeout: Duration) -> Result<Sql
         .acquire_timeout(READER_WAIT_MAX)
         .test_before_acquire(false)
         .connect_lazy_with(reader);
-    let store = SqliteStore { database, writer: Mutex::new(Some(Writer::new(connection))), readers: Some(readers) };
+    let writer = Mutex::new(Some(Writer::new(connection)));
+    let store = SqliteStore { database, writer, readers: Some(readers), file: Some(file) };
     store.ping().await?;
     Ok(store)
 }
 
 pub(crate) async fn open_memory() -> Result<SqliteStore, StoreError> {
     let database = "the database in memory".to_owned();
-    let connection = connect(&options(BUSY_TIMEOUT).filename(":memory:").in_memory(true), &database).await?;
-    Ok(SqliteStore { database, writer: Mutex::new(Some(Writer::new(connection))), readers: None })
+    let mut connection = connect(&options(BUSY_TIMEOUT).filename(":memory:").in_memory(true), &database).await?;
+    prepare(&mut connection, &database).await?;
+    Ok(SqliteStore { database, writer: Mutex::new(Some(Writer::new(connection))), readers: None, file: None })
 }
 
 fn options(busy_timeout: Duration) -> SqliteConnectOptions {
@@ -115,14 +124,19 @@ fn refuse_impossible(path: &Path, database: &str) -> Result<(), StoreError> {
     }
 }
 
+/// Opens the database and changes nothing in it.
 async fn connect(options: &SqliteConnectOptions, database: &str) -> Result<SqliteConnection, StoreError> {
-    let failed = |error: sqlx::Error| StoreError::failed("opening", database, error);
-    let mut connection = options.connect().await.map_err(failed)?;
+    let mut connection = options.connect().await.map_err(|error| StoreError::failed("opening", database, error))?;
     refuse_foreign(&mut connection, database).await?;
-    // Only now: it is a change of the file. (In memory it does nothing.)
-    raw_sql("PRAGMA journal_mode = WAL").execute(&mut connection).await.map_err(failed)?;
-    migrate(&mut connection, database).await?;
     Ok(connection)
+}
+
+/// Brings the database into the form that this program works with.
+async fn prepare(connection: &mut SqliteConnection, database: &str) -> Result<(), StoreError> {
+    // In memory it does nothing.
+    let wal = raw_sql("PRAGMA journal_mode = WAL").execute(&mut *connection).await;
+    wal.map_err(|error| StoreError::failed("opening", database, error))?;
+    migrate(connection, database).await
 }
 
 async fn refuse_foreign(connection: &mut SqliteConnection, database: &str) -> Result<(), StoreError> {
@@ -169,32 +183,41 @@ impl SqliteStore {
         MutexGuard::try_map(self.writer.lock().await, Option::as_mut).map_err(|_| StoreError::Closed)
     }
 
+    /// Where it is gone, no result is taken any more: the queue keeps what comes, and says so.
+    fn still_there(&self) -> Result<(), StoreError> {
+        match &self.file {
+            Some(file) if !file.is_there(Instant::now()) => Err(StoreError::Replaced { database: self.database.clone() }),
+            _ => Ok(()),
+        }
+    }
+
     fn failed(&self, operation: &'static str) -> impl Fn(sqlx::Error) -> StoreError + Send + Sync + '_ {
         move |error| StoreError::failed(operation, &self.database, error)
     }
 }
 
 impl Store for SqliteStore {
-    fn write(&self, records: Vec<ResultRecord>) -> BoxFuture<'_, Result<Vec<ResultRecord>, StoreError>> {
+    fn write<'a>(&'a self, records: &'a [Arc<ResultRecord>]) -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>> {
         Box::pin(async move {
+            self.still_there()?;
             let mut writer = self.writer().await?;
             writer.write(records).await.map_err(self.failed("writing results"))
         })
     }
 
-    fn last(&self) -> BoxFuture<'_, Result<Vec<ResultRecord>, StoreError>> {
+    fn last(&self) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>> {
         Box::pin(self.read_last())
     }
 
-    fn plugin_states(&self) -> BoxFuture<'_, Result<HashMap<String, BTreeMap<String, Vec<u8>>>, StoreError>> {
+    fn plugin_states(&self) -> BoxFuture<'_, Result<PluginStates, StoreError>> {
         Box::pin(self.read_plugin_states())
     }
 
-    fn results<'a>(&'a self, check: &'a str, before: Option<u64>, limit: u32) -> BoxFuture<'a, Result<Vec<ResultRecord>, StoreError>> {
+    fn results<'a>(&'a self, check: &'a str, before: Option<u64>, limit: u32) -> BoxFuture<'a, Result<Vec<Committed>, StoreError>> {
         Box::pin(self.read_results(check, before, limit))
     }
 
-    fn events(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<ResultRecord>, StoreError>> {
+    fn events(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>> {
         Box::pin(self.read_events(after, limit))
     }
 
@@ -207,7 +230,10 @@ impl Store for SqliteStore {
     }
 
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.read_anything())
+        Box::pin(async move {
+            self.still_there()?;
+            self.read_anything().await
+        })
     }
 
     fn bytes(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
@@ -223,6 +249,9 @@ impl Store for SqliteStore {
             let writer = self.writer.lock().await.take();
             if let Some(writer) = writer {
                 writer.close().await;
+            }
+            if let Some(file) = &self.file {
+                file.release();
             }
         })
     }

@@ -1,6 +1,6 @@
 //! Every read. A reader sees the last commit and never waits for the writer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use sickbay_core::Timestamp;
 use sqlx::{Row, sqlite::SqliteRow};
@@ -11,9 +11,9 @@ use super::{
     bulk::SqliteQuery,
     signed, unsigned,
 };
-use crate::{READ_ROWS_MAX, ResultRecord, StoreError};
+use crate::{Committed, PluginStates, READ_ROWS_MAX, StoreError};
 
-/// The columns that [`record_of`] reads. CROSS JOIN: results lead, names are looked up.
+/// The columns that [`committed_of`] reads. CROSS JOIN: results lead, names are looked up.
 macro_rules! select_records {
     ($($tail:expr),+) => {
         concat!(
@@ -58,28 +58,28 @@ impl SqliteStore {
         rows.map_err(self.failed(operation))
     }
 
-    async fn records(&self, query: SqliteQuery) -> Result<Vec<ResultRecord>, StoreError> {
+    async fn records(&self, query: SqliteQuery) -> Result<Vec<Committed>, StoreError> {
         let rows = self.rows("reading results", query).await?;
-        rows.iter().map(record_of).collect::<Result<Vec<_>, _>>().map_err(self.failed("reading results"))
+        rows.iter().map(committed_of).collect::<Result<Vec<_>, _>>().map_err(self.failed("reading results"))
     }
 
-    pub(super) async fn read_last(&self) -> Result<Vec<ResultRecord>, StoreError> {
+    pub(super) async fn read_last(&self) -> Result<Vec<Committed>, StoreError> {
         self.records(sqlx::query(LAST)).await
     }
 
-    pub(super) async fn read_results(&self, check: &str, before: Option<u64>, limit: u32) -> Result<Vec<ResultRecord>, StoreError> {
+    pub(super) async fn read_results(&self, check: &str, before: Option<u64>, limit: u32) -> Result<Vec<Committed>, StoreError> {
         let before = signed(before.unwrap_or(u64::MAX));
         self.records(sqlx::query(RESULTS).bind(check).bind(before).bind(limit.min(READ_ROWS_MAX))).await
     }
 
-    pub(super) async fn read_events(&self, after: u64, limit: u32) -> Result<Vec<ResultRecord>, StoreError> {
+    pub(super) async fn read_events(&self, after: u64, limit: u32) -> Result<Vec<Committed>, StoreError> {
         self.records(sqlx::query(EVENTS).bind(signed(after)).bind(limit.min(READ_ROWS_MAX))).await
     }
 
-    pub(super) async fn read_plugin_states(&self) -> Result<HashMap<String, BTreeMap<String, Vec<u8>>>, StoreError> {
+    pub(super) async fn read_plugin_states(&self) -> Result<PluginStates, StoreError> {
         const OPERATION: &str = "reading what plugins keep";
         let query = sqlx::query("SELECT checks.name, key, value FROM plugin_states CROSS JOIN checks USING (check_id)");
-        let mut states: HashMap<String, BTreeMap<String, Vec<u8>>> = HashMap::new();
+        let mut states = PluginStates::new();
         for row in self.rows(OPERATION, query).await? {
             let (check, key, value) = plugin_value_of(&row).map_err(self.failed(OPERATION))?;
             states.entry(check).or_default().insert(key, value);
@@ -108,16 +108,20 @@ impl SqliteStore {
     }
 }
 
-fn record_of(row: &SqliteRow) -> Result<ResultRecord, sqlx::Error> {
+fn committed_of(row: &SqliteRow) -> Result<Committed, sqlx::Error> {
     let columns = Columns {
-        seq: unsigned(row.try_get(0)?),
-        check: row.try_get(1)?,
+        check: text_of(row, 1)?,
         scheduled_at: Timestamp(unsigned(row.try_get(2)?)),
-        plugin: row.try_get(3)?,
-        plugin_version: row.try_get(4)?,
+        plugin: text_of(row, 3)?,
+        plugin_version: text_of(row, 4)?,
         status: body::status_of(row.try_get(5)?),
     };
-    body::decode(columns, row.try_get(6)?).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+    let record = body::decode(columns, row.try_get(6)?).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok(Committed { seq: unsigned(row.try_get(0)?), record: Arc::new(record) })
+}
+
+fn text_of(row: &SqliteRow, column: usize) -> Result<Arc<str>, sqlx::Error> {
+    row.try_get::<&str, _>(column).map(Arc::from)
 }
 
 fn plugin_value_of(row: &SqliteRow) -> Result<(String, String, Vec<u8>), sqlx::Error> {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     Cause,
-    conformance::{self, record},
+    conformance::{self, record, shared},
 };
 
 async fn raw(path: &Path) -> SqliteConnection {
@@ -46,7 +46,7 @@ async fn a_database_in_memory_conforms() {
 #[tokio::test]
 async fn two_databases_in_memory_have_nothing_in_common() {
     let (one, other) = (open_memory().await.unwrap(), open_memory().await.unwrap());
-    one.write(vec![record("api", 1)]).await.unwrap();
+    one.write(&shared(vec![record("api", 1)])).await.unwrap();
     assert_eq!(other.bounds().await.unwrap(), (None, 0));
 }
 
@@ -87,32 +87,32 @@ async fn a_batch_that_could_not_be_written_leaves_nothing_and_can_be_written_aga
     let store = open_file(&path, Duration::from_millis(1)).await.unwrap();
     let mut blocker = raw(&path).await;
     raw_sql("BEGIN IMMEDIATE").execute(&mut blocker).await.unwrap();
-    let error = store.write(vec![record("api", 1)]).await.unwrap_err();
+    let error = store.write(&shared(vec![record("api", 1)])).await.unwrap_err();
     assert!(matches!(error, StoreError::Failed { cause: Cause::Locked, .. }), "{error:?}");
     assert!(error.to_string().contains("hint: "), "{error}");
 
     raw_sql("ROLLBACK").execute(&mut blocker).await.unwrap();
     assert_eq!(store.bounds().await.unwrap(), (None, 0));
-    assert_eq!(store.write(vec![record("api", 1)]).await.unwrap()[0].seq, 1);
+    assert_eq!(store.write(&shared(vec![record("api", 1)])).await.unwrap(), [Some(1)]);
 }
 
 #[tokio::test]
 async fn a_full_disk_is_named_and_what_was_written_before_stays() {
     let store = open_memory().await.unwrap();
-    store.write(vec![record("api", 1)]).await.unwrap();
+    store.write(&shared(vec![record("api", 1)])).await.unwrap();
     let pages = async |sql: &'static str| {
         let mut writer = store.writer().await.unwrap();
         raw_sql(sql).execute(writer.idle().await).await.unwrap();
     };
     pages("PRAGMA max_page_count = 1").await;
     let large = |at| ResultRecord { details: Some("x".repeat(1 << 20)), ..record("new", at) };
-    let error = store.write(vec![record("api", 2), large(1)]).await.unwrap_err();
+    let error = store.write(&shared(vec![record("api", 2), large(1)])).await.unwrap_err();
     assert!(matches!(error, StoreError::Failed { cause: Cause::DiskFull, .. }), "{error:?}");
     assert_eq!(store.bounds().await.unwrap(), (Some(1), 1));
 
     pages("PRAGMA max_page_count = 1000000").await;
-    let written = store.write(vec![record("api", 2), large(1)]).await.unwrap();
-    assert_eq!(written.iter().map(|record| record.seq).collect::<Vec<_>>(), [2, 3]);
+    let written = store.write(&shared(vec![record("api", 2), large(1)])).await.unwrap();
+    assert_eq!(written, [Some(2), Some(3)]);
 }
 
 #[tokio::test]
@@ -120,19 +120,74 @@ async fn a_write_that_nobody_waits_for_any_more_leaves_no_transaction() {
     let (_folder, path) = new_file();
     let store = open_file(&path, BUSY_TIMEOUT).await.unwrap();
     {
-        let mut write = pin!(store.write(vec![record("api", 1)]));
+        let records = shared(vec![record("api", 1)]);
+        let mut write = pin!(store.write(&records));
         assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
-    let written = store.write(vec![record("api", 1), record("api", 2)]).await.unwrap();
-    assert_eq!(written.iter().map(|record| record.seq).collect::<Vec<_>>(), [1, 2]);
+    let written = store.write(&shared(vec![record("api", 1), record("api", 2)])).await.unwrap();
+    assert_eq!(written, [Some(1), Some(2)]);
 }
 
 #[tokio::test]
 async fn numbers_that_do_not_fit_block_nothing() {
     let store = open_memory().await.unwrap();
-    let written = store.write(vec![record("api", u64::MAX), record("api", u64::MAX - 1)]).await.unwrap();
-    assert_eq!(written.len(), 1);
-    assert_eq!(store.last().await.unwrap()[0].started_at, Timestamp(u64::MAX));
+    let written = store.write(&shared(vec![record("api", u64::MAX), record("api", u64::MAX - 1)])).await.unwrap();
+    assert_eq!(written, [Some(1), None]);
+    assert_eq!(store.last().await.unwrap()[0].record.started_at, Timestamp(u64::MAX));
+}
+
+#[tokio::test]
+async fn a_second_sickbay_on_a_database_is_refused_until_the_first_has_closed_it() {
+    let (folder, path) = new_file();
+    let first = open_file(&path, BUSY_TIMEOUT).await.unwrap();
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for path in [&path, &link] {
+        let error = error_of(path).await;
+        assert!(matches!(error, StoreError::InUse { .. }), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains("another Sickbay uses") && message.contains("hint: "), "{message}");
+    }
+    assert_eq!(first.write(&shared(vec![record("api", 1)])).await.unwrap(), [Some(1)]);
+
+    first.close().await;
+    let second = open_file(&path, BUSY_TIMEOUT).await.unwrap();
+    assert_eq!(second.bounds().await.unwrap(), (Some(1), 1));
+}
+
+#[tokio::test]
+async fn a_store_that_was_dropped_without_closing_holds_no_database() {
+    let (_folder, path) = new_file();
+    drop(open_file(&path, BUSY_TIMEOUT).await.unwrap());
+    assert!(open_file(&path, BUSY_TIMEOUT).await.is_ok());
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_database_whose_file_went_away() {
+    let (folder, path) = new_file();
+    let store = open_file(&path, BUSY_TIMEOUT).await.unwrap();
+    assert_eq!(store.write(&shared(vec![record("api", 1)])).await.unwrap(), [Some(1)]);
+    let aside = folder.path().join("aside.db");
+    std::fs::rename(&path, &aside).unwrap();
+    until_ping(&store, |pinged| matches!(pinged, Err(StoreError::Replaced { .. }))).await;
+    for error in [store.ping().await.unwrap_err(), store.write(&shared(vec![record("api", 2)])).await.unwrap_err()] {
+        assert!(matches!(error, StoreError::Replaced { .. }), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains(&path.display().to_string()) && message.contains("restart Sickbay"), "{message}");
+    }
+
+    std::fs::rename(&aside, &path).unwrap();
+    until_ping(&store, |pinged| pinged.is_ok()).await;
+    assert_eq!(store.write(&shared(vec![record("api", 2)])).await.unwrap(), [Some(2)]);
+}
+
+async fn until_ping(store: &SqliteStore, wanted: impl Fn(&Result<(), StoreError>) -> bool) {
+    let wait = async {
+        while !wanted(&store.ping().await) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it is seen");
 }
 
 #[tokio::test]
@@ -214,5 +269,5 @@ async fn an_empty_file_becomes_a_database() {
     let (_folder, path) = new_file();
     std::fs::write(&path, "").unwrap();
     let store: Arc<dyn Store> = Arc::new(open_file(&path, BUSY_TIMEOUT).await.unwrap());
-    assert_eq!(store.write(vec![record("api", 1)]).await.unwrap()[0].seq, 1);
+    assert_eq!(store.write(&shared(vec![record("api", 1)])).await.unwrap(), [Some(1)]);
 }

@@ -5,7 +5,10 @@
 //!
 //! Invariant: nothing is remembered of a transaction that did not commit.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use sqlx::{Connection, Row, SqliteConnection, raw_sql};
 
@@ -54,10 +57,12 @@ impl Writer {
         }
     }
 
-    pub(super) async fn write(&mut self, records: Vec<ResultRecord>) -> Result<Vec<ResultRecord>, sqlx::Error> {
+    /// The number of each record; None: it is there already.
+    pub(super) async fn write(&mut self, records: &[Arc<ResultRecord>]) -> Result<Vec<Option<u64>>, sqlx::Error> {
         if records.is_empty() {
-            return Ok(records);
+            return Ok(Vec::new());
         }
+        let records: Vec<Option<&ResultRecord>> = records.iter().map(|record| Some(&**record)).collect();
         let outcome = self.transact(records).await;
         if outcome.is_err() {
             self.roll_back().await;
@@ -65,24 +70,25 @@ impl Writer {
         outcome
     }
 
-    async fn transact(&mut self, mut records: Vec<ResultRecord>) -> Result<Vec<ResultRecord>, sqlx::Error> {
+    /// What is None is not written.
+    async fn transact(&mut self, mut records: Vec<Option<&ResultRecord>>) -> Result<Vec<Option<u64>>, sqlx::Error> {
         self.begin().await?;
         let mut names = match self.names.take() {
             Some(names) => names,
             None => Names::load(&mut self.connection).await?,
         };
-        match self.insert(&mut names, &mut records).await {
+        let seqs = match self.insert(&mut names, &records).await {
             Err(error) if is_duplicate(&error) => {
                 self.begin().await?;
                 names = Names::load(&mut self.connection).await?;
-                self.retain_new(&mut names, &mut records).await?;
-                self.insert(&mut names, &mut records).await?;
+                self.leave_out_duplicates(&mut names, &mut records).await?;
+                self.insert(&mut names, &records).await?
             }
             outcome => outcome?,
-        }
+        };
         self.commit().await?;
         self.names = Some(names);
-        Ok(records)
+        Ok(seqs)
     }
 
     /// The connection, outside any transaction.
@@ -125,14 +131,19 @@ impl Writer {
         self.unfinished = false;
     }
 
-    async fn insert(&mut self, names: &mut Names, records: &mut [ResultRecord]) -> Result<(), sqlx::Error> {
+    async fn insert(&mut self, names: &mut Names, records: &[Option<&ResultRecord>]) -> Result<Vec<Option<u64>>, sqlx::Error> {
         let mut seq = self.highest_seq().await?;
+        let mut seqs = Vec::with_capacity(records.len());
         let mut rows = Vec::with_capacity(records.len());
         // The last of a batch counts.
         let mut plugin_states = HashMap::new();
         for record in records {
+            let Some(record) = *record else {
+                seqs.push(None);
+                continue;
+            };
             seq += 1;
-            record.seq = unsigned(seq);
+            seqs.push(Some(unsigned(seq)));
             let row = ResultRow {
                 seq,
                 check_id: names.check_id(&mut self.connection, &record.check).await?,
@@ -143,12 +154,13 @@ impl Writer {
                 body: body::encode(record).map_err(|error| sqlx::Error::Encode(Box::new(error)))?,
             };
             if let Some(plugin_state) = &record.plugin_state {
-                plugin_states.insert(row.check_id, plugin_state);
+                plugin_states.insert(row.check_id, &**plugin_state);
             }
             rows.push(row);
         }
         self.results.execute(&mut self.connection, rows, bind_result).await?;
-        self.replace_plugin_states(plugin_states).await
+        self.replace_plugin_states(plugin_states).await?;
+        Ok(seqs)
     }
 
     async fn highest_seq(&mut self) -> Result<i64, sqlx::Error> {
@@ -173,10 +185,11 @@ impl Writer {
         self.plugin_states.execute(&mut self.connection, rows, bind_plugin_state).await
     }
 
-    /// Leaves the records whose (check, scheduled time) is neither in the database nor earlier among them.
-    async fn retain_new(&mut self, names: &mut Names, records: &mut Vec<ResultRecord>) -> Result<(), sqlx::Error> {
+    /// Leaves out the records whose (check, scheduled time) is in the database or earlier among them.
+    async fn leave_out_duplicates(&mut self, names: &mut Names, records: &mut [Option<&ResultRecord>]) -> Result<(), sqlx::Error> {
         let mut seen = HashSet::new();
-        for record in std::mem::take(records) {
+        for place in records {
+            let Some(record) = *place else { continue };
             let check_id = names.check_id(&mut self.connection, &record.check).await?;
             let scheduled_at = signed(record.scheduled_at.0);
             let found = sqlx::query("SELECT 1 FROM results WHERE scheduled_at = ?1 AND check_id = ?2")
@@ -184,8 +197,8 @@ impl Writer {
                 .bind(check_id)
                 .fetch_optional(&mut self.connection)
                 .await?;
-            if found.is_none() && seen.insert((check_id, scheduled_at)) {
-                records.push(record);
+            if found.is_some() || !seen.insert((check_id, scheduled_at)) {
+                *place = None;
             }
         }
         Ok(())

@@ -29,7 +29,8 @@ async fn a_server_that_hangs_is_a_timeout_that_names_the_phase() {
     let (_listener, address) = listen().await;
     let outcome = send(&mut lent(&[address]), get(format!("http://{address}/")), within(300)).await;
     let Err(HttpError::Timeout(message)) = outcome else { panic!("{outcome:?}") };
-    assert_eq!(message, format!("first byte after 300 ms ({address})"));
+    let expected = format!("no answer from {address} within 300 ms (first byte); hint: the connection stands; is the service overloaded?");
+    assert_eq!(message, expected);
 }
 
 #[tokio::test]
@@ -38,7 +39,7 @@ async fn the_runs_own_deadline_ends_an_exchange_too() {
     let mut lent = lent(&[address]);
     lent.scope.deadline = Instant::now() + Duration::from_millis(300);
     let outcome = send(&mut lent, get(format!("http://{address}/")), within(60_000)).await;
-    assert!(matches!(&outcome, Err(HttpError::Timeout(message)) if message.starts_with("first byte after ")), "{outcome:?}");
+    assert!(matches!(&outcome, Err(HttpError::Timeout(message)) if message.contains("(first byte)")), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -46,7 +47,8 @@ async fn a_server_that_drips_its_body_is_a_timeout_in_the_body() {
     let begin = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
     let (address, _task) = repeating(begin, b"x".to_vec(), Duration::from_millis(5)).await;
     let outcome = send(&mut lent(&[address]), get(format!("http://{address}/")), within(300)).await;
-    assert!(matches!(&outcome, Err(HttpError::Timeout(message)) if message.starts_with("body after 300 ms")), "{outcome:?}");
+    let expected = format!("the answer from {address} was not whole within 300 ms (body)");
+    assert!(matches!(&outcome, Err(HttpError::Timeout(message)) if *message == expected), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -80,6 +82,57 @@ async fn endless_headers_end_the_exchange() {
         assert!(matches!(&outcome, Err(HttpError::Protocol(_))), "{outcome:?}");
         task.await.expect("the server can write no more");
     }
+}
+
+#[tokio::test]
+async fn informational_answers_without_end_end_the_exchange() {
+    let early = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
+    for bytes in [early.repeat(100), early.to_owned()] {
+        let (address, task) = repeating("", bytes.into_bytes(), Duration::ZERO).await;
+        let outcome = send(&mut lent(&[address]), get(format!("http://{address}/")), options()).await;
+        let Err(HttpError::Protocol(message)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(message, "the server sent 262144 bytes of informational answers and no answer");
+        task.await.expect("the server can write no more");
+    }
+}
+
+#[tokio::test]
+async fn many_informational_answers_and_a_large_head_are_no_flood() {
+    let early = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(1000);
+    let answer = format!("{early}HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 500000\r\n\r\n{}", "y".repeat(50_000), "z".repeat(500_000));
+    let server = Server::answering(&[&answer]).await;
+    let options = Options { body_bytes_max: Some(1 << 20), ..options() };
+    let response = send(&mut lent(&[server.address]), get(server.url("/")), options).await.expect("an answer");
+    assert_eq!((response.status, response.body.len()), (200, 500_000));
+}
+
+#[tokio::test]
+async fn a_body_is_not_read_beyond_what_the_run_may_receive() {
+    let (address, task) = repeating("HTTP/1.1 200 OK\r\n\r\n", vec![b'x'; 64 << 10], Duration::ZERO).await;
+    let services = Services::with_roots(&[], RootCertStore::empty()).expect("services");
+    let limits = Limits { bytes_in: 100 << 10, ..Limits::default() };
+    let mut lent = lent_with(&services, &[format!("* http://{address}/*")], &limits);
+    let options = Options { body_bytes_max: Some(1 << 20), ..options() };
+    let outcome = send(&mut lent, get(format!("http://{address}/")), options).await;
+    let Err(HttpError::Quota(message)) = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("`bytes_in` = 102400"), "{message}");
+    task.await.expect("the server can write no more");
+    assert_eq!(lent.exceeded().map(|(quota, _)| quota), Some(Quota::BytesIn));
+    // What was read at once when the limit was passed is counted.
+    assert!(lent.finish().bytes_in < 512 << 10, "most of the megabyte that was asked for was not read");
+}
+
+#[tokio::test]
+async fn requests_at_once_share_what_the_run_may_receive() {
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n{}", "x".repeat(60_000));
+    let server = Server::answering(&[&answer, &answer]).await;
+    let services = Services::with_roots(&[], RootCertStore::empty()).expect("services");
+    let limits = Limits { bytes_in: 100_000, ..Limits::default() };
+    let mut lent = lent_with(&services, &[format!("* http://{}/*", server.address)], &limits);
+    let requests = vec![get(server.url("/1")), get(server.url("/2"))];
+    let answers = Host::send_many(&mut lent, requests, options()).await.expect("no trap");
+    assert!(answers.iter().any(|answer| matches!(answer, Err(HttpError::Quota(_)))), "{answers:?}");
+    assert_eq!(lent.exceeded().map(|(quota, _)| quota), Some(Quota::BytesIn));
 }
 
 #[tokio::test]

@@ -87,6 +87,24 @@ async fn a_redirect_to_a_granted_name_is_held_against_the_addresses_too() {
 }
 
 #[tokio::test]
+async fn a_redirect_that_the_run_may_not_send_is_not_followed() {
+    let mut server = Server::answering(&[&redirect(307, "/b"), OK]).await;
+    let services = Services::with_roots(&[], RootCertStore::empty()).expect("services");
+    let limits = Limits { bytes_out: 1500, ..Limits::default() };
+    let mut lent = lent_with(&services, &[format!("* http://{}/*", server.address)], &limits);
+    let request = Request { method: "POST".to_owned(), body: Some(vec![b'x'; 1000]), ..get(server.url("/a")) };
+    let outcome = send(&mut lent, request, following(5)).await;
+    let Err(HttpError::Quota(message)) = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("`bytes_out` = 1500"), "{message}");
+    assert!(server.heard().await.starts_with("POST /a "));
+    // Had it been followed, its request would be heard before this one.
+    assert!(send(&mut lent, get(server.url("/own")), following(0)).await.is_ok());
+    assert!(server.heard().await.starts_with("GET /own "));
+    assert_eq!(lent.exceeded().map(|(quota, _)| quota), Some(Quota::BytesOut));
+    assert!(lent.finish().bytes_out <= 1500, "what was not sent is not counted");
+}
+
+#[tokio::test]
 async fn a_redirect_that_leads_nowhere_is_the_servers_fault() {
     for location in ["http://[", "ftp://files.example/", "http://user@elsewhere.example/"] {
         let server = Server::answering(&[&redirect(302, location)]).await;

@@ -85,7 +85,7 @@ async fn a_trusted_session_is_told_with_its_certificate() {
     assert!(session.cipher.starts_with("TLS_AES_") || session.cipher.starts_with("TLS_CHACHA20_"), "{}", session.cipher);
     let [certificate] = &session.chain[..] else { panic!("{:?}", session.chain) };
     assert_eq!((certificate.subject.as_str(), certificate.issuer.as_str()), ("CN=the leaf", "CN=the authority"));
-    assert_eq!(certificate.dns_names, ["api.example"]);
+    assert_eq!(certificate.dns_names, ["127.0.0.1", "api.example"]);
     assert_eq!((certificate.not_before, certificate.not_after), (1_577_836_800_000, 4_733_510_400_000));
     assert!(certificate.sha256.len() == 64 && certificate.sha256.bytes().all(|digit| digit.is_ascii_hexdigit()));
 }
@@ -123,7 +123,13 @@ async fn a_certificate_that_is_not_trusted_is_refused_or_reported() {
     for (params, issuer, message, word) in [
         (&expired, &trusted, "certificate expired", "expired"),
         (&early, &trusted, "not valid yet", "not-yet-valid"),
-        (&leaf(&["other.example"]), &trusted, "other.example", "wrong-name"),
+        (&leaf(&["other.example"]), &trusted, "the certificate is for other.example, not for 127.0.0.1 (", "wrong-name"),
+        (
+            &leaf(&["10.0.0.1", "fd00::1", "*.a.example", "b.example", "c.example"]),
+            &trusted,
+            "the certificate is for 10.0.0.1, fd00::1, *.a.example (and 2 more), not for 127.0.0.1",
+            "wrong-name",
+        ),
         (&leaf(&["127.0.0.1"]), &unknown, "unknown issuer", "unknown-issuer"),
     ] {
         let certificate = params.signed_by(&key, &**issuer).expect("a certificate");

@@ -1,0 +1,288 @@
+//! One check: how it stands and why, what it measured, and its last results.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sickbay_core::{Decision, reason};
+
+use super::{CHECKS, CONFIG, Look, NONE, ago, for_how_long, notice, state};
+use crate::api::config::ConfigItem;
+use crate::api::model::{CheckDetail, EvidenceItem, MetricItem, Page, ResultItem};
+use crate::cli::client::{Client, path_segment};
+use crate::cli::table::table;
+use crate::escape::escaped;
+
+/// The newest ones.
+const RESULTS_SHOWN_MAX: usize = 10;
+/// A report has at most 256; `-o json` shows all.
+const METRICS_SHOWN_MAX: usize = 64;
+
+pub(super) fn json_of(client: &Client, name: &str) -> anyhow::Result<String> {
+    let (config, check, results) = Client::block_on(ask::<Value, Value, Value>(client, name))?;
+    Ok(format!("{:#}\n", json!({ "config": config, "check": check, "results": results })))
+}
+
+pub(super) fn text_of(client: &Client, name: &str, look: Look) -> anyhow::Result<String> {
+    let (config, check, results) = Client::block_on(ask::<ConfigItem, CheckDetail, ResultItem>(client, name))?;
+    Ok(notice(&config, look) + &text(&check, &results, look))
+}
+
+async fn ask<Config, Check, Item>(client: &Client, name: &str) -> anyhow::Result<(Config, Check, Vec<Item>)>
+where
+    Config: DeserializeOwned,
+    Check: DeserializeOwned,
+    Item: DeserializeOwned,
+{
+    let path = format!("{CHECKS}/{}", path_segment(name));
+    let check = client.get(&path).await?;
+    let results: Page<Item> = client.get(&format!("{path}/results?limit={RESULTS_SHOWN_MAX}")).await?;
+    Ok((client.get(CONFIG).await?, check, results.items))
+}
+
+fn text(detail: &CheckDetail, results: &[ResultItem], look: Look) -> String {
+    let mut text = head(detail, look) + "\n" + &facts(detail, look.now);
+    evidence(&mut text, &detail.evidence, look);
+    metrics(&mut text, &detail.metrics, look);
+    last_results(&mut text, results, look);
+    text
+}
+
+/// `web: critical (soft 1/3, hard: ok)`
+fn head(detail: &CheckDetail, look: Look) -> String {
+    let check = &detail.check;
+    let (begin, end) = look.painted(check.status).map_or(("", ""), |begin| (begin, "\u{1b}[0m"));
+    let state = match check.last_run_at {
+        Some(_) => state(check.state, check.hard_status, check.decision.as_ref()),
+        None => "has not run yet".to_owned(),
+    };
+    format!("{}: {begin}{}{end} ({state})\n", escaped(&check.name), check.status.as_str())
+}
+
+fn facts(detail: &CheckDetail, now: Duration) -> String {
+    let check = &detail.check;
+    let moment = |at: &String| format!("{} ({at})", ago(Some(at), now));
+    let took = detail.last_duration_seconds.map_or_else(String::new, |seconds| format!(", took {}", took(seconds)));
+    let labels: Vec<String> = check.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let kind = if check.kind.is_empty() { String::new() } else { format!(", kind {}", check.kind) };
+    let facts = [
+        ("summary", Some(check.summary.clone()).filter(|summary| !summary.is_empty())),
+        ("reason", Some(format!("{}: {}", check.reason, check.reason_detail))),
+        ("decision", check.decision.as_ref().map(decision)),
+        ("failure", detail.failure.clone()),
+        ("confirmed", check.since.as_ref().map(|at| confirmed(check.hard_status.as_str(), at, now))),
+        ("last run", check.last_run_at.as_ref().map(|at| moment(at) + &took)),
+        ("last ok", detail.last_success_at.as_ref().map(moment)),
+        ("runs", Some(format!("every {}, each at most {}", span(detail.every_seconds), span(detail.timeout_seconds)))),
+        ("plugin", Some(format!("{}{kind}", check.plugin))),
+        ("labels", Some(labels.join(", ")).filter(|labels| !labels.is_empty())),
+    ];
+    let mut text = String::new();
+    for (name, value) in facts {
+        if let Some(value) = value {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{name:<11}{}", escaped(&value));
+        }
+    }
+    text
+}
+
+fn confirmed(status: &str, since: &str, now: Duration) -> String {
+    format!("{status} for {} ({since})", for_how_long(Some(since), now))
+}
+
+/// What the state machine did with the last result.
+fn decision(decision: &Value) -> String {
+    let name = decision.get("name").and_then(Value::as_str).unwrap_or_default();
+    let meaning = match serde_json::from_value::<Decision>(decision.clone()) {
+        Ok(Decision::Unchanged) => "the result is what was confirmed already".to_owned(),
+        Ok(Decision::SoftFailure { count, of }) => format!("failure {count}; {of} in a row are confirmed"),
+        Ok(Decision::SoftSuccess { count, of }) => format!("success {count}; {of} in a row are confirmed"),
+        Ok(Decision::SoftUnknown { count, of }) => format!("unknown {count}; {of} in a row are confirmed"),
+        Ok(Decision::FailureKept) => "an unknown does not hide a confirmed failure".to_owned(),
+        Ok(Decision::Hardened { from, to }) => format!("the confirmed status changed from {from} to {to}"),
+        // Of another version of Sickbay.
+        Err(_) => return name.to_owned(),
+    };
+    format!("{name}: {meaning}")
+}
+
+fn evidence(text: &mut String, evidence: &[EvidenceItem], look: Look) {
+    if evidence.is_empty() {
+        return;
+    }
+    let mut rows = vec![["EVIDENCE", "ACTUAL", "EXPECTED", "UNIT"].map(str::to_owned)];
+    rows.extend(evidence.iter().map(|item| [&item.metric, &item.actual, &item.expected, &item.unit].map(|cell| shown(cell))));
+    let _ = write!(text, "\n{}", table(&rows, look.layout, |_, _| None));
+}
+
+fn metrics(text: &mut String, metrics: &[MetricItem], look: Look) {
+    if metrics.is_empty() {
+        return;
+    }
+    let mut rows = vec![["METRIC", "VALUE", "UNIT", "LABELS"].map(str::to_owned)];
+    rows.extend(metrics.iter().take(METRICS_SHOWN_MAX).map(|metric| {
+        let labels: Vec<String> = metric.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        [&metric.name, &metric.value.to_string(), &metric.unit, &labels.join(", ")].map(|cell| shown(cell))
+    }));
+    let _ = write!(text, "\n{}", table(&rows, look.layout, |_, _| None));
+    if metrics.len() > METRICS_SHOWN_MAX {
+        let _ = writeln!(text, "and {} more; `-o json` shows all", metrics.len() - METRICS_SHOWN_MAX);
+    }
+}
+
+fn last_results(text: &mut String, results: &[ResultItem], look: Look) {
+    if results.is_empty() {
+        return;
+    }
+    let mut rows = vec![["LAST RESULTS", "STATUS", "STATE", "TOOK", "SUMMARY"].map(str::to_owned)];
+    rows.extend(results.iter().map(|result| {
+        let cells = [
+            ago(Some(&result.started_at), look.now),
+            result.status.as_str().to_owned(),
+            state(result.state, result.hard_status, Some(&result.decision)),
+            took(result.duration_seconds),
+            reason::told(&result.summary, &result.reason, &result.reason_detail),
+        ];
+        cells.map(|cell| shown(&cell))
+    }));
+    let painted = |row: usize, column: usize| {
+        let result = row.checked_sub(1).and_then(|index| results.get(index)).filter(|_| column == 1)?;
+        look.painted(result.status)
+    };
+    let _ = write!(text, "\n{}", table(&rows, look.layout, painted));
+}
+
+fn shown(cell: &str) -> String {
+    if cell.is_empty() { NONE.to_owned() } else { escaped(cell).to_string() }
+}
+
+/// `10s`, `1m 30s`
+fn span(seconds: f64) -> String {
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(span) => humantime::format_duration(span).to_string(),
+        Err(_) => format!("{seconds} s"),
+    }
+}
+
+/// `12.3 ms`, `1.50 s`
+fn took(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::api::model::{StateWord, StatusWord};
+    use crate::cli::status::tests::{item, look, soft};
+
+    fn detail() -> CheckDetail {
+        let mut check = soft("web", StatusWord::Critical, StatusWord::Ok, json!({ "name": "SoftFailure", "count": 1, "of": 3 }));
+        (check.reason, check.reason_detail) = ("Reported".to_owned(), "the plugin reported critical (refused)".to_owned());
+        check.summary = "nobody \u{1b}[2J answers".to_owned();
+        check.labels = BTreeMap::from([("service".to_owned(), "api".to_owned())]);
+        CheckDetail {
+            check,
+            every_seconds: 90.0,
+            timeout_seconds: 5.0,
+            last_duration_seconds: Some(0.0123),
+            last_success_at: Some("2023-11-14T22:08:20.000Z".to_owned()),
+            failures: 1,
+            failures_needed: 3,
+            successes: 0,
+            successes_needed: 2,
+            unknowns: 0,
+            failure: Some("refused".to_owned()),
+            evidence: vec![EvidenceItem {
+                metric: String::new(),
+                actual: "none".to_owned(),
+                expected: "an answer".to_owned(),
+                unit: String::new(),
+            }],
+            metrics: vec![MetricItem {
+                name: "latency_seconds".to_owned(),
+                value: 0.25,
+                kind: "gauge".to_owned(),
+                unit: "seconds".to_owned(),
+                labels: BTreeMap::from([("phase".to_owned(), "total".to_owned())]),
+            }],
+        }
+    }
+
+    fn result() -> ResultItem {
+        ResultItem {
+            seq: 7,
+            check: "web".to_owned(),
+            status: StatusWord::Ok,
+            hard_status: StatusWord::Ok,
+            state: StateWord::Hard,
+            summary: "HTTP 200".to_owned(),
+            reason: "Passed".to_owned(),
+            reason_detail: "passed".to_owned(),
+            decision: json!({ "name": "Unchanged" }),
+            failure: None,
+            transition: None,
+            trigger: "schedule".to_owned(),
+            scheduled_at: "2023-11-14T22:08:20.000Z".to_owned(),
+            started_at: "2023-11-14T22:08:20.000Z".to_owned(),
+            duration_seconds: 1.5,
+            plugin: "http".to_owned(),
+            plugin_version: "0123456789ab".to_owned(),
+            evidence: Vec::new(),
+            metrics: Vec::new(),
+            details: None,
+        }
+    }
+
+    #[test]
+    fn one_check_is_told_with_all_that_decided() {
+        assert_eq!(
+            text(&detail(), &[result()], look()),
+            "\
+web: critical (soft 1/3, hard: ok)
+
+summary    nobody \\u{1b}[2J answers
+reason     Reported: the plugin reported critical (refused)
+decision   SoftFailure: failure 1; 3 in a row are confirmed
+failure    refused
+confirmed  ok for 2h 0m (2023-11-14T20:13:20.000Z)
+last run   2s ago (2023-11-14T22:13:17.500Z), took 12.3 ms
+last ok    5m ago (2023-11-14T22:08:20.000Z)
+runs       every 1m 30s, each at most 5s
+plugin     system, kind disk
+labels     service=api
+
+EVIDENCE  ACTUAL  EXPECTED   UNIT
+-         none    an answer  -
+
+METRIC           VALUE  UNIT     LABELS
+latency_seconds  0.25   seconds  phase=total
+
+LAST RESULTS  STATUS  STATE  TOOK    SUMMARY
+5m ago        ok      hard   1.50 s  HTTP 200
+"
+        );
+    }
+
+    #[test]
+    fn a_check_that_has_not_run_has_neither_times_nor_results() {
+        let mut new = detail();
+        new.check = item("new", StatusWord::Unknown, "");
+        (new.check.last_run_at, new.check.since, new.check.decision) = (None, None, None);
+        (new.last_success_at, new.last_duration_seconds, new.failure) = (None, None, None);
+        (new.evidence, new.metrics) = (Vec::new(), Vec::new());
+        let text = text(&new, &[], look());
+        assert!(text.starts_with("new: unknown (has not run yet)\n\nreason     Passed: passed\nruns "), "{text}");
+        assert_eq!(text.lines().count(), 5, "{text}");
+    }
+
+    #[test]
+    fn a_decision_of_another_version_is_told_by_its_name() {
+        assert_eq!(decision(&json!({ "name": "Deferred", "until": 7 })), "Deferred");
+        let hardened = decision(&json!({ "name": "Hardened", "from": "ok", "to": "critical" }));
+        assert_eq!(hardened, "Hardened: the confirmed status changed from ok to critical");
+    }
+}
