@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use crate::{http, system};
+use crate::{http, net, redis, system};
 
 /// Everything that one check was granted; empty denies everything.
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
     pub http: Vec<http::Grant>,
+    pub net: Vec<net::Grant>,
+    pub redis: Vec<redis::Grant>,
     pub system: system::Grant,
 }
 

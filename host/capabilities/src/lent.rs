@@ -13,6 +13,7 @@ use crate::contract::types;
 use crate::denial::{Capability, Denial, DenialReason};
 use crate::grants::Grants;
 use crate::meter::Meter;
+use crate::net::Connections;
 use crate::services::Services;
 use crate::state::Values;
 
@@ -38,6 +39,8 @@ pub struct Lent {
     pub(crate) meter: Meter,
     pub(crate) scope: RunScope,
     pub(crate) values: Values,
+    /// What the run has open; dropping it closes all.
+    pub(crate) connections: Connections,
     denials: Vec<(Capability, DenialReason)>,
 }
 
@@ -63,6 +66,7 @@ impl Lent {
             grants: Arc::clone(grants),
             meter: Meter::new(*limits),
             values: Values::new(Arc::clone(&run.state)),
+            connections: Connections::default(),
             scope: run,
             denials: Vec::new(),
         }

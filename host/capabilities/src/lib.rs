@@ -10,7 +10,7 @@
 //! before it is dialled.
 //!
 //! Invariant: nothing is lent that a grant does not name; each capability asks its policy in exactly one place.
-//! Invariant: no address is dialled that `egress` has not judged in the same call.
+//! Invariant: no address is dialled that `egress` has not judged in the same call; sources are the operator's own and exempt.
 //! Invariant: no host call outlasts the deadline in its [`RunScope`], and nothing of it goes on after the guest is gone.
 
 pub mod denial;
@@ -25,7 +25,9 @@ mod later;
 pub mod lent;
 pub mod log;
 pub mod meter;
+pub mod net;
 mod purse;
+pub mod redis;
 pub mod services;
 pub mod state;
 pub mod system;

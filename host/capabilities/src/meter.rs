@@ -128,6 +128,11 @@ impl Meter {
         self.bytes_in
     }
 
+    /// Bytes that may still come from the network.
+    pub fn bytes_in_left(&self) -> u64 {
+        self.limits.bytes_in.saturating_sub(self.bytes_in)
+    }
+
     pub fn bytes_out(&self) -> u64 {
         self.bytes_out
     }

@@ -333,17 +333,29 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     list.join(", ")
 }
 
-/// `text` with a star for every character of a URL's user information, so that columns stay.
+/// `text` with a star for every character of a URL's user information and of a password behind its `?`, so that columns stay.
 pub(super) fn without_credentials(text: &str) -> Cow<'_, str> {
     let Some(scheme_end) = text.find("://") else { return Cow::Borrowed(text) };
     let (head, rest) = text.split_at(scheme_end + 3);
     let end = rest.find(|character: char| character.is_whitespace() || matches!(character, '"' | '\'' | ',')).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
     let masked = match authority.rfind('@') {
-        Some(at) => "*".repeat(authority[..at].chars().count()) + &authority[at..],
-        None => authority.to_owned(),
+        Some(at) => stars(&authority[..at]) + &without_password_parameter(&authority[at..]),
+        None => without_password_parameter(authority),
     };
     Cow::Owned(format!("{head}{masked}{}", without_credentials(tail)))
+}
+
+fn without_password_parameter(text: &str) -> String {
+    let masked = |parameter: &str| match parameter.find("password=") {
+        Some(at) => parameter[..at].to_owned() + "password=" + &stars(&parameter[at + "password=".len()..]),
+        None => parameter.to_owned(),
+    };
+    text.split('&').map(masked).collect::<Vec<_>>().join("&")
+}
+
+fn stars(text: &str) -> String {
+    "*".repeat(text.chars().count())
 }
 
 /// No control character reaches a terminal; every character keeps its column.
@@ -400,6 +412,7 @@ mod tests {
         let masked = without_credentials(line);
         assert_eq!(masked, "url = \"postgres://*******@db/x\" # and http://***@c");
         assert_eq!(masked.chars().count(), line.chars().count());
+        assert_eq!(without_credentials("postgres://db/x?password=p%40ss&port=1 y"), "postgres://db/x?password=******&port=1 y");
     }
 
     #[test]

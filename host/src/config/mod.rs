@@ -94,10 +94,17 @@ pub struct Server {
     pub listen: SocketAddr,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// `sqlite:` and a path, which [`sickbay_store::open`] resolves against [`Config::dir`]; or `sqlite::memory:`.
+    /// `sqlite:` and a path, which [`sickbay_store::open`] resolves against [`Config::dir`]; `sqlite::memory:`; or `postgres://` and what
+    /// follows, which may hold a password.
     pub url: String,
+}
+
+impl std::fmt::Debug for StoreSettings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("StoreSettings").finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use sickbay_capabilities::EgressSettings;
 use sickbay_core::Quota;
 use sickbay_runtime::Limits;
-use sickbay_store::Retention;
+use sickbay_store::{Retention, StoreError};
 
 use super::diagnostic::{Findings, Problem, shown};
 use super::place::{Source, Span};
@@ -97,12 +97,18 @@ fn listen_address(text: &str) -> Result<SocketAddr, Problem> {
 
 /// The URL as it is written; the store resolves its path. No message quotes it: it may hold a password.
 fn store_url(text: &str) -> Result<String, Problem> {
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Err(later::not_yet("a store in PostgreSQL").hint(format!("write \"{STORE_DEFAULT}\"")));
+    if text.starts_with("postgres:") || text.starts_with("postgresql:") {
+        return match sickbay_store::validate(text) {
+            Ok(()) => Ok(text.to_owned()),
+            Err(StoreError::Address { reason, hint }) => {
+                Err(Problem::new("`url` names no store").reason(format!("it {reason}")).hint(hint))
+            }
+            Err(error) => Err(Problem::new(error.to_string())),
+        };
     }
     let Some(file) = text.strip_prefix("sqlite:") else {
         return Err(Problem::new("`url` names no store")
-            .reason("it does not begin with `sqlite:`")
+            .reason("it begins neither with `sqlite:` nor with `postgres://`")
             .hint(format!("write \"{STORE_DEFAULT}\"")));
     };
     let file = file.strip_prefix("//").unwrap_or(file);
@@ -315,18 +321,18 @@ mod tests {
     }
 
     #[test]
-    fn a_store_is_a_file_or_memory() {
-        for good in ["sqlite:sickbay.db", "sqlite:///var/lib/s.db", "sqlite::memory:"] {
+    fn a_store_is_a_file_memory_or_a_server() {
+        for good in ["sqlite:sickbay.db", "sqlite:///var/lib/s.db", "sqlite::memory:", "postgres://me:secret@db/x?sslmode=verify-full"] {
             assert_eq!(store_url(good), Ok(good.to_owned()));
         }
-        for bad in ["sqlite:", "sqlite:data/", "sqlite:s.db?mode=ro", "sickbay.db", "mysql://db/x"] {
+        for bad in ["sqlite:", "sqlite:data/", "sqlite:s.db?mode=ro", "sickbay.db", "mysql://db/x", "postgres:x", "postgres://db/x?y=z"] {
             assert!(store_url(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn a_refused_store_does_not_show_its_password() {
-        let problem = store_url("postgres://me:secret@db/x").expect_err("PostgreSQL comes later");
+        let problem = store_url("postgres://me:12/secret@db/x").expect_err("the password is not encoded");
         assert!(!format!("{problem:?}").contains("secret"));
     }
 

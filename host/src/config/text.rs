@@ -55,7 +55,8 @@ pub(super) struct ServerText {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StoreText {
-    /// `sqlite:` and the path of a file. Default: sqlite:sickbay.db.
+    /// `sqlite:` and the path of a file, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; what that leaves out comes from PGHOST,
+    /// PGUSER, PGPASSWORD and their like, or from the password file. Default: sqlite:sickbay.db.
     #[schemars(example = &"sqlite:sickbay.db")]
     pub url: Option<Placed<String>>,
 }

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::StoreError;
+use crate::{StoreError, postgres::Server};
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Address {
     Memory,
     /// Absolute, so SQLite cannot take it for one of its own `file:` addresses.
     File(PathBuf),
+    Server(Box<Server>),
 }
 
 const HINT: &str = "write `url = \"sqlite:sickbay.db\"`";
@@ -31,8 +32,8 @@ pub(crate) fn parse(url: &str, base: &Path) -> Result<Address, StoreError> {
             let path = base.join(file);
             Ok(Address::File(std::path::absolute(&path).unwrap_or(path)))
         }
-        Some(("postgres" | "postgresql", _)) => wrong("names PostgreSQL, which is not yet a store"),
-        _ => wrong("is neither `sqlite:FILE` nor `sqlite::memory:`"),
+        Some(("postgres" | "postgresql", _)) => Server::parse(url).map(|server| Address::Server(Box::new(server))),
+        _ => wrong("is neither `sqlite:FILE` nor `sqlite::memory:` nor `postgres://HOST/DATABASE`"),
     }
 }
 
@@ -62,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_is_no_store_is_refused_with_a_hint_and_without_its_password() {
-        for url in ["mysql://root:secret@db/x", "secret", "", "sqlite:", "sqlite:x?mode=ro&key=secret", "postgres://u:secret@h/d"] {
+        for url in ["mysql://root:secret@db/x", "secret", "", "sqlite:", "sqlite:x?mode=ro&key=secret", "postgres://u:secret@h/d?x=y"] {
             let message = match parse(url, Path::new("/")) {
                 Err(error) => error.to_string(),
                 Ok(address) => panic!("{url} was taken for {address:?}"),
@@ -73,8 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn postgresql_comes_later() {
-        let message = parse("postgres://db/sickbay", Path::new("/")).unwrap_err().to_string();
-        assert!(message.contains("not yet"), "{message}");
+    fn both_schemes_of_postgresql_name_a_server() {
+        for url in ["postgres://db/sickbay", "postgresql://db/sickbay"] {
+            assert!(matches!(parse(url, Path::new("/")), Ok(Address::Server(_))));
+        }
     }
 }

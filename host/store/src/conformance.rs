@@ -389,6 +389,33 @@ pub async fn pruning_removes_the_oldest_until_the_bytes_fit(store: &dyn Store) {
     assert_eq!(seqs(&all(store).await), [1, 3_001]);
 }
 
+/// Two stores, of one kind or of two; the second has never had a result.
+pub async fn a_copy_has_the_same_results_numbers_and_values(from: &dyn Store, to: &dyn Store) {
+    // More than one page, with gaps where retention took something.
+    let begin = NOW.0 - 48 * HOUR_MS;
+    for start in (0..3_000).step_by(1_000) {
+        let records = (start..start + 1_000).map(|number| match number % 2 {
+            0 => record("api", begin + number),
+            _ => failing("db", begin + number, Status::Critical),
+        });
+        write(from, records.collect()).await;
+    }
+    let kept = BTreeMap::from([("key".to_owned(), vec![0, 1, 2])]);
+    write(from, vec![ResultRecord { plugin_state: Some(Arc::new(kept)), ..hostile("hostile", NOW.0) }]).await;
+    from.prune(&Retention::default(), NOW).await.unwrap();
+
+    let copied = crate::copy(from, to).await.expect("it is copied");
+    let wanted = all(from).await;
+    assert_eq!(copied, wanted.len() as u64);
+    assert_eq!(all(to).await, wanted);
+    assert_eq!(to.last().await.unwrap(), from.last().await.unwrap());
+    assert_eq!(to.plugin_states().await.unwrap(), from.plugin_states().await.unwrap());
+    assert_eq!(to.bounds().await.unwrap(), (Some(2), 3_001));
+    // It goes on where the other ended.
+    let next = vec![hostile("hostile", NOW.0), record("api", NOW.0), record("new", NOW.0)];
+    assert_eq!(write(to, next).await, [None, Some(3_002), Some(3_003)]);
+}
+
 pub async fn readers_see_whole_batches_while_a_writer_writes(store: &dyn Store) {
     const BATCH_LEN: u64 = 50;
     const BATCHES: u64 = 40;

@@ -17,13 +17,21 @@ pub enum StoreError {
     /// A newer Sickbay has changed the tables.
     #[error(
         "{database} was written by a newer Sickbay (migration {found}; this one knows up to {known}); \
-         hint: run that Sickbay, or name another file in `[store] url`"
+         hint: run that Sickbay, or name another database in `[store] url`"
     )]
     Newer { database: String, found: i64, known: i64 },
 
     /// Two would give the same numbers, and each would miss what the other decided.
     #[error("another Sickbay uses `{database}`; hint: stop it (`fuser {database}` names it), or name another file in `[store] url`")]
     InUse { database: String },
+
+    /// As [`StoreError::InUse`], of a database on a server.
+    #[error("another Sickbay uses {database} ({holder}); hint: stop it, or name another database in `[store] url`")]
+    Claimed { database: String, holder: String },
+
+    /// A copy keeps the numbers, so there must be none yet.
+    #[error("the store to copy to has results already; hint: copy to a database that Sickbay never used")]
+    NotEmpty,
 
     /// The path no longer names the file that is open: what is written there is gone when the process ends.
     #[error("the database file `{database}` was removed or replaced while Sickbay runs; hint: restart Sickbay")]
@@ -58,6 +66,19 @@ pub enum Cause {
     Damaged,
     NotADatabase,
     InputOutput,
+    /// A server that does not answer at its address.
+    Unreachable,
+    ConnectionLost,
+    /// A server that does not answer in time.
+    Silent,
+    Tls,
+    LoginRefused,
+    NoSuchDatabase,
+    /// The role lacks a right.
+    Forbidden,
+    ReadOnly,
+    NoConnectionLeft,
+    TablesMissing,
     /// Anything else; the source says what.
     Other,
 }
@@ -103,6 +124,37 @@ impl fmt::Display for Cause {
             Cause::Damaged => "the database is damaged; hint: move the file away and start again, or restore a backup",
             Cause::NotADatabase => "the file is not a SQLite database; hint: name another file in `[store] url`",
             Cause::InputOutput => "the disk answered with an error; hint: look into the system's log",
+            Cause::Unreachable => {
+                "the server does not answer at that address; hint: `[store] url` must name its host and port, it must run, and no firewall \
+                 may stand between"
+            }
+            Cause::ConnectionLost => {
+                "the connection to the server was lost; hint: it is made anew by itself; where that lasts, look into the server's log"
+            }
+            Cause::Silent => {
+                "the server did not answer in time; hint: `SELECT * FROM pg_stat_activity` shows what it does and what it waits for"
+            }
+            Cause::Tls => {
+                "no encrypted connection came about; hint: `sslmode` and `sslrootcert` behind the `?` of `[store] url` say what is asked of \
+                 the server"
+            }
+            Cause::LoginRefused => {
+                "the server does not let this user in; hint: check user and password (`[store] url`, PGPASSWORD or the password file), and \
+                 the server's pg_hba.conf"
+            }
+            Cause::NoSuchDatabase => {
+                "there is no such database; hint: let an administrator run `CREATE DATABASE name OWNER role ENCODING 'UTF8' TEMPLATE template0`"
+            }
+            Cause::Forbidden => {
+                "the role may not do that; hint: let an administrator run `CREATE SCHEMA sickbay AUTHORIZATION role` in that database"
+            }
+            Cause::ReadOnly => {
+                "the server takes no writes; hint: name the primary in `[store] url`, or let the role write (`default_transaction_read_only`)"
+            }
+            Cause::NoConnectionLeft => {
+                "the server has no connection left; hint: Sickbay takes up to 5: raise `max_connections` of the server, or the role's limit"
+            }
+            Cause::TablesMissing => "tables of Sickbay are missing; hint: restore a backup, or restart Sickbay, which makes the tables anew",
             Cause::Other => "the database answered with an error",
         })
     }

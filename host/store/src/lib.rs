@@ -1,19 +1,22 @@
 //! What Sickbay remembers: results, states, and the small values that plugins keep.
 //!
-//! [`Store`] is what the host sees; [`open`] finds the implementation by the URL of the configuration (SQLite). Results reach a
-//! store through [`ResultQueue`] alone: one ordered queue with one writer, so the order of the sequence numbers is the order in
-//! which results were judged. Readers ask the store directly.
+//! [`Store`] is what the host sees; [`open`] finds the implementation by the URL of the configuration (SQLite or PostgreSQL), and
+//! [`copy()`] moves from one to another. Results reach a store through [`ResultQueue`] alone: one ordered queue with one writer, so the
+//! order of the sequence numbers is the order in which results were judged. Readers ask the store directly.
 //!
 //! Invariant: no other crate knows SQL.
 //! Invariant: at most one result per (check, scheduled time); a second one is ignored.
 //! Invariant: a sequence number is given once, also after pruning and restarts.
 //! Invariant: nothing here judges. A record is written as it came.
-//! Invariant: one process at a time has a database open that is a file.
+//! Invariant: one process at a time has a database open.
 
 mod address;
+mod body;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod copy;
 mod error;
+mod postgres;
 mod queue;
 mod record;
 mod sqlite;
@@ -23,6 +26,7 @@ use std::{path::Path, sync::Arc};
 
 use address::Address;
 
+pub use copy::copy;
 pub use error::{Cause, StoreError};
 pub use queue::{BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, Receipt, ResultQueue};
 pub use record::{Committed, ResultRecord, Trigger};
@@ -31,12 +35,21 @@ pub use store::{BoxFuture, PluginStates, Pruned, READ_ROWS_MAX, Retention, Store
 /// Opens the store that `url` of the configuration names, makes it where it does not exist, and brings its tables up to date.
 ///
 /// - `sqlite:FILE`: a file, relative to `base`, which no other process may have open;
-/// - `sqlite::memory:`: nothing is kept after the store is dropped.
+/// - `sqlite::memory:`: nothing is kept after the store is dropped;
+/// - `postgres://USER:PASSWORD@HOST:PORT/DATABASE`: the schema `sickbay` of a database, to which no other Sickbay may write. What the URL
+///   leaves out comes from where every client of PostgreSQL looks: `PGHOST`, `PGPASSWORD` and their like, and the password file.
 ///
-/// Errors say what is wrong with the URL, the file or its folder, and never repeat the URL: it may hold a password.
+/// Errors say what is wrong with the URL, the file or its folder, the server or its database, and never repeat the URL: it may hold a
+/// password.
 pub async fn open(url: &str, base: &Path) -> Result<Arc<dyn Store>, StoreError> {
     match address::parse(url, base)? {
         Address::Memory => Ok(Arc::new(sqlite::open_memory().await?)),
         Address::File(path) => Ok(Arc::new(sqlite::open_file(&path, sqlite::BUSY_TIMEOUT).await?)),
+        Address::Server(server) => Ok(Arc::new(postgres::open(*server).await?)),
     }
+}
+
+/// Whether a URL names a store; nothing is opened.
+pub fn validate(url: &str) -> Result<(), StoreError> {
+    address::parse(url, Path::new("/")).map(drop)
 }

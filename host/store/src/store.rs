@@ -26,6 +26,10 @@ pub trait Store: Send + Sync + 'static {
     /// which continues from the highest ever given. One whose (check, scheduled time) is there already is ignored and gets none.
     fn write<'a>(&'a self, records: &'a [Arc<ResultRecord>]) -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>>;
 
+    /// Writes records of another store with the numbers that they have there, in one transaction: all or none. Each number is higher
+    /// than any that was given here; a record that is there already is an error.
+    fn restore<'a>(&'a self, committed: &'a [Committed]) -> BoxFuture<'a, Result<(), StoreError>>;
+
     /// The newest record of every check that ever had one, by `seq`.
     fn last(&self) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>>;
 
@@ -47,7 +51,8 @@ pub trait Store: Send + Sync + 'static {
     /// Whether the store answers at all, and from the database that it opened.
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Bytes in use: what [`Retention::bytes_max`] bounds.
+    /// Bytes in use: what [`Retention::bytes_max`] bounds. A file is measured; in PostgreSQL, whose files do not become smaller by
+    /// removing, results are counted.
     fn bytes(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// Lets go of the database. Everything afterwards is [`StoreError::Closed`]; closing again does nothing.

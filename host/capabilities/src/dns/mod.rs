@@ -14,6 +14,7 @@ mod ask;
 mod files;
 mod hosts;
 mod places;
+mod records;
 mod search;
 mod settings;
 #[cfg(test)]

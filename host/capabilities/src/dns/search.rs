@@ -105,7 +105,7 @@ fn addresses(name: &Name, answer: &Message) -> Result<Vec<IpAddr>, Miss> {
 }
 
 /// As `dig` writes it.
-fn word(code: ResponseCode) -> &'static str {
+pub(super) fn word(code: ResponseCode) -> &'static str {
     match code {
         ResponseCode::FormErr => "FORMERR",
         ResponseCode::ServFail => "SERVFAIL",

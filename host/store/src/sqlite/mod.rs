@@ -22,7 +22,6 @@ macro_rules! newest_seqs {
     };
 }
 
-mod body;
 mod bulk;
 mod file;
 mod names;
@@ -45,7 +44,10 @@ use sqlx::{
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::{BoxFuture, Committed, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError};
+use crate::{
+    BoxFuture, Committed, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError,
+    body::{self, signed, unsigned},
+};
 use file::DatabaseFile;
 use writer::Writer;
 
@@ -205,6 +207,14 @@ impl Store for SqliteStore {
         })
     }
 
+    fn restore<'a>(&'a self, committed: &'a [Committed]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.still_there()?;
+            let mut writer = self.writer().await?;
+            writer.restore(committed).await.map_err(self.failed("writing copied results"))
+        })
+    }
+
     fn last(&self) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>> {
         Box::pin(self.read_last())
     }
@@ -255,15 +265,6 @@ impl Store for SqliteStore {
             }
         })
     }
-}
-
-/// SQLite's integers are signed: what does not fit becomes the largest that does, so no record can ever block the queue.
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::{
     names::Names,
     signed, unsigned,
 };
-use crate::ResultRecord;
+use crate::{Committed, ResultRecord};
 
 pub(super) struct Writer {
     connection: SqliteConnection,
@@ -70,6 +70,29 @@ impl Writer {
         outcome
     }
 
+    /// Writes records with the numbers that they have.
+    pub(super) async fn restore(&mut self, committed: &[Committed]) -> Result<(), sqlx::Error> {
+        let outcome = self.transact_given(committed).await;
+        if outcome.is_err() {
+            self.roll_back().await;
+        }
+        outcome
+    }
+
+    async fn transact_given(&mut self, committed: &[Committed]) -> Result<(), sqlx::Error> {
+        let records: Vec<Option<&ResultRecord>> = committed.iter().map(|committed| Some(&*committed.record)).collect();
+        let given: Vec<i64> = committed.iter().map(|committed| signed(committed.seq)).collect();
+        self.begin().await?;
+        let mut names = match self.names.take() {
+            Some(names) => names,
+            None => Names::load(&mut self.connection).await?,
+        };
+        self.insert(&mut names, &records, Some(&given)).await?;
+        self.commit().await?;
+        self.names = Some(names);
+        Ok(())
+    }
+
     /// What is None is not written.
     async fn transact(&mut self, mut records: Vec<Option<&ResultRecord>>) -> Result<Vec<Option<u64>>, sqlx::Error> {
         self.begin().await?;
@@ -77,12 +100,12 @@ impl Writer {
             Some(names) => names,
             None => Names::load(&mut self.connection).await?,
         };
-        let seqs = match self.insert(&mut names, &records).await {
+        let seqs = match self.insert(&mut names, &records, None).await {
             Err(error) if is_duplicate(&error) => {
                 self.begin().await?;
                 names = Names::load(&mut self.connection).await?;
                 self.leave_out_duplicates(&mut names, &mut records).await?;
-                self.insert(&mut names, &records).await?
+                self.insert(&mut names, &records, None).await?
             }
             outcome => outcome?,
         };
@@ -131,18 +154,24 @@ impl Writer {
         self.unfinished = false;
     }
 
-    async fn insert(&mut self, names: &mut Names, records: &[Option<&ResultRecord>]) -> Result<Vec<Option<u64>>, sqlx::Error> {
+    /// Where no numbers are given the next ones are taken.
+    async fn insert(
+        &mut self,
+        names: &mut Names,
+        records: &[Option<&ResultRecord>],
+        given: Option<&[i64]>,
+    ) -> Result<Vec<Option<u64>>, sqlx::Error> {
         let mut seq = self.highest_seq().await?;
         let mut seqs = Vec::with_capacity(records.len());
         let mut rows = Vec::with_capacity(records.len());
         // The last of a batch counts.
         let mut plugin_states = HashMap::new();
-        for record in records {
+        for (place, record) in records.iter().enumerate() {
             let Some(record) = *record else {
                 seqs.push(None);
                 continue;
             };
-            seq += 1;
+            seq = given.and_then(|given| given.get(place).copied()).unwrap_or(seq + 1);
             seqs.push(Some(unsigned(seq)));
             let row = ResultRow {
                 seq,

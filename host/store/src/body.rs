@@ -1,4 +1,5 @@
-//! The part of a record that no query looks at, as one small JSON object: what is as usual is left out.
+//! What a row of any store holds: numbers for its columns, and the part of a record that no query looks at as one small JSON object, in
+//! which what is as usual is left out.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -71,7 +72,7 @@ fn is_empty_list<T>(list: &[T]) -> bool {
 }
 
 /// The JSON has every control character escaped, so the text in the database never has a NUL.
-pub(super) fn encode(record: &ResultRecord) -> Result<String, serde_json::Error> {
+pub(crate) fn encode(record: &ResultRecord) -> Result<String, serde_json::Error> {
     serde_json::to_string(&Body {
         started_at: record.started_at,
         duration_us: record.duration_us,
@@ -89,15 +90,15 @@ pub(super) fn encode(record: &ResultRecord) -> Result<String, serde_json::Error>
 }
 
 /// What the columns of a row hold.
-pub(super) struct Columns {
-    pub(super) check: Arc<str>,
-    pub(super) scheduled_at: Timestamp,
-    pub(super) plugin: Arc<str>,
-    pub(super) plugin_version: Arc<str>,
-    pub(super) status: Status,
+pub(crate) struct Columns {
+    pub(crate) check: Arc<str>,
+    pub(crate) scheduled_at: Timestamp,
+    pub(crate) plugin: Arc<str>,
+    pub(crate) plugin_version: Arc<str>,
+    pub(crate) status: Status,
 }
 
-pub(super) fn decode(columns: Columns, body: &str) -> Result<ResultRecord, serde_json::Error> {
+pub(crate) fn decode(columns: Columns, body: &str) -> Result<ResultRecord, serde_json::Error> {
     let Columns { check, scheduled_at, plugin, plugin_version, status } = columns;
     let body: Body<'_> = serde_json::from_str(body)?;
     Ok(ResultRecord {
@@ -157,8 +158,17 @@ fn own_success(result: Status, started_at: Timestamp) -> Option<Timestamp> {
     (result == Status::Ok).then_some(started_at)
 }
 
+/// The integers of databases are signed: what does not fit becomes the largest that does, so no record can ever block the queue.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
 /// As the column `status` holds it.
-pub(super) fn status_number(status: Status) -> i64 {
+pub(crate) fn status_number(status: Status) -> i64 {
     match status {
         Status::Unknown => 0,
         Status::Ok => 1,
@@ -167,7 +177,7 @@ pub(super) fn status_number(status: Status) -> i64 {
     }
 }
 
-pub(super) fn status_of(number: i64) -> Status {
+pub(crate) fn status_of(number: i64) -> Status {
     match number {
         1 => Status::Ok,
         2 => Status::Warning,

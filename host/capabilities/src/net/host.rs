@@ -1,0 +1,195 @@
+//! The contract's `net` on a run: counts, translates, and waits for the work of a call.
+
+use std::sync::Arc;
+
+use sickbay_runtime::resource::Resource;
+use sickbay_runtime::{HostResult, trap};
+use tokio::task::JoinHandle;
+
+use super::client::{self, Caller};
+use super::dialogue::{SEND_BYTES_MAX, Wanted};
+use super::dns::{self, Question};
+use super::target::Target;
+use crate::contract::net::{Connection, DnsAnswer, Host, HostConnection, NetError, Opened};
+use crate::contract::{net, types};
+use crate::failure::Failure;
+use crate::lent::Lent;
+
+impl Host for Lent {
+    async fn connect(&mut self, target: net::Target) -> HostResult<Result<Resource<Connection>, NetError>> {
+        let number = self.open_connection(target).await;
+        Ok(number.map(Resource::new_own).map_err(|failure| self.tell_net_failure(failure)))
+    }
+
+    async fn dns_resolve(&mut self, name: String, kind: String) -> HostResult<Result<DnsAnswer, NetError>> {
+        let answer = self.look_up_records(&name, &kind).await;
+        Ok(answer.map(DnsAnswer::from).map_err(|failure| self.tell_net_failure(failure)))
+    }
+}
+
+impl HostConnection for Lent {
+    async fn opened(&mut self, connection: Resource<Connection>) -> HostResult<Opened> {
+        self.meter.call().map_err(trap)?;
+        let opened = self.connections.opened(connection.rep()).ok_or_else(|| trap("there is no such connection"))?;
+        Ok(opened.clone().into())
+    }
+
+    async fn send(&mut self, connection: Resource<Connection>, bytes: Vec<u8>) -> HostResult<Result<(), NetError>> {
+        let outcome = self.send_on(connection.rep(), bytes).await;
+        Ok(outcome.map_err(|failure| self.tell_net_failure(failure)))
+    }
+
+    async fn receive(
+        &mut self,
+        connection: Resource<Connection>,
+        until: Vec<u8>,
+        bytes_max: u32,
+        timeout_ms: Option<u32>,
+    ) -> HostResult<Result<Vec<u8>, NetError>> {
+        let outcome = self.receive_on(connection.rep(), until, bytes_max, timeout_ms).await;
+        Ok(outcome.map_err(|failure| self.tell_net_failure(failure)))
+    }
+
+    async fn start_tls(&mut self, connection: Resource<Connection>) -> HostResult<Result<types::TlsSession, NetError>> {
+        let outcome = self.start_tls_on(connection.rep()).await;
+        Ok(outcome.map_err(|failure| self.tell_net_failure(failure)))
+    }
+
+    /// No call of the guest: it is not counted.
+    async fn drop(&mut self, connection: Resource<Connection>) -> HostResult<()> {
+        self.connections.close(connection.rep());
+        Ok(())
+    }
+}
+
+/// Work under way in a task of its own: a guest's call is polled on the guest's small stack and charged to its processor time, and what a
+/// peer makes the host do is neither's. Dropping it ends the task, and with it the connection that the task works with.
+struct OwnTask<T>(JoinHandle<T>);
+
+impl<T> Drop for OwnTask<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn in_own_task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Failure> {
+    let mut task = OwnTask(tokio::spawn(work));
+    (&mut task.0).await.map_err(|_| Failure::Other("the call ended unexpectedly".to_owned()))
+}
+
+impl Lent {
+    async fn open_connection(&mut self, target: net::Target) -> Result<u32, Failure> {
+        self.meter.call()?;
+        self.connections.ensure_room()?;
+        let target = Target::new(target)?;
+        let (dialogue, opened) = in_own_task(client::open(self.net_caller(), target)).await??;
+        Ok(self.connections.add(dialogue, opened))
+    }
+
+    async fn send_on(&mut self, number: u32, bytes: Vec<u8>) -> Result<(), Failure> {
+        self.meter.call()?;
+        if bytes.len() > SEND_BYTES_MAX {
+            return Err(Failure::Invalid(format!("{} bytes at once, at most {SEND_BYTES_MAX} are sent", bytes.len())));
+        }
+        let mut dialogue = self.connections.take(number)?;
+        if let Err(exceeded) = self.meter.send(u64::try_from(bytes.len()).unwrap_or(u64::MAX)) {
+            self.connections.put_back(number, dialogue);
+            return Err(exceeded.into());
+        }
+        let deadline = self.scope.deadline;
+        let work = async move {
+            let outcome = dialogue.send(&bytes, deadline).await;
+            (dialogue, outcome)
+        };
+        let (dialogue, outcome) = in_own_task(work).await?;
+        self.connections.put_back(number, dialogue);
+        outcome
+    }
+
+    async fn receive_on(&mut self, number: u32, until: Vec<u8>, bytes_max: u32, timeout_ms: Option<u32>) -> Result<Vec<u8>, Failure> {
+        self.meter.call()?;
+        let wanted = Wanted::new(until, bytes_max, timeout_ms)?;
+        let mut dialogue = self.connections.take(number)?;
+        let deadline = self.scope.deadline;
+        let work = async move {
+            let outcome = dialogue.receive(&wanted, deadline).await;
+            (dialogue, outcome)
+        };
+        let (mut dialogue, outcome) = in_own_task(work).await?;
+        let bytes_read = dialogue.take_bytes_read();
+        self.connections.put_back(number, dialogue);
+        self.meter.received(bytes_read)?;
+        outcome
+    }
+
+    async fn start_tls_on(&mut self, number: u32) -> Result<types::TlsSession, Failure> {
+        self.meter.call()?;
+        let mut dialogue = self.connections.take(number)?;
+        let (services, deadline) = (Arc::clone(&self.services), self.scope.deadline);
+        let work = async move {
+            let outcome = dialogue.start_tls(&services, deadline).await;
+            (dialogue, outcome)
+        };
+        let (dialogue, outcome) = in_own_task(work).await?;
+        self.connections.put_back(number, dialogue);
+        outcome.map(types::TlsSession::from)
+    }
+
+    async fn look_up_records(&mut self, name: &str, kind: &str) -> Result<dns::Answer, Failure> {
+        self.meter.call()?;
+        let question = Question::new(name, kind)?;
+        self.meter.send(question.bytes())?;
+        let answer = in_own_task(dns::look_up(self.net_caller(), question)).await??;
+        self.meter.received(answer.bytes())?;
+        Ok(answer)
+    }
+
+    fn net_caller(&self) -> Caller {
+        Caller {
+            services: Arc::clone(&self.services),
+            grants: Arc::clone(&self.grants),
+            plugin: Arc::clone(&self.scope.plugin),
+            run_deadline: self.scope.deadline,
+        }
+    }
+
+    fn tell_net_failure(&mut self, failure: Failure) -> NetError {
+        match failure {
+            Failure::Denied(denial) => NetError::Denied(self.deny(denial)),
+            Failure::Invalid(message) | Failure::Host(message) => NetError::Invalid(message),
+            Failure::Quota(exceeded) => NetError::Quota(exceeded.to_string()),
+            Failure::Dns(message) => NetError::Dns(message),
+            Failure::Refused(message) => NetError::Refused(message),
+            Failure::Connect(message) => NetError::Connect(message),
+            Failure::Tls(message) => NetError::Tls(message),
+            Failure::Timeout(message) => NetError::Timeout(message),
+            // There was a connection, and it ended early.
+            Failure::Protocol(message) => NetError::Closed(message),
+            Failure::Other(message) => NetError::Other(message),
+        }
+    }
+}
+
+impl From<client::Opened> for Opened {
+    fn from(opened: client::Opened) -> Opened {
+        let client::Opened { peer, timings, total_us, tls } = opened;
+        Opened {
+            peer,
+            timings: types::Timings {
+                dns_us: timings.dns_us,
+                connect_us: timings.connect_us,
+                tls_us: timings.tls_us,
+                // Nothing was asked yet.
+                first_byte_us: None,
+                total_us,
+            },
+            tls: tls.map(types::TlsSession::from),
+        }
+    }
+}
+
+impl From<dns::Answer> for DnsAnswer {
+    fn from(answer: dns::Answer) -> DnsAnswer {
+        DnsAnswer { records: answer.records, ttl_seconds: answer.ttl_seconds, elapsed_us: answer.elapsed_us }
+    }
+}

@@ -1,0 +1,152 @@
+//! A Redis of a test's own: a real server on free ports, in a folder of its own, gone with the test.
+//!
+//! It needs nothing of this crate, so that the tests beside the code can take this file as a module of theirs.
+//!
+//! Invariant: a server does not outlive its test; where the program is missing a test fails.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Far more than a server takes on a busy machine.
+const START_MAX: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(10);
+/// Another program may take a port before the server does.
+const ATTEMPTS_MAX: usize = 5;
+
+/// What the program is started as.
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    Server,
+    Sentinel,
+}
+
+/// One server; killed when it is dropped.
+#[derive(Debug)]
+pub struct RedisServer {
+    folder: TempDir,
+    role: Role,
+    port: u16,
+    bus_port: u16,
+    lines: String,
+    /// None while it is stopped.
+    child: Option<Child>,
+}
+
+impl RedisServer {
+    /// A server with `lines` of configuration, in which `{port}`, `{bus}` (another free port) and `{folder}` are filled in. It takes
+    /// connections on 127.0.0.1 and keeps nothing on disk where the lines do not say otherwise.
+    ///
+    /// # Panics
+    /// When `redis-server` is not installed or does not start.
+    pub fn start(lines: &str) -> RedisServer {
+        RedisServer::start_as(Role::Server, lines)
+    }
+
+    /// As [`RedisServer::start`], a sentinel.
+    ///
+    /// # Panics
+    /// When `redis-server` is not installed or does not start.
+    pub fn start_sentinel(lines: &str) -> RedisServer {
+        RedisServer::start_as(Role::Sentinel, lines)
+    }
+
+    fn start_as(role: Role, lines: &str) -> RedisServer {
+        for _ in 0..ATTEMPTS_MAX {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut server = RedisServer { folder, role, port: free_port(), bus_port: free_port(), lines: lines.to_owned(), child: None };
+            if server.launch() {
+                return server;
+            }
+        }
+        panic!("redis-server ended {ATTEMPTS_MAX} times while it started, with the configuration\n{lines}");
+    }
+
+    /// On 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The port of a cluster's own traffic.
+    pub fn bus_port(&self) -> u16 {
+        self.bus_port
+    }
+
+    /// Where it was started.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `redis://127.0.0.1:PORT`
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills it; every connection breaks.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // One that has ended already cannot be killed.
+            let _ = child.kill();
+            child.wait().expect("the server ends");
+        }
+    }
+
+    /// Starts it anew where it was.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self) {
+        self.stop();
+        assert!(self.launch(), "redis-server does not start again on port {}", self.port);
+    }
+
+    /// False where it ended before it took a connection.
+    fn launch(&mut self) -> bool {
+        let folder = self.folder.path();
+        let defaults = match self.role {
+            Role::Server => "save \"\"\nappendonly no\n",
+            Role::Sentinel => "",
+        };
+        let text = format!("bind 127.0.0.1\nport {{port}}\ndir {{folder}}\nlogfile {{folder}}/redis.log\n{defaults}{}\n", self.lines);
+        let text = text
+            .replace("{port}", &self.port.to_string())
+            .replace("{bus}", &self.bus_port.to_string())
+            .replace("{folder}", &folder.display().to_string());
+        let file = folder.join("redis.conf");
+        fs::write(&file, text).expect("a configuration");
+        let mut command = Command::new("redis-server");
+        command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Role::Sentinel = self.role {
+            command.arg("--sentinel");
+        }
+        let child = command.spawn().unwrap_or_else(|error| {
+            panic!("redis-server cannot be started: {error}; hint: install the Debian package `redis-server`");
+        });
+        let child = self.child.insert(child);
+        let began = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            if child.try_wait().expect("a child").is_some() {
+                return false;
+            }
+            assert!(began.elapsed() < START_MAX, "redis-server takes no connection after {} s", START_MAX.as_secs());
+            std::thread::sleep(PAUSE);
+        }
+        true
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A port that nobody listens on just now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
