@@ -24,10 +24,11 @@ async fn a_guest_without_wasi_knows_the_time_and_has_a_heap_that_grows() {
 }
 
 #[tokio::test]
-async fn why_a_guest_without_standard_error_panicked_is_in_the_log() {
+async fn why_a_guest_without_standard_error_panicked_is_in_the_reason_and_in_the_log() {
     let sickbay = started().await;
     let result = sickbay.run_now("panic").await;
     assert_eq!(result["reason"], "PluginTrapped", "{result}");
+    assert!(result["reason_detail"].as_str().is_some_and(|detail| detail.contains("the bare guest gives up")), "{result}");
     until("the log tells why", async || sickbay.log().contains("the bare guest gives up")).await;
 }
 

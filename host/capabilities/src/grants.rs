@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{http, net, redis, system};
+use crate::{http, net, redis, secrets, system};
 
 /// Everything that one check was granted; empty denies everything.
 #[derive(Clone, Debug, Default)]
@@ -10,6 +10,7 @@ pub struct Grants {
     pub http: Vec<http::Grant>,
     pub net: Vec<net::Grant>,
     pub redis: Vec<redis::Grant>,
+    pub secrets: Vec<secrets::Grant>,
     pub system: system::Grant,
 }
 

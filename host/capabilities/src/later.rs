@@ -8,8 +8,7 @@ use sickbay_runtime::HostResult;
 
 use crate::contract::files::{FileError, FileInfo, Space};
 use crate::contract::postgres::{PostgresError, Query, RowSet};
-use crate::contract::secrets::{SecretError, SecretInfo};
-use crate::contract::{files, postgres, secrets, types};
+use crate::contract::{files, postgres, types};
 use crate::denial::{Capability, Denial, DenialReason};
 use crate::lent::Lent;
 use crate::meter::Exceeded;
@@ -23,7 +22,9 @@ impl Lent {
             capability,
             reason: DenialReason::Unsupported,
             message: format!("this version of Sickbay does not lend `{name}` yet"),
-            hint: format!("no grant opens `{name}` in this version; use a plugin that needs only `http`, `net`, `redis` and `system`"),
+            hint: format!(
+                "no grant opens `{name}` in this version; use a plugin that needs only `http`, `net`, `redis`, `secrets` and `system`"
+            ),
         }))
     }
 }
@@ -49,26 +50,6 @@ impl postgres::Host for Lent {
 
     async fn run_simple(&mut self, _source: String, _sql: String, _timeout_ms: Option<u32>) -> HostResult<Result<RowSet, PostgresError>> {
         refuse!(self, Postgres, PostgresError)
-    }
-}
-
-impl secrets::Host for Lent {
-    async fn inspect(&mut self, _secret: String) -> HostResult<Result<SecretInfo, SecretError>> {
-        refuse!(self, Secrets, SecretError)
-    }
-
-    async fn sign(
-        &mut self,
-        _secret: String,
-        _algorithm: String,
-        _prefix: String,
-        _data: Vec<u8>,
-    ) -> HostResult<Result<Vec<Vec<u8>>, SecretError>> {
-        refuse!(self, Secrets, SecretError)
-    }
-
-    async fn encode(&mut self, _text: String, _encoding: String) -> HostResult<Result<String, SecretError>> {
-        refuse!(self, Secrets, SecretError)
     }
 }
 

@@ -14,11 +14,13 @@ use crate::denial::{Capability, Denial, DenialReason};
 use crate::grants::Grants;
 use crate::meter::Meter;
 use crate::net::Connections;
+use crate::secrets::Placeholders;
 use crate::services::Services;
 use crate::state::Values;
 
 /// Denials kept of one run: more are as good as none, since a run has few host calls.
 const DENIALS_MAX: usize = 1024;
+pub(crate) const LAST_ERROR_BYTES_MAX: usize = 1 << 10;
 
 /// The run that something is lent to.
 #[derive(Clone, Debug)]
@@ -41,6 +43,9 @@ pub struct Lent {
     pub(crate) values: Values,
     /// What the run has open; dropping it closes all.
     pub(crate) connections: Connections,
+    pub(crate) secrets: Placeholders,
+    /// The last line that the guest logged as an error, at most [`LAST_ERROR_BYTES_MAX`]: a panic's text where there is no stderr.
+    pub(crate) last_error: String,
     denials: Vec<(Capability, DenialReason)>,
 }
 
@@ -67,6 +72,8 @@ impl Lent {
             meter: Meter::new(*limits),
             values: Values::new(Arc::clone(&run.state)),
             connections: Connections::default(),
+            secrets: Placeholders::default(),
+            last_error: String::new(),
             scope: run,
             denials: Vec::new(),
         }
@@ -107,6 +114,10 @@ impl Lent {
 impl sickbay_runtime::Lend for Lent {
     fn exceeded(&self) -> Option<(Quota, u64)> {
         self.meter.exceeded().map(|exceeded| (exceeded.quota, exceeded.limit))
+    }
+
+    fn last_error_line(&self) -> &str {
+        &self.last_error
     }
 }
 

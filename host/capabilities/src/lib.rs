@@ -28,6 +28,7 @@ pub mod meter;
 pub mod net;
 mod purse;
 pub mod redis;
+pub mod secrets;
 pub mod services;
 pub mod state;
 pub mod system;

@@ -9,6 +9,7 @@ use rustls::RootCertStore;
 use crate::dns::Resolver;
 use crate::egress::{EgressPolicy, EgressSettings};
 use crate::redis;
+use crate::secrets;
 use crate::system::Machine;
 use crate::tls::{self, Tls};
 
@@ -19,6 +20,7 @@ pub struct Services {
     pub(crate) resolver: Resolver,
     pub(crate) machine: Machine,
     pub(crate) redis: redis::Sources,
+    pub(crate) secrets: secrets::Vault,
 }
 
 /// The host's own means cannot be had.
@@ -51,6 +53,7 @@ impl Services {
             resolver,
             machine: Machine::new(),
             redis: redis::Sources::default(),
+            secrets: secrets::Vault::default(),
         }))
     }
 }

@@ -83,4 +83,9 @@ pub trait Lend:
 {
     /// The first quota that the guest ran into through calls of the host, with its limit.
     fn exceeded(&self) -> Option<(sickbay_core::Quota, u64)>;
+
+    /// The last line that the guest logged as an error: a panic's text, where the guest has no stderr. Empty where there is none.
+    fn last_error_line(&self) -> &str {
+        ""
+    }
 }

@@ -97,7 +97,7 @@ impl<L: Lend> Plugin<L> {
         let finding = match (exceeded(&store, &cpu, limits), ended) {
             (Some((quota, limit)), _) => Finding::Ended(EndCause::Quota { quota, limit }),
             (None, Err(_)) => Finding::Ended(EndCause::Deadline { timeout_ms: millis(timeout) }),
-            (None, Ok(Err(error))) => Finding::Ended(end_cause(&error, &output)),
+            (None, Ok(Err(error))) => Finding::Ended(end_cause(&error, last_words(&output, &store))),
             (None, Ok(Ok(Err(failure)))) => Finding::Failure(answer::failure(failure)),
             (None, Ok(Ok(Ok(report)))) => match answer::report(report) {
                 Ok(accepted) => {
@@ -125,7 +125,7 @@ impl<L: Lend> Plugin<L> {
         match (exceeded(&store, &cpu, &DESCRIBE_LIMITS), ended) {
             (Some((quota, limit)), _) => Err(failed(format!("used more than {} = {limit}", quota.as_str()))),
             (None, Err(_)) => Err(failed(format!("did not return in {} s", DESCRIBE_TIME_MAX.as_secs()))),
-            (None, Ok(Err(error))) => Err(failed(format!("crashed: {}", trap_message(&error, &output)))),
+            (None, Ok(Err(error))) => Err(failed(format!("crashed: {}", trap_message(&error, last_words(&output, &store))))),
             (None, Ok(Ok(said))) => describe::descriptor(said),
         }
     }
@@ -227,6 +227,11 @@ fn contract_metric(metric: &Metric) -> types::Metric {
         unit: metric.unit.clone(),
         labels: metric.labels.iter().map(contract_label).collect(),
     }
+}
+
+/// What the guest said last: on stderr, else in its log.
+fn last_words<'run, L: Lend>(output: &'run str, store: &'run Store<RunContext<L>>) -> &'run str {
+    if output.trim().is_empty() { store.data().lent.last_error_line() } else { output }
 }
 
 fn end_cause(error: &wasmtime::Error, output: &str) -> EndCause {

@@ -18,13 +18,14 @@ use url::Url;
 use super::converse::{self, Content};
 use super::grant::Scheme;
 use super::policy::{self, Target};
-use super::redirect::{self, BodyRule, Step};
+use super::redirect::{self, BodyRule, Origin, Step};
 use super::request::{ConnectionHeader, Outgoing, Terms};
 use crate::denial::Capability;
 use crate::dial::{self, Destination, Phase, Progress, Timings, microseconds_since};
 use crate::failure::Failure;
 use crate::grants::Grants;
 use crate::purse::Purse;
+use crate::secrets::{self, FilledRequest, Placeholders};
 use crate::services::Services;
 use crate::tls::{self, Session};
 
@@ -62,6 +63,7 @@ pub(super) struct Means {
     /// Shared by the requests of one call; the first request of each is paid for already.
     pub(super) purse: Arc<Purse>,
     pub(super) run_deadline: Instant,
+    pub(super) secrets: Placeholders,
 }
 
 /// What an exchange cost, whatever came of it; the first request is not in it.
@@ -104,15 +106,16 @@ async fn travel(means: &Means, outgoing: &mut Outgoing, deadline: Instant, progr
     loop {
         let redirects_left = usize::from(means.terms.redirects_max) - redirects.len();
         let reached = hop(means, outgoing, redirects_left, deadline, progress).await;
-        let (peer, tls, head, end) = match reached {
+        let (peer, tls, mut head, end) = match reached {
             Err(Failure::Denied(denial)) if !redirects.is_empty() => return Err(denial.behind_redirect().into()),
             // The server wrote that URL, not the guest.
             Err(Failure::Invalid(why)) if !redirects.is_empty() => return Err(Failure::Protocol(format!("a redirect leads on: {why}"))),
             reached => reached?,
         };
+        means.secrets.mask_headers(&mut head.headers);
         match end {
             End::Redirect(step) => {
-                let url = turn(outgoing, step);
+                let url = turn(means, outgoing, step)?;
                 redirects.push(Passed { status: head.status.as_u16(), url, headers: head.headers });
                 progress.timings = Timings::default();
                 let bytes = outgoing.bytes();
@@ -120,6 +123,9 @@ async fn travel(means: &Means, outgoing: &mut Outgoing, deadline: Instant, progr
                 progress.bytes_sent_further += bytes;
             }
             End::Content(content) => {
+                let end = if content.truncated { secrets::End::Cut } else { secrets::End::Whole };
+                let (bytes, end) = means.secrets.mask_body(content.bytes, end, means.terms.body_bytes_max);
+                let content = Content { bytes, truncated: end == secrets::End::Cut };
                 return Ok(Answer {
                     status: head.status.as_u16(),
                     version: head.version,
@@ -155,7 +161,18 @@ async fn hop(
 ) -> Result<Reached, Failure> {
     let target = Target::of(&outgoing.url)?;
     let named = policy::authorise(&means.grants.http, outgoing.method.as_str(), &target)?;
-    let request = to_request(outgoing, &target)?;
+    let filled = match outgoing.origin {
+        Origin::Same => {
+            let Outgoing { method, url, headers, body, .. } = outgoing;
+            means.secrets.fill_request(&means.grants.secrets, method.as_str(), url, headers, body)?
+        }
+        Origin::Crossed => None,
+    };
+    if let Some(filled) = &filled {
+        means.purse.send(filled.bytes_added)?;
+        progress.bytes_sent_further += filled.bytes_added;
+    }
+    let request = to_request(outgoing, filled.as_ref(), &target)?;
     let host = outgoing.url.host_str().unwrap_or_default();
     let (address, port) = (target.address(), target.port);
     let destination = Destination { capability: Capability::Http, plugin: &means.plugin, host, address, port, named };
@@ -166,8 +183,12 @@ async fn hop(
             Ok((peer, None, head, end))
         }
         Scheme::Https => {
-            let (stream, session) = encrypt(stream, means, &destination, progress).await?;
-            let (head, end) = speak(stream, request, means, outgoing, redirects_left, progress).await?;
+            let (stream, session) = Box::pin(encrypt(stream, means, &destination, progress)).await?;
+            if filled.is_some() && session.untrusted.is_some() {
+                return Err(Failure::Tls(format!("no secret is sent to {host}:{port}: its certificate is not trusted")));
+            }
+            // In a box: what TLS needs is large, and most requests would carry the room for it for nothing.
+            let (head, end) = Box::pin(speak(stream, request, means, outgoing, redirects_left, progress)).await?;
             Ok((peer, Some(session), head, end))
         }
     }
@@ -219,35 +240,45 @@ where
 }
 
 /// Makes `outgoing` the request that follows a redirect; gives back the URL that was left.
-fn turn(outgoing: &mut Outgoing, step: Step) -> Url {
+fn turn(means: &Means, outgoing: &mut Outgoing, mut step: Step) -> Result<Url, Failure> {
     outgoing.headers.retain(|(name, _)| redirect::keeps(&step, name));
     if step.body == BodyRule::Drop {
         outgoing.body = Bytes::new();
     }
+    if step.origin == Origin::Crossed {
+        means.secrets.leave_origin(&mut outgoing.headers, &outgoing.body)?;
+        outgoing.origin = Origin::Crossed;
+    }
+    // A server that repeats a secret in its answer does not tell it to the guest.
+    means.secrets.mask_url(&mut step.url);
     outgoing.method = step.method;
-    std::mem::replace(&mut outgoing.url, step.url)
+    Ok(std::mem::replace(&mut outgoing.url, step.url))
 }
 
-/// The request as it goes out. Header values and the body are shared, not copied.
-fn to_request(outgoing: &Outgoing, target: &Target<'_>) -> Result<Request<Full<Bytes>>, Failure> {
+/// The request as it goes out, with its secrets where it has any. Header values and the body are shared, not copied.
+fn to_request(outgoing: &Outgoing, filled: Option<&FilledRequest>, target: &Target<'_>) -> Result<Request<Full<Bytes>>, Failure> {
     let unsendable = || Failure::Invalid("the URL cannot be sent in a request line".to_owned());
-    let mut headers = HeaderMap::with_capacity(outgoing.headers.len() + 3);
+    let (path, given, body) = match filled {
+        Some(filled) => (filled.target.as_str(), &filled.headers, &filled.body),
+        None => (target.text, &outgoing.headers, &outgoing.body),
+    };
+    let mut headers = HeaderMap::with_capacity(given.len() + 3);
     headers.insert(header::HOST, host_value(target).ok_or_else(unsendable)?);
     let connection = match outgoing.connection {
         ConnectionHeader::Close => "close",
         ConnectionHeader::Upgrade => "Upgrade",
     };
     headers.insert(header::CONNECTION, HeaderValue::from_static(connection));
-    for (name, value) in &outgoing.headers {
+    for (name, value) in given {
         headers.append(name.clone(), value.clone());
     }
     // An empty body is told only where a body would be expected.
-    if outgoing.body.is_empty() && matches!(outgoing.method.as_str(), "POST" | "PUT" | "PATCH") {
+    if body.is_empty() && matches!(outgoing.method.as_str(), "POST" | "PUT" | "PATCH") {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    let mut request = Request::new(Full::new(outgoing.body.clone()));
+    let mut request = Request::new(Full::new(body.clone()));
     *request.method_mut() = outgoing.method.clone();
-    *request.uri_mut() = Uri::try_from(target.text).map_err(|_| unsendable())?;
+    *request.uri_mut() = Uri::try_from(path).map_err(|_| unsendable())?;
     *request.headers_mut() = headers;
     Ok(request)
 }

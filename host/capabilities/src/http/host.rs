@@ -83,6 +83,7 @@ impl Lent {
             terms,
             purse: Arc::clone(purse),
             run_deadline: self.scope.deadline,
+            secrets: self.secrets.clone(),
         };
         Exchange { task: tokio::spawn(client::exchange(means, outgoing)) }
     }

@@ -55,6 +55,13 @@ impl<'url> Target<'url> {
     }
 }
 
+impl Grant {
+    /// For others that name where something may go, as grants of secrets do.
+    pub(crate) fn covers(&self, method: &str, url: &Url) -> bool {
+        Target::of(url).is_ok_and(|target| authorise(std::slice::from_ref(self), method, &target).is_ok())
+    }
+}
+
 /// How near the nearest grant comes, for the message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Near {
@@ -114,9 +121,11 @@ fn hint(method: &str, target: &Target<'_>) -> String {
     // `10.0.0.1/8` would be read as a network.
     let like_a_network = matches!(host, Host::Ipv4(_)) && target.text.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
     let port = if target.port == target.scheme.port() && !like_a_network { String::new() } else { format!(":{}", target.port) };
-    let (path, query) = match target.text.split_once('?') {
+    // A placeholder of a secret is another one in the next run.
+    let text = crate::secrets::starred(target.text);
+    let (path, query) = match text.split_once('?') {
         Some((path, _)) => (path, "?*"),
-        None => (target.text, ""),
+        None => (&*text, ""),
     };
     // A serialised path is ASCII.
     match path.get(..HINT_PATH_BYTES_MAX) {

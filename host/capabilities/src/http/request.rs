@@ -8,6 +8,7 @@ use ::http::{HeaderName, HeaderValue, Method, header};
 use bytes::Bytes;
 use url::Url;
 
+use super::redirect::Origin;
 use crate::contract;
 use crate::denial::{Capability, Denial, DenialReason};
 use crate::failure::Failure;
@@ -34,6 +35,8 @@ pub(super) struct Outgoing {
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) body: Bytes,
     pub(super) connection: ConnectionHeader,
+    /// `Crossed` once a redirect led to another origin: no secret is filled in any more.
+    pub(super) origin: Origin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +69,7 @@ impl Outgoing {
             return Err(invalid(format!("the body has {} bytes, at most {BODY_BYTES_MAX} are sent", body.len())));
         }
         let (headers, connection) = parse_headers(headers, &method)?;
-        Ok(Outgoing { method, url, headers, body: body.into(), connection })
+        Ok(Outgoing { method, url, headers, body: body.into(), connection, origin: Origin::Same })
     }
 
     /// What it takes on the wire, as good as exactly.

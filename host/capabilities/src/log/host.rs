@@ -5,12 +5,19 @@ use sickbay_runtime::{HostResult, trap};
 use super::policy::{Escaped, Fields, MESSAGE_BYTES_MAX, cost};
 use crate::contract::log::{Host, Level};
 use crate::contract::types::Label;
-use crate::lent::Lent;
+use crate::lent::{LAST_ERROR_BYTES_MAX, Lent};
 use crate::meter::LogVerdict;
 
 impl Host for Lent {
     async fn write(&mut self, level: Level, message: String, fields: Vec<Label>) -> HostResult<()> {
-        match self.meter.log(cost(&message, &fields)) {
+        let verdict = self.meter.log(cost(&message, &fields));
+        let (message, fields) = self.without_secrets(message, fields);
+        if level == Level::Error {
+            let end = message.floor_char_boundary(LAST_ERROR_BYTES_MAX.min(message.len()));
+            self.last_error.clear();
+            self.last_error.push_str(&message[..end]);
+        }
+        match verdict {
             LogVerdict::Write => self.emit(level, &message, &fields),
             LogVerdict::Drop => {}
             LogVerdict::Flood(exceeded) => return Err(trap(exceeded)),
@@ -35,6 +42,15 @@ macro_rules! emit {
 }
 
 impl Lent {
+    fn without_secrets(&self, message: String, fields: Vec<Label>) -> (String, Vec<Label>) {
+        if self.secrets.is_empty() {
+            return (message, fields);
+        }
+        let mask = |text: &str| self.secrets.mask_text(text).into_owned();
+        let fields = fields.iter().map(|field| Label { name: mask(&field.name), value: mask(&field.value) }).collect();
+        (mask(&message), fields)
+    }
+
     /// Nothing is escaped or copied for a level that nobody reads.
     fn emit(&self, level: Level, message: &str, fields: &[Label]) {
         match level {

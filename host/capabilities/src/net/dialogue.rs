@@ -19,6 +19,7 @@ use super::wire::{Wire, encrypt};
 use super::{Security, deadline};
 use crate::dial::Phase;
 use crate::failure::Failure;
+use crate::secrets::Towards;
 use crate::services::Services;
 use crate::tls::{Session, Trust};
 
@@ -87,6 +88,15 @@ impl Wanted {
 }
 
 impl Dialogue {
+    /// Where what is sent now goes to. A session that is not trusted counts as plain: anyone may read it.
+    pub(super) fn towards(&self) -> Towards<'_> {
+        let security = if self.trust == Trust::Reported { Security::Plain } else { self.security };
+        match &self.place {
+            Place::Host { host, port } => Towards::Host { security, host, port: *port },
+            Place::Socket(path) => Towards::Socket(path),
+        }
+    }
+
     pub(super) fn new(wire: Wire, target: Target) -> Dialogue {
         let Target { place, security, server_name, trust, time } = target;
         Dialogue {

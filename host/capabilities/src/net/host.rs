@@ -14,6 +14,7 @@ use crate::contract::net::{Connection, DnsAnswer, Host, HostConnection, NetError
 use crate::contract::{net, types};
 use crate::failure::Failure;
 use crate::lent::Lent;
+use crate::secrets;
 
 impl Host for Lent {
     async fn connect(&mut self, target: net::Target) -> HostResult<Result<Resource<Connection>, NetError>> {
@@ -92,6 +93,14 @@ impl Lent {
             return Err(Failure::Invalid(format!("{} bytes at once, at most {SEND_BYTES_MAX} are sent", bytes.len())));
         }
         let mut dialogue = self.connections.take(number)?;
+        let filled = self.secrets.fill_bytes(&self.grants.secrets, dialogue.towards(), bytes, SEND_BYTES_MAX);
+        let bytes = match filled {
+            Ok(bytes) => bytes,
+            Err(failure) => {
+                self.connections.put_back(number, dialogue);
+                return Err(failure);
+            }
+        };
         if let Err(exceeded) = self.meter.send(u64::try_from(bytes.len()).unwrap_or(u64::MAX)) {
             self.connections.put_back(number, dialogue);
             return Err(exceeded.into());
@@ -119,7 +128,7 @@ impl Lent {
         let bytes_read = dialogue.take_bytes_read();
         self.connections.put_back(number, dialogue);
         self.meter.received(bytes_read)?;
-        outcome
+        outcome.map(|bytes| self.secrets.mask_bytes(&bytes, secrets::End::Cut).unwrap_or(bytes))
     }
 
     async fn start_tls_on(&mut self, number: u32) -> Result<types::TlsSession, Failure> {

@@ -1,0 +1,152 @@
+//! Placeholders in the place of secrets: what the guest is given of an answer.
+//!
+//! All secrets of the run are looked for, not only those of the request: a server may give back later what it was sent before. Where two
+//! things overlap, all of both goes, and the longer one is named.
+//!
+//! Invariant: this file performs no I/O.
+
+use std::cmp::Reverse;
+use std::ops::Range;
+
+use ::http::{HeaderMap, HeaderValue};
+use url::Url;
+
+use super::placeholder::{Entry, PLACEHOLDER_BYTES, Placeholders};
+use super::value::Value;
+use super::view::{self, End};
+
+/// What is to be replaced, and by which placeholder of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hit {
+    range: Range<usize>,
+    index: usize,
+    /// Of the longest place that it is made of.
+    longest: usize,
+}
+
+impl Hit {
+    fn new(range: Range<usize>, index: usize) -> Hit {
+        Hit { longest: range.len(), range, index }
+    }
+}
+
+impl Placeholders {
+    /// `text` with placeholders for secrets; None where no secret is in it.
+    pub(crate) fn mask_bytes(&self, text: &[u8], end: End) -> Option<Vec<u8>> {
+        let secrets = self.hits(text, end);
+        if secrets.is_empty() {
+            return None;
+        }
+        // A placeholder that stands there stays whole.
+        let hits = merged([secrets, self.placeholder_hits(text)].concat());
+        Some(replace(text, &hits, |index| self.entries()[index].placeholder().to_owned()))
+    }
+
+    /// A body that is at most `bytes_max` long again: placeholders are mostly longer than secrets.
+    pub(crate) fn mask_body(&self, body: Vec<u8>, end: End, bytes_max: usize) -> (Vec<u8>, End) {
+        let Some(mut masked) = self.mask_bytes(&body, end) else { return (body, end) };
+        if masked.len() <= bytes_max {
+            return (masked, end);
+        }
+        masked.truncate(bytes_max);
+        (masked, End::Cut)
+    }
+
+    pub(crate) fn mask_headers(&self, headers: &mut HeaderMap) {
+        if self.is_empty() {
+            return;
+        }
+        for value in headers.values_mut() {
+            if let Some(masked) = self.mask_bytes(value.as_bytes(), End::Whole) {
+                // What is left of the value was fit for a header, and so is a placeholder.
+                *value = HeaderValue::from_bytes(&masked).unwrap_or_else(|_| HeaderValue::from_static(""));
+            }
+        }
+    }
+
+    /// Path and query; a host is never changed. A secret that stands there as it is or percent-encoded is filled in again when the URL is
+    /// followed, so that the server gets what it asked for.
+    pub(crate) fn mask_url(&self, url: &mut Url) {
+        if self.is_empty() {
+            return;
+        }
+        if let Some(path) = self.mask_bytes(url.path().as_bytes(), End::Whole) {
+            url.set_path(&String::from_utf8_lossy(&path));
+        }
+        let query = url.query().and_then(|query| self.mask_bytes(query.as_bytes(), End::Whole));
+        if let Some(query) = query {
+            url.set_query(Some(&*String::from_utf8_lossy(&query)));
+        }
+    }
+
+    /// Every place where a secret of the run stands in `text`.
+    pub(super) fn hits(&self, text: &[u8], end: End) -> Vec<Hit> {
+        let secrets: Vec<(usize, &Value)> = self.entries().iter().enumerate().filter_map(|(index, entry)| secret(index, entry)).collect();
+        if secrets.is_empty() {
+            return Vec::new();
+        }
+        let spaces = secrets.iter().any(|(_, value)| value.bytes().contains(&b' '));
+        let mut hits = Vec::new();
+        for view in view::all(text, end, spaces) {
+            for (index, value) in &secrets {
+                for spelling in value.spellings() {
+                    let first = hits.len();
+                    spelling.find(view.bytes(), end, |range| add(&mut hits, first, Hit::new(view.place(range), *index)));
+                }
+            }
+        }
+        hits
+    }
+
+    /// Every place where a placeholder of the run stands in `text`.
+    pub(super) fn placeholder_hits(&self, text: &[u8]) -> Vec<Hit> {
+        self.find(text).into_iter().map(|found| Hit::new(found.at..found.at + PLACEHOLDER_BYTES, found.index)).collect()
+    }
+}
+
+/// Plain text that a guest had encoded is no secret.
+fn secret(index: usize, entry: &Entry) -> Option<(usize, &Value)> {
+    (!entry.names().is_empty()).then(|| (index, entry.value()))
+}
+
+/// Joins it with the one before of the same spelling where they overlap: a secret that repeats itself stands all over a long repetition.
+fn add(hits: &mut Vec<Hit>, first: usize, hit: Hit) {
+    match hits[first..].last_mut() {
+        Some(before) if hit.range.start < before.range.end => {
+            before.range.end = hit.range.end;
+            before.longest = before.range.len();
+        }
+        _ => hits.push(hit),
+    }
+}
+
+/// In order, and those that overlap as one.
+pub(super) fn merged(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_unstable_by_key(|hit| (hit.range.start, Reverse(hit.range.end), hit.index));
+    let mut merged: Vec<Hit> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        match merged.last_mut() {
+            Some(before) if hit.range.start < before.range.end => {
+                before.range.end = before.range.end.max(hit.range.end);
+                if hit.longest > before.longest {
+                    (before.index, before.longest) = (hit.index, hit.longest);
+                }
+            }
+            _ => merged.push(hit),
+        }
+    }
+    merged
+}
+
+/// `hits` as [`merged`] gives them.
+pub(super) fn replace(text: &[u8], hits: &[Hit], put: impl Fn(usize) -> String) -> Vec<u8> {
+    let mut replaced = Vec::with_capacity(text.len() + hits.len() * PLACEHOLDER_BYTES);
+    let mut rest = 0;
+    for hit in hits {
+        replaced.extend_from_slice(&text[rest..hit.range.start]);
+        replaced.extend_from_slice(put(hit.index).as_bytes());
+        rest = hit.range.end;
+    }
+    replaced.extend_from_slice(&text[rest..]);
+    replaced
+}

@@ -1,0 +1,49 @@
+//! Secrets that a guest uses and never sees.
+//!
+//! The operator writes `{{secret:NAME}}` in a check's `config`. For each run a placeholder is drawn at random for each secret that is
+//! named there, and the guest is given that. What goes out over `http` or `net` with a placeholder in it is filled in below the guest,
+//! and what comes back with the secret in it gets the placeholder again. `sign`, `encode` and `inspect` use a secret without showing it.
+//!
+//! Grants: `{ name, to }` (see [`Grant`]). [`policy`] is asked for every secret of every text that goes out, redirected requests
+//! included, and for every secret that is computed with.
+//!
+//! How: `source.rs` reads secrets from the environment and from files, `template.rs` is `{{secret:NAME}}` in a `config`, `placeholder.rs`
+//! draws and finds placeholders, `fill.rs` puts secrets in their place, `mask.rs` puts placeholders in the place of secrets (in every
+//! spelling of `spelling.rs`, in every reading of `view.rs`), `told.rs` does so in what is kept of a run, `host.rs` answers the guest.
+//!
+//! Limits: what is filled in goes out byte by byte as the secret is, only in a URL it is percent-encoded, so that it stays one component:
+//! a `/` in it divides no path. A secret is masked as it stands, percent-encoded, with the escapes of JSON, in base64 (also amid other
+//! bytes) and in hexadecimal. Spellings within spellings, base64 with line breaks, compressed bodies and names of headers are not looked
+//! through; what the peer makes of a secret by its own means is the business of who granted `to`. Where a text was cut, the beginning of
+//! a secret is masked from 4 bytes on. A secret shorter than 8 bytes is masked like any other, also within longer words, so that answers
+//! may become hard to read; one shorter than 4 is refused. With a signature at hand a secret that can be guessed can be guessed offline.
+//!
+//! Invariant: no secret, and nothing that a secret can be computed back from, is given to a guest, a log line or an error.
+//! Invariant: only a placeholder of the same run is filled in; any other text of that form stays text.
+//! Invariant: a check whose `config` names no secret reads none and draws nothing.
+
+mod encode;
+mod fill;
+mod grant;
+mod host;
+mod mask;
+mod placeholder;
+mod policy;
+mod sign;
+mod source;
+mod spelling;
+mod template;
+#[cfg(test)]
+mod tests;
+mod told;
+mod value;
+mod view;
+
+pub(crate) use fill::FilledRequest;
+pub use grant::Grant;
+pub(crate) use placeholder::starred;
+pub use placeholder::{DrawError, Placeholders};
+pub(crate) use policy::Towards;
+pub use source::{OpenError, Opened, Origin, SecretSettings, Unusable, Vault, unusable};
+pub use template::{NAMES_MAX, Template};
+pub(crate) use view::End;

@@ -1,0 +1,168 @@
+//! What comes back.
+
+use ::http::{HeaderMap, HeaderValue, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use url::Url;
+
+use super::{draw, drawn, placeholder};
+use crate::secrets::encode::Encoding;
+use crate::secrets::{End, Placeholders};
+
+const SECRET: &[u8] = "p\"a/s s\\w+ö%rd".as_bytes();
+
+fn masked(placeholders: &Placeholders, text: impl AsRef<[u8]>, end: End) -> String {
+    let text = text.as_ref();
+    let masked = placeholders.mask_bytes(text, end).unwrap_or_else(|| text.to_vec());
+    String::from_utf8_lossy(&masked).replace(&placeholder(placeholders, 0), "<0>")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_secret_is_masked_in_every_spelling() {
+    let placeholders = drawn(&[("a", SECRET)]);
+    let percent = String::from_utf8(Encoding::Percent.encode(SECRET).to_vec()).expect("ASCII");
+    let every_byte: String = SECRET.iter().map(|byte| format!("%{byte:02x}")).collect();
+    for spelling in [
+        String::from_utf8(SECRET.to_vec()).expect("UTF-8"),
+        percent.to_lowercase(),
+        percent.replace("%20", "+"),
+        percent.replace("%2F", "/"),
+        percent,
+        every_byte,
+        r#"p\"a\/s s\\w+ö%rd"#.to_owned(),
+        r#"p\"a/s s\\w+\u00f6%rd"#.to_owned(),
+        r"\u0070\u0022\u0061\u002fs s\u005cw\u002B\u00F6\u0025rd".to_owned(),
+        hex(SECRET),
+        hex(SECRET).to_uppercase(),
+    ] {
+        assert_eq!(masked(&placeholders, format!("x{spelling}y"), End::Whole), "x<0>y", "{spelling}");
+        assert_eq!(masked(&placeholders, format!("{spelling} {spelling}"), End::Whole), "<0> <0>", "{spelling}");
+        assert_eq!(masked(&placeholders, &spelling, End::Cut), "<0>", "{spelling}");
+    }
+}
+
+#[test]
+fn base64_of_a_secret_amid_other_bytes_is_masked() {
+    let placeholders = drawn(&[("a", SECRET)]);
+    for ahead in ["", "u", "us", "use", "user:"] {
+        for behind in ["", "!", "!!", "!!!"] {
+            let whole = [ahead.as_bytes(), SECRET, behind.as_bytes()].concat();
+            for text in [STANDARD.encode(&whole), URL_SAFE_NO_PAD.encode(&whole)] {
+                let masked = masked(&placeholders, format!("\"{text}\""), End::Whole);
+                let (before, after) = masked.split_once("<0>").unwrap_or_else(|| panic!("{text}: {masked}"));
+                // Nothing is left but letters that hold bits of the other bytes alone, and padding.
+                assert_eq!(before.len() - 1, ahead.len() * 8 / 6, "{text}: {masked}");
+                let rest = after.trim_end_matches('"').trim_end_matches('=');
+                assert!(rest.len() <= (behind.len() * 8).div_ceil(6), "{text}: {masked}");
+            }
+        }
+    }
+    let escaped = STANDARD.encode(SECRET).replace('/', "\\/").replace('+', "\\u002b");
+    assert_eq!(masked(&placeholders, escaped.trim_end_matches('='), End::Whole), "<0>", "escaped on top");
+    let percent = Encoding::Percent.encode(STANDARD.encode(SECRET).trim_end_matches('=').as_bytes());
+    assert_eq!(masked(&placeholders, &*percent, End::Whole), "<0>", "percent-encoded on top");
+}
+
+#[test]
+fn what_is_not_the_secret_stays() {
+    let placeholders = drawn(&[("a", b"swordfish")]);
+    for text in ["", "sword fish", "swordfis", "Swordfish", "sword%66is", "c3dvcmRma", "%", "\\", "\\u", "sbsecret-"] {
+        assert_eq!(placeholders.mask_bytes(text.as_bytes(), End::Whole), None, "{text}");
+    }
+    assert_eq!(Placeholders::default().mask_bytes(b"swordfish", End::Cut), None);
+}
+
+#[test]
+fn the_beginning_of_a_secret_is_masked_where_the_text_was_cut() {
+    let placeholders = drawn(&[("a", b"sw/rdfish")]);
+    for (text, whole, cut) in [
+        ("x sw/rdfis", "x sw/rdfis", "x <0>"),
+        ("x sw/r", "x sw/r", "x <0>"),
+        ("x sw/", "x sw/", "x sw/"),
+        ("x sw%2Frd%6", "x sw%2Frd%6", "x <0>"),
+        ("x sw\\/rd\\u00", "x sw\\/rd\\u00", "x <0>"),
+        ("sw/rdfish sw/rdf", "<0> sw/rdf", "<0> <0>"),
+        ("c3cvcmRmaXN", "c3cvcmRmaXN", "<0>"),
+        ("73772f72646", "73772f72646", "<0>"),
+    ] {
+        assert_eq!(masked(&placeholders, text, End::Whole), whole, "{text}");
+        assert_eq!(masked(&placeholders, text, End::Cut), cut, "{text}");
+    }
+}
+
+#[test]
+fn a_short_secret_is_masked_within_words_too() {
+    let placeholders = drawn(&[("a", b"pass")]);
+    assert_eq!(masked(&placeholders, "password xpass passport", End::Whole), "<0>word x<0> <0>port");
+}
+
+#[test]
+fn a_repetition_leaves_no_part_of_a_secret() {
+    let placeholders = drawn(&[("a", b"aaaaaaaa")]);
+    assert_eq!(masked(&placeholders, "xaaaaaaaaaaay", End::Whole), "x<0>y");
+    let large = vec![b'a'; 1 << 20];
+    assert_eq!(masked(&placeholders, &large, End::Whole), "<0>");
+}
+
+#[test]
+fn of_two_that_overlap_the_longer_one_is_named() {
+    let basic = STANDARD.encode("user:swordfish");
+    let placeholders = drawn(&[("a", b"swordfish"), ("b", basic.as_bytes()), ("c", b"fishbone")]);
+    let text = placeholders.mask_bytes(format!("Basic {basic}").as_bytes(), End::Whole).expect("masked");
+    assert_eq!(text, format!("Basic {}", placeholder(&placeholders, 1)).into_bytes());
+    let text = placeholders.mask_bytes(b"xswordfishboney", End::Whole).expect("masked");
+    assert_eq!(text, format!("x{}y", placeholder(&placeholders, 0)).into_bytes());
+}
+
+#[test]
+fn a_placeholder_that_stands_there_stays_whole() {
+    let first = drawn(&[("a", b"swordfish")]);
+    let placeholder = placeholder(&first, 0);
+    // By chance the value of another secret.
+    let digits = &placeholder[20..26];
+    let mut both = first.clone();
+    draw(&mut both, "b", digits.as_bytes());
+    let masked = both.mask_bytes(format!("{placeholder} swordfish").as_bytes(), End::Whole).expect("masked");
+    assert_eq!(masked, format!("{placeholder} {placeholder}").into_bytes());
+}
+
+#[test]
+fn a_masked_body_is_no_longer_than_was_asked_for() {
+    let placeholders = drawn(&[("a", b"swordfish")]);
+    let body = b"swordfish and more".to_vec();
+    let (masked, end) = placeholders.mask_body(body.clone(), End::Whole, 100);
+    assert_eq!((masked, end), (format!("{} and more", placeholder(&placeholders, 0)).into_bytes(), End::Whole));
+    let (masked, end) = placeholders.mask_body(body, End::Whole, 20);
+    assert_eq!((masked, end), (placeholder(&placeholders, 0).into_bytes()[..20].to_vec(), End::Cut));
+    let (masked, end) = placeholders.mask_body(b"other".to_vec(), End::Cut, 5);
+    assert_eq!((masked, end), (b"other".to_vec(), End::Cut));
+}
+
+#[test]
+fn headers_and_urls_are_masked_and_a_host_is_not() {
+    let placeholders = drawn(&[("a", b"example/key")]);
+    let mut headers = HeaderMap::new();
+    headers.append(header::SET_COOKIE, HeaderValue::from_static("one=example/key; path=/"));
+    headers.append(header::SET_COOKIE, HeaderValue::from_static("two=2"));
+    headers.append(header::SERVER, HeaderValue::from_bytes(b"\xff example/key").expect("a value"));
+    placeholders.mask_headers(&mut headers);
+    let placeholder = placeholder(&placeholders, 0);
+    let values: Vec<&[u8]> = headers.values().map(HeaderValue::as_bytes).collect();
+    let cookie = format!("one={placeholder}; path=/");
+    let server = [&b"\xff "[..], placeholder.as_bytes()].concat();
+    assert_eq!(values, [cookie.as_bytes(), b"two=2", &server]);
+
+    for (url, expected) in [
+        ("https://example/key", "https://example/key"),
+        ("https://a.example/x/example/key/y", "https://a.example/x/<0>/y"),
+        ("https://a.example/example%2fkey?q=example%2Fkey&r=1#top", "https://a.example/<0>?q=<0>&r=1#top"),
+    ] {
+        let mut url = Url::parse(url).expect("URL");
+        placeholders.mask_url(&mut url);
+        assert_eq!(url.as_str().replace(&placeholder, "<0>"), expected);
+    }
+}
