@@ -11,7 +11,9 @@
 pub mod client;
 pub mod daemon;
 pub mod events;
+pub mod postgres;
 pub mod program;
+pub mod redis;
 pub mod samples;
 pub mod services;
 pub mod time;

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use crate::{http, net, redis, secrets, system};
+use crate::{http, net, postgres, redis, secrets, system};
 
 /// Everything that one check was granted; empty denies everything.
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
     pub http: Vec<http::Grant>,
     pub net: Vec<net::Grant>,
+    pub postgres: Vec<postgres::Grant>,
     pub redis: Vec<redis::Grant>,
     pub secrets: Vec<secrets::Grant>,
     pub system: system::Grant,

@@ -7,8 +7,7 @@
 use sickbay_runtime::HostResult;
 
 use crate::contract::files::{FileError, FileInfo, Space};
-use crate::contract::postgres::{PostgresError, Query, RowSet};
-use crate::contract::{files, postgres, types};
+use crate::contract::{files, types};
 use crate::denial::{Capability, Denial, DenialReason};
 use crate::lent::Lent;
 use crate::meter::Exceeded;
@@ -23,7 +22,7 @@ impl Lent {
             reason: DenialReason::Unsupported,
             message: format!("this version of Sickbay does not lend `{name}` yet"),
             hint: format!(
-                "no grant opens `{name}` in this version; use a plugin that needs only `http`, `net`, `redis`, `secrets` and `system`"
+                "no grant opens `{name}` in this version; use a plugin that needs only `http`, `net`, `postgres`, `redis`, `secrets` and `system`"
             ),
         }))
     }
@@ -37,20 +36,6 @@ macro_rules! refuse {
             Err(exceeded) => $error::Quota(exceeded.to_string()),
         }))
     };
-}
-
-impl postgres::Host for Lent {
-    async fn run(&mut self, _source: String, _query: Query) -> HostResult<Result<RowSet, PostgresError>> {
-        refuse!(self, Postgres, PostgresError)
-    }
-
-    async fn run_many(&mut self, _source: String, _queries: Vec<Query>) -> HostResult<Result<Vec<RowSet>, PostgresError>> {
-        refuse!(self, Postgres, PostgresError)
-    }
-
-    async fn run_simple(&mut self, _source: String, _sql: String, _timeout_ms: Option<u32>) -> HostResult<Result<RowSet, PostgresError>> {
-        refuse!(self, Postgres, PostgresError)
-    }
 }
 
 impl files::Host for Lent {

@@ -26,6 +26,7 @@ pub mod lent;
 pub mod log;
 pub mod meter;
 pub mod net;
+pub mod postgres;
 mod purse;
 pub mod redis;
 pub mod secrets;

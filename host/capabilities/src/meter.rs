@@ -52,6 +52,7 @@ pub struct Meter {
     host_calls: u32,
     bytes_in: u64,
     bytes_out: u64,
+    rows: u32,
     log_bytes: u64,
     log_bytes_dropped: u64,
     log_lines_dropped: u64,
@@ -60,7 +61,17 @@ pub struct Meter {
 
 impl Meter {
     pub fn new(limits: Limits) -> Meter {
-        Meter { limits, host_calls: 0, bytes_in: 0, bytes_out: 0, log_bytes: 0, log_bytes_dropped: 0, log_lines_dropped: 0, exceeded: None }
+        Meter {
+            limits,
+            host_calls: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            rows: 0,
+            log_bytes: 0,
+            log_bytes_dropped: 0,
+            log_lines_dropped: 0,
+            exceeded: None,
+        }
     }
 
     /// One call of the host, of whatever capability.
@@ -126,6 +137,16 @@ impl Meter {
 
     pub fn bytes_in(&self) -> u64 {
         self.bytes_in
+    }
+
+    /// Rows that the run may still get.
+    pub fn rows_left(&self) -> u32 {
+        self.limits.rows.saturating_sub(self.rows)
+    }
+
+    /// Rows that the guest got.
+    pub fn took_rows(&mut self, rows: u32) {
+        self.rows = self.rows.saturating_add(rows);
     }
 
     /// Bytes that may still come from the network.

@@ -8,6 +8,7 @@ use rustls::RootCertStore;
 
 use crate::dns::Resolver;
 use crate::egress::{EgressPolicy, EgressSettings};
+use crate::postgres;
 use crate::redis;
 use crate::secrets;
 use crate::system::Machine;
@@ -19,6 +20,7 @@ pub struct Services {
     pub(crate) tls: Tls,
     pub(crate) resolver: Resolver,
     pub(crate) machine: Machine,
+    pub(crate) postgres: postgres::Sources,
     pub(crate) redis: redis::Sources,
     pub(crate) secrets: secrets::Vault,
 }
@@ -52,6 +54,7 @@ impl Services {
             tls: Tls::new(roots)?,
             resolver,
             machine: Machine::new(),
+            postgres: postgres::Sources::default(),
             redis: redis::Sources::default(),
             secrets: secrets::Vault::default(),
         }))

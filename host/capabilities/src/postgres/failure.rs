@@ -1,0 +1,163 @@
+//! How a call can fail, in the arms of the contract, and what is made of the server's own errors.
+
+use super::settings::Endpoint;
+use crate::denial::Denial;
+use crate::meter::Exceeded;
+
+/// Of a message of the server, and of its detail.
+const TEXT_BYTES_MAX: usize = 1 << 10;
+const ELLIPSIS: char = '…';
+
+/// No message names a host, a user, a password or a database.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Denied(Denial),
+    /// The guest asked for something that cannot be done, or the source is configured wrongly.
+    Invalid(String),
+    Quota(String),
+    Connect(String),
+    Authentication(String),
+    TooManyConnections(String),
+    Timeout(String),
+    Server(ServerError),
+    Other(String),
+}
+
+impl From<Denial> for Failure {
+    fn from(denial: Denial) -> Failure {
+        Failure::Denied(denial)
+    }
+}
+
+impl From<Exceeded> for Failure {
+    fn from(exceeded: Exceeded) -> Failure {
+        Failure::Quota(exceeded.to_string())
+    }
+}
+
+/// The server's own refusal, as it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ServerError {
+    pub(super) sqlstate: String,
+    /// `ERROR`, `FATAL`, `PANIC`
+    pub(super) severity: String,
+    pub(super) message: String,
+    pub(super) detail: Option<String>,
+}
+
+impl ServerError {
+    /// The fields of an `ErrorResponse`: a letter and a text each.
+    pub(super) fn parse(body: &[u8]) -> ServerError {
+        let mut error = ServerError::default();
+        let mut local_severity = String::new();
+        for field in body.split(|byte| *byte == 0) {
+            let Some((letter, text)) = field.split_first() else { continue };
+            let text = || String::from_utf8_lossy(text).into_owned();
+            match letter {
+                b'C' => error.sqlstate = text(),
+                b'V' => error.severity = text(),
+                b'S' => local_severity = text(),
+                b'M' => error.message = text(),
+                b'D' => error.detail = Some(text()),
+                _ => {}
+            }
+        }
+        // Servers before 9.6 and PgBouncer send only the one that may be translated.
+        if error.severity.is_empty() {
+            error.severity = local_severity;
+        }
+        error
+    }
+
+    pub(super) fn is_fatal(&self) -> bool {
+        matches!(self.severity.as_str(), "FATAL" | "PANIC")
+    }
+
+    /// Cancelled: by `statement_timeout`, or by somebody.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.sqlstate == "57014"
+    }
+
+    /// A statement that was prepared earlier does not fit any more: its tables changed, or the server forgot it.
+    pub(super) fn is_about_preparing(&self) -> bool {
+        matches!(self.sqlstate.as_str(), "0A000" | "26000" | "42P05")
+    }
+
+    /// The arm that it belongs to, without what only the operator may know.
+    pub(super) fn into_failure(self, source: &str, endpoint: &Endpoint) -> Failure {
+        let sqlstate = one_line(&self.sqlstate);
+        if sqlstate.starts_with("28") {
+            return Failure::Authentication(format!("the server refused the user or password of source `{source}` ({sqlstate})"));
+        }
+        // PgBouncer has no code of its own for it.
+        if sqlstate == "53300" || self.message.starts_with("no more connections allowed") {
+            return Failure::TooManyConnections(format!("the server of source `{source}` has no connection left ({sqlstate})"));
+        }
+        let told = |text: &str| one_line(&endpoint.redacted(text));
+        Failure::Server(ServerError {
+            severity: one_line(&self.severity),
+            message: told(&self.message),
+            detail: self.detail.as_deref().map(told),
+            sqlstate,
+        })
+    }
+}
+
+/// At most [`TEXT_BYTES_MAX`] without control characters; a cut ends with an ellipsis.
+fn one_line(text: &str) -> String {
+    let fits = text.len() <= TEXT_BYTES_MAX;
+    let end = if fits { text.len() } else { text.floor_char_boundary(TEXT_BYTES_MAX - ELLIPSIS.len_utf8()) };
+    let line = text[..end].chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    line.chain((!fits).then_some(ELLIPSIS)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(fields: &str) -> Failure {
+        let endpoint = Endpoint::parse("postgres://monitor:pass-word@db.internal/orders").expect("a URL");
+        ServerError::parse(fields.replace('|', "\0").as_bytes()).into_failure("main", &endpoint)
+    }
+
+    #[test]
+    fn an_error_of_the_server_is_told_as_it_came() {
+        let Failure::Server(error) = failure("SFEHLER|VERROR|C42P01|Mrelation \"x\" does not exist|Dno\nsuch|P15|Fparse.c||") else {
+            panic!("an error of the server");
+        };
+        let expected = ServerError {
+            sqlstate: "42P01".to_owned(),
+            severity: "ERROR".to_owned(),
+            message: "relation \"x\" does not exist".to_owned(),
+            detail: Some("no such".to_owned()),
+        };
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn who_the_source_is_is_told_to_nobody() {
+        let Failure::Authentication(message) = failure("SFATAL|C28P01|Mpassword authentication failed for user \"monitor\"||") else {
+            panic!("an error of authentication");
+        };
+        assert_eq!(message, "the server refused the user or password of source `main` (28P01)");
+        let Failure::Server(error) = failure("SFATAL|C3D000|Mdatabase \"orders\" does not exist||") else { panic!("an error") };
+        assert_eq!((error.severity.as_str(), error.message.as_str()), ("FATAL", "database \"...\" does not exist"));
+    }
+
+    #[test]
+    fn a_server_without_room_is_told_from_other_errors() {
+        for fields in ["SFATAL|C53300|Msorry, too many clients already||", "SFATAL|C08P01|Mno more connections allowed (max_client_conn)||"]
+        {
+            assert!(matches!(failure(fields), Failure::TooManyConnections(_)), "{fields}");
+        }
+        assert!(matches!(failure("SFATAL|C57P03|Mthe database system is starting up||"), Failure::Server(_)));
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_letters() {
+        let cut = one_line(&"日".repeat(1000));
+        assert!(cut.len() <= TEXT_BYTES_MAX && cut.ends_with("日…"), "{}", cut.len());
+        assert_eq!(one_line(&"a".repeat(TEXT_BYTES_MAX)).len(), TEXT_BYTES_MAX);
+        assert_eq!(one_line("a\tb\u{7f}"), "a b ");
+    }
+}

@@ -1,0 +1,291 @@
+//! The sources that the operator configured, each with its connections.
+//!
+//! A connection is not shared: each is one call's at a time, and kept for the next one when it came through. One that was cut off is
+//! closed. A check gets the one that it had last, where its statements are planned, else one of its thread, else any; what nobody needed
+//! for a while is closed.
+//!
+//! Invariant: a source has at most `connections_max` connections, in use and kept together.
+//! Invariant: only a call that ended in good order gives its connection back; dropping a call closes it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::dial::{self, SourceError};
+use super::failure::Failure;
+use super::session::Session;
+use super::settings::{Access, CONNECTIONS_MOST, Manner, PostgresSettings};
+use super::types::{Oid, Type};
+use crate::dns::Resolver;
+
+/// A connection that nobody needed for so long is closed.
+const KEPT_MAX: Duration = Duration::from_secs(60);
+/// Types of one server that are remembered.
+const TYPES_MAX: usize = 1024;
+
+/// All sources, by name.
+#[derive(Clone, Default)]
+pub struct Sources {
+    by_name: BTreeMap<String, Arc<Source>>,
+}
+
+impl Sources {
+    /// Connects to nothing yet.
+    pub fn new(settings: &BTreeMap<String, PostgresSettings>) -> Result<Sources, SourceError> {
+        Sources::default().renewed(settings)
+    }
+
+    /// These sources by other settings: one whose settings are the same stays, with its connections.
+    pub fn renewed(&self, settings: &BTreeMap<String, PostgresSettings>) -> Result<Sources, SourceError> {
+        let mut system = None;
+        let mut by_name = BTreeMap::new();
+        for (name, settings) in settings {
+            let source = match self.by_name.get(name) {
+                Some(source) if source.settings == *settings => Arc::clone(source),
+                _ => Arc::new(Source::new(name, settings.clone(), KEPT_MAX, &mut system)?),
+            };
+            by_name.insert(name.clone(), source);
+        }
+        Ok(Sources { by_name })
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Arc<Source>> {
+        self.by_name.get(name).cloned()
+    }
+
+    /// One source whose connections are closed sooner.
+    #[cfg(test)]
+    pub(super) fn keeping_for(name: &str, settings: PostgresSettings, kept_max: Duration) -> Sources {
+        let source = Source::new(name, settings, kept_max, &mut None).expect("a source");
+        Sources { by_name: BTreeMap::from([(name.to_owned(), Arc::new(source))]) }
+    }
+}
+
+/// One source.
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) settings: PostgresSettings,
+    connector: Option<TlsConnector>,
+    /// One for each connection that may be in use.
+    places: Arc<Semaphore>,
+    kept: Mutex<Kept>,
+    kept_max: Duration,
+    /// That the server knows and we do not.
+    types: Mutex<HashMap<Oid, Type>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// The one that was used last stands last.
+    sessions: Vec<Resting>,
+    /// Ends when there is nothing left to close.
+    closer: Option<JoinHandle<()>>,
+}
+
+struct Resting {
+    session: Session,
+    since: Instant,
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if let Some(closer) = self.kept().closer.take() {
+            closer.abort();
+        }
+    }
+}
+
+impl Source {
+    fn new(
+        name: &str,
+        settings: PostgresSettings,
+        kept_max: Duration,
+        system: &mut Option<Arc<RootCertStore>>,
+    ) -> Result<Source, SourceError> {
+        for parameter in settings.endpoint.ignored() {
+            tracing::warn!(source = name, parameter, "a parameter in the source's `url` has no meaning here");
+        }
+        Ok(Source {
+            name: name.to_owned(),
+            connector: dial::connector(name, &settings.endpoint, system)?,
+            places: Arc::new(Semaphore::new(places(&settings))),
+            kept: Mutex::default(),
+            kept_max,
+            types: Mutex::default(),
+            settings,
+        })
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.settings.access
+    }
+
+    pub(super) fn manner(&self) -> Manner {
+        self.settings.manner()
+    }
+
+    pub(super) fn known_type(&self, oid: Oid) -> Option<Type> {
+        lock(&self.types).get(&oid).cloned()
+    }
+
+    pub(super) fn learn_types(&self, learnt: impl IntoIterator<Item = (Oid, Type)>) {
+        let mut types = lock(&self.types);
+        if types.len() >= TYPES_MAX {
+            types.clear();
+        }
+        types.extend(learnt.into_iter().take(TYPES_MAX));
+    }
+
+    /// The server is not the one that these were connected to any more.
+    pub(super) fn close_kept(&self) {
+        self.kept().sessions.clear();
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        lock(&self.kept)
+    }
+
+    /// The one that this check had, or one of this thread, or any.
+    fn take(&self, check: &str) -> Option<Session> {
+        let here = Handle::current().id();
+        let mut kept = self.kept();
+        let own = kept.sessions.iter().rposition(|resting| resting.session.is_of(check));
+        let near = || kept.sessions.iter().rposition(|resting| resting.session.is_driven_by(here));
+        let at = own.or_else(near).or_else(|| kept.sessions.len().checked_sub(1))?;
+        Some(kept.sessions.remove(at).session)
+    }
+
+    /// The caller holds a place, and will have a connection more than there are.
+    fn make_room(&self) {
+        let in_use = places(&self.settings).saturating_sub(self.places.available_permits());
+        let mut kept = self.kept();
+        if in_use + kept.sessions.len() > places(&self.settings) {
+            kept.sessions.remove(0);
+        }
+    }
+
+    fn keep(self: &Arc<Source>, session: Session) {
+        let mut kept = self.kept();
+        kept.sessions.push(Resting { session, since: Instant::now() });
+        if kept.closer.as_ref().is_none_or(JoinHandle::is_finished) {
+            kept.closer = Some(tokio::spawn(close_in_time(Arc::downgrade(self), self.kept_max)));
+        }
+    }
+
+    /// Closes what is no longer needed; gives when the next one is due.
+    fn close_old(&self) -> Option<Instant> {
+        let mut kept = self.kept();
+        kept.sessions.retain(|resting| resting.since.elapsed() < self.kept_max);
+        let oldest = kept.sessions.iter().map(|resting| resting.since).min();
+        if oldest.is_none() {
+            kept.closer = None;
+        }
+        oldest.map(|since| since + self.kept_max)
+    }
+}
+
+fn places(settings: &PostgresSettings) -> usize {
+    usize::try_from(settings.connections_max.clamp(1, CONNECTIONS_MOST)).unwrap_or(1)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn close_in_time(source: Weak<Source>, kept_max: Duration) {
+    sleep(kept_max).await;
+    // The source is held no longer than it is looked at.
+    while let Some(due) = source.upgrade().and_then(|source| source.close_old()) {
+        sleep(due.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))).await;
+    }
+}
+
+/// Where a connection came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// From an earlier call: the server may have closed it meanwhile.
+    Kept,
+    Dialled,
+}
+
+/// What a call will do with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Any,
+    Dialled,
+}
+
+/// For whom a connection is.
+#[derive(Clone, Copy)]
+pub(super) struct Who<'call> {
+    pub(super) check: &'call Arc<str>,
+    pub(super) plugin: &'call Arc<str>,
+    pub(super) resolver: &'call Resolver,
+}
+
+/// The right to one connection, for one call.
+pub(super) struct Place {
+    source: Arc<Source>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    pub(super) async fn take(source: &Arc<Source>, deadline: Instant) -> Result<Place, Failure> {
+        match timeout_at(deadline, Arc::clone(&source.places).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Place { source: Arc::clone(source), _permit: permit }),
+            Ok(Err(_)) => Err(Failure::Quota("the host is shutting down".to_owned())),
+            Err(_) => {
+                let (name, count) = (&source.name, places(&source.settings));
+                Err(Failure::Quota(format!(
+                    "all {count} connections that Sickbay may have to source `{name}` were in use; hint: raise `connections_max` of \
+                     `[sources.postgres.{name}]`"
+                )))
+            }
+        }
+    }
+
+    /// A connection that is clean and, as far as is known, alive.
+    pub(super) async fn connect(
+        &self,
+        wanted: Wanted,
+        who: Who<'_>,
+        began: Instant,
+        deadline: Instant,
+    ) -> Result<(Session, Origin), Failure> {
+        while wanted == Wanted::Any
+            && let Some(mut session) = self.source.take(who.check)
+        {
+            let is_here = session.wire().move_here().is_ok();
+            let is_clean = is_here && matches!(timeout_at(deadline, session.pass_to(who.check)).await, Ok(Ok(())));
+            if is_clean && session.wire().is_quiet().await {
+                return Ok((session, Origin::Kept));
+            }
+        }
+        self.source.make_room();
+        match timeout_at(deadline, self.dial(who, deadline)).await {
+            Ok(session) => Ok((session?, Origin::Dialled)),
+            Err(_) => {
+                let (name, ms) = (&self.source.name, deadline.saturating_duration_since(began).as_millis());
+                Err(Failure::Timeout(format!("no connection to the server of source `{name}` within {ms} ms")))
+            }
+        }
+    }
+
+    async fn dial(&self, who: Who<'_>, deadline: Instant) -> Result<Session, Failure> {
+        let Source { name, settings, connector, .. } = &*self.source;
+        let stream = dial::dial(&settings.endpoint, connector.as_ref(), who.resolver, who.plugin, deadline).await?;
+        Session::enter(stream, name, &settings.endpoint, settings.manner(), who.check).await
+    }
+
+    /// For the next call.
+    pub(super) fn give_back(self, session: Session) {
+        self.source.keep(session);
+    }
+}

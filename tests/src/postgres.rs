@@ -1,0 +1,284 @@
+//! A PostgreSQL server for tests: real, with a data folder of its own that is thrown away, on a free port of 127.0.0.1. And a PgBouncer
+//! before it.
+//!
+//! How: the newest PostgreSQL of the machine (`SICKBAY_TEST_POSTGRES` names another folder of programs). As root everything runs as the
+//! user `postgres`, because the server refuses root. Tests change the server with `psql`, over its UNIX socket, as the superuser.
+//!
+//! It needs nothing of this crate, so that the tests beside the code can take this file as a module of theirs.
+//!
+//! Invariant: a server does not outlive the process that started it, however that ends: a shell waits at the end of a pipe for it.
+//! Invariant: where the programs are missing a test fails and names the package; it is never skipped.
+
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Who the tests are, where nothing else is said; may look at statistics, and owns the database.
+pub const USER: &str = "monitor";
+pub const PASSWORD: &str = "monitor-secret";
+pub const DATABASE: &str = "orders";
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+/// A port that was free can be taken before the server has it.
+const ATTEMPTS_MAX: usize = 5;
+
+/// A server that is up.
+#[derive(Debug)]
+pub struct Postgres {
+    programs: PathBuf,
+    folder: PathBuf,
+    pub port: u16,
+    /// Stops the server and removes its folder when the pipe to it is closed.
+    guard: Child,
+}
+
+impl Postgres {
+    /// One for all tests of this process: they share its tables, not its settings.
+    pub fn shared() -> &'static Postgres {
+        static SHARED: OnceLock<Postgres> = OnceLock::new();
+        SHARED.get_or_init(Postgres::start)
+    }
+
+    /// One for a test that stops it or changes its settings.
+    ///
+    /// # Panics
+    /// Where it cannot be started, with what to install or what its log says.
+    pub fn start() -> Postgres {
+        let programs = programs();
+        let made = as_owner("mktemp").args(["-d", "/tmp/sickbay-postgres-XXXXXX"]).output().expect("`mktemp` runs");
+        let folder = PathBuf::from(text(&made).trim());
+        let initdb = as_owner(programs.join("initdb"))
+            .arg("-D")
+            .arg(folder.join("data"))
+            .args(["-U", "postgres", "-E", "UTF8", "--locale=C", "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync"])
+            .output()
+            .expect("`initdb` runs");
+        assert!(initdb.status.success(), "initdb: {}", text(&initdb));
+        let guard = guard(&programs, &folder);
+        let port = start_on_a_free_port(&programs, &folder);
+        let server = Postgres { programs, folder, port, guard };
+        server.sql_of("postgres", &format!("CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}' IN ROLE pg_monitor"));
+        server.sql_of("postgres", &format!("CREATE DATABASE {DATABASE} OWNER {USER}"));
+        server
+    }
+
+    /// Over TCP, with the password.
+    pub fn url(&self) -> String {
+        self.url_of(USER, PASSWORD, DATABASE)
+    }
+
+    pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
+        format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Over the UNIX socket, without a password.
+    pub fn socket_url(&self) -> String {
+        format!("postgres:///{DATABASE}?host={}&port={}&user={USER}", self.folder.display(), self.port)
+    }
+
+    /// What the superuser's `psql` prints: a line for each row, `|` between its values.
+    pub fn sql(&self, sql: &str) -> String {
+        self.sql_of(DATABASE, sql)
+    }
+
+    fn sql_of(&self, database: &str, sql: &str) -> String {
+        let output = Command::new(self.programs.join("psql"))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-p", &self.port.to_string()])
+            .arg("-h")
+            .arg(&self.folder)
+            .args(["-c", sql])
+            .output()
+            .expect("`psql` runs");
+        assert!(output.status.success(), "{sql}: {}", text(&output));
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Ends every connection; the same port answers again when this returns.
+    pub fn restart(&self) {
+        self.control(&["-m", "fast", "-w", "restart"]);
+    }
+
+    /// Nobody answers on the port from here on.
+    pub fn stop(&self) {
+        self.control(&["-m", "fast", "-w", "stop"]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let output = pg_ctl(&self.programs, &self.folder).args(arguments).output().expect("`pg_ctl` runs");
+        assert!(output.status.success(), "pg_ctl {arguments:?}: {}", text(&output));
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        end(&mut self.guard);
+    }
+}
+
+/// A PgBouncer that hands out connections of one [`Postgres`] for a transaction each. Its console is the database `pgbouncer`.
+#[derive(Debug)]
+pub struct PgBouncer {
+    pub port: u16,
+    guard: Child,
+}
+
+impl PgBouncer {
+    /// # Panics
+    /// Where it cannot be started, with what to install or what its log says.
+    pub fn start(server: &Postgres) -> PgBouncer {
+        let program = find("pgbouncer").expect("`pgbouncer` is not installed; hint: install the Debian package `pgbouncer`");
+        let folder = server.folder.join(format!("pgbouncer-{}", free_port()));
+        run(as_owner("mkdir").arg(&folder));
+        for _ in 0..ATTEMPTS_MAX {
+            let port = free_port();
+            let settings = format!(
+                "[databases]\n{DATABASE} = host={} port={} user={USER}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+                 unix_socket_dir =\nauth_type = any\nadmin_users = {USER}\npool_mode = transaction\ndefault_pool_size = 2\n\
+                 pidfile = {folder}/pid\nlogfile = {folder}/log\n",
+                server.folder.display(),
+                server.port,
+                folder = folder.display(),
+            );
+            write_as_owner(&folder.join("pgbouncer.ini"), &settings);
+            let script = "\"$1\" -q \"$2/pgbouncer.ini\" & read -r _; kill -9 $!";
+            let mut guard = shell(script).arg(&program).arg(&folder).spawn().expect("`sh` runs");
+            if answers(port) {
+                return PgBouncer { port, guard };
+            }
+            end(&mut guard);
+        }
+        panic!("PgBouncer does not start: {}", fs::read_to_string(folder.join("log")).unwrap_or_default());
+    }
+
+    pub fn url_of(&self, database: &str) -> String {
+        format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        end(&mut self.guard);
+    }
+}
+
+/// A port that nobody has at the moment.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn programs() -> PathBuf {
+    if let Some(named) = std::env::var_os("SICKBAY_TEST_POSTGRES") {
+        return named.into();
+    }
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<(u32, PathBuf)> = versions
+        .filter_map(|version| Some((version.file_name().to_str()?.parse().ok()?, version.path().join("bin"))))
+        .filter(|(_, programs)| programs.join("initdb").exists())
+        .collect();
+    found.sort_unstable();
+    let (_, newest) = found.pop().expect("PostgreSQL is not installed; hint: install the Debian package `postgresql`");
+    newest
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+    folders.map(|folder| folder.join(program)).find(|program| program.exists())
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// As the user who owns the data.
+fn as_owner(program: impl AsRef<Path>) -> Command {
+    let mut command = if is_root() {
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(program.as_ref());
+        command
+    } else {
+        Command::new(program.as_ref())
+    };
+    // The owner may not be allowed into the folder of the tests.
+    command.current_dir("/").stdin(Stdio::null());
+    command
+}
+
+/// Runs `script` until the pipe is closed; arguments are added as `$1`, `$2`, ...
+fn shell(script: &str) -> Command {
+    let mut command = as_owner("sh");
+    command.args(["-c", script, "sh"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn guard(programs: &Path, folder: &Path) -> Child {
+    let script = "read -r _; \"$1/pg_ctl\" -D \"$2/data\" -m immediate -w stop; rm -rf \"$2\"";
+    shell(script).arg(programs).arg(folder).spawn().expect("`sh` runs")
+}
+
+/// Closes the pipe and waits until the shell has done its work.
+fn end(guard: &mut Child) {
+    drop(guard.stdin.take());
+    // What it could not end is nothing that a test could mend.
+    let _ = guard.wait();
+}
+
+fn pg_ctl(programs: &Path, folder: &Path) -> Command {
+    let mut command = as_owner(programs.join("pg_ctl"));
+    command.arg("-D").arg(folder.join("data")).arg("-l").arg(folder.join("log"));
+    command
+}
+
+fn start_on_a_free_port(programs: &Path, folder: &Path) -> u16 {
+    for _ in 0..ATTEMPTS_MAX {
+        let port = free_port();
+        let options = format!(
+            "-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c shared_buffers=16MB \
+             -c max_connections=40",
+            folder.display()
+        );
+        // What it prints goes to its log: a pipe would be held open by the server.
+        let mut start = pg_ctl(programs, folder);
+        start.args(["-w", "-t", "60", "-o", &options, "start"]).stdout(Stdio::null()).stderr(Stdio::null());
+        if start.status().expect("`pg_ctl` runs").success() {
+            return port;
+        }
+    }
+    panic!("PostgreSQL does not start: {}", fs::read_to_string(folder.join("log")).unwrap_or_default());
+}
+
+fn answers(port: u16) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return true;
+        }
+        sleep(PAUSE);
+    }
+    false
+}
+
+fn write_as_owner(path: &Path, content: &str) {
+    let mut child = as_owner("sh").args(["-c", "cat >\"$1\"", "sh"]).arg(path).stdin(Stdio::piped()).spawn().expect("`sh` runs");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(content.as_bytes()).expect("it is written");
+    drop(input);
+    assert!(child.wait().expect("`sh` ends").success(), "{} cannot be written", path.display());
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("the program runs");
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
