@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use crate::{http, system};
+use crate::{files, http, system};
 
 /// Everything that one check was granted; empty denies everything.
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
     pub http: Vec<http::Grant>,
     pub system: system::Grant,
+    pub files: Vec<files::Grant>,
 }
 
 /// A grant that cannot be read.

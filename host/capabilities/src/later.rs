@@ -7,12 +7,11 @@
 use sickbay_runtime::resource::Resource;
 use sickbay_runtime::{HostResult, trap};
 
-use crate::contract::files::{FileError, FileInfo, Space};
 use crate::contract::net::{Connection, DnsAnswer, NetError, Opened, Target};
 use crate::contract::postgres::{PostgresError, Query, RowSet};
 use crate::contract::redis::{Command, RedisError, Reply};
 use crate::contract::secrets::{SecretError, SecretInfo};
-use crate::contract::{files, net, postgres, redis, secrets, types};
+use crate::contract::{net, postgres, redis, secrets, types};
 use crate::denial::{Capability, Denial, DenialReason};
 use crate::lent::Lent;
 use crate::meter::Exceeded;
@@ -26,7 +25,7 @@ impl Lent {
             capability,
             reason: DenialReason::Unsupported,
             message: format!("this version of Sickbay does not lend `{name}` yet"),
-            hint: format!("no grant opens `{name}` in this version; use a plugin that needs only `http` and `system`"),
+            hint: format!("no grant opens `{name}` in this version; use a plugin that needs only `http`, `system` and `files`"),
         }))
     }
 }
@@ -126,35 +125,5 @@ impl secrets::Host for Lent {
 
     async fn encode(&mut self, _text: String, _encoding: String) -> HostResult<Result<String, SecretError>> {
         refuse!(self, Secrets, SecretError)
-    }
-}
-
-impl files::Host for Lent {
-    async fn read_info(&mut self, _path: String) -> HostResult<Result<FileInfo, FileError>> {
-        refuse!(self, Files, FileError)
-    }
-
-    async fn read_directory(&mut self, _path: String, _after: Option<String>) -> HostResult<Result<Vec<FileInfo>, FileError>> {
-        refuse!(self, Files, FileError)
-    }
-
-    async fn read_bytes(&mut self, _path: String, _offset: u64, _bytes_max: u32) -> HostResult<Result<Vec<u8>, FileError>> {
-        refuse!(self, Files, FileError)
-    }
-
-    async fn read_space(&mut self, _path: String) -> HostResult<Result<Space, FileError>> {
-        refuse!(self, Files, FileError)
-    }
-
-    async fn create_directory(&mut self, _path: String) -> HostResult<Result<(), FileError>> {
-        refuse!(self, Files, FileError)
-    }
-
-    async fn remove(&mut self, _path: String) -> HostResult<Result<(), FileError>> {
-        refuse!(self, Files, FileError)
-    }
-
-    async fn set_mode(&mut self, _path: String, _mode: u32) -> HostResult<Result<(), FileError>> {
-        refuse!(self, Files, FileError)
     }
 }

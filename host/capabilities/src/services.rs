@@ -8,6 +8,7 @@ use rustls::RootCertStore;
 
 use crate::dns::Resolver;
 use crate::egress::{EgressPolicy, EgressSettings};
+use crate::files;
 use crate::system::Machine;
 use crate::tls::{self, Tls};
 
@@ -17,6 +18,7 @@ pub struct Services {
     pub(crate) tls: Tls,
     pub(crate) resolver: Resolver,
     pub(crate) machine: Machine,
+    pub(crate) files: files::Reader,
 }
 
 /// The host's own means cannot be had.
@@ -43,6 +45,12 @@ impl Services {
     }
 
     pub(crate) fn with(private: &[IpNet], roots: RootCertStore, resolver: Resolver) -> Result<Arc<Services>, ServicesError> {
-        Ok(Arc::new(Services { egress: EgressPolicy::new(private), tls: Tls::new(roots)?, resolver, machine: Machine::new() }))
+        Ok(Arc::new(Services {
+            egress: EgressPolicy::new(private),
+            tls: Tls::new(roots)?,
+            resolver,
+            machine: Machine::new(),
+            files: files::Reader::default(),
+        }))
     }
 }
