@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{http, net, postgres, redis, secrets, system};
+use crate::{files, http, net, postgres, redis, secrets, system};
 
 /// Everything that one check was granted; empty denies everything.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,7 @@ pub struct Grants {
     pub redis: Vec<redis::Grant>,
     pub secrets: Vec<secrets::Grant>,
     pub system: system::Grant,
+    pub files: Vec<files::Grant>,
 }
 
 /// A grant that cannot be read.

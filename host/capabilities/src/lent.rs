@@ -3,17 +3,20 @@
 //! Making one costs next to nothing: what is shared is shared by reference, what may grow starts empty.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use sickbay_core::Quota;
-use sickbay_runtime::Limits;
+use sickbay_runtime::{Folder, Limits, outgoing};
 use tokio::time::Instant;
 
 use crate::contract::types;
 use crate::denial::{Capability, Denial, DenialReason};
 use crate::grants::Grants;
-use crate::meter::Meter;
+use crate::http;
+use crate::ledger::Ledger;
+use crate::meter::{Exceeded, Meter};
 use crate::net::Connections;
+use crate::purse::Purse;
 use crate::secrets::Placeholders;
 use crate::services::Services;
 use crate::state::Values;
@@ -46,6 +49,10 @@ pub struct Lent {
     pub(crate) secrets: Placeholders,
     /// The last line that the guest logged as an error, at most [`LAST_ERROR_BYTES_MAX`]: a panic's text where there is no stderr.
     pub(crate) last_error: String,
+    /// What exchanges that nobody waits for in a call (`wasi:http`) have cost and met.
+    pub(crate) ledger: Arc<Ledger>,
+    /// Shared by all that is under way at once.
+    purse: Weak<Purse>,
     denials: Vec<(Capability, DenialReason)>,
 }
 
@@ -75,12 +82,15 @@ impl Lent {
             secrets: Placeholders::default(),
             last_error: String::new(),
             scope: run,
+            ledger: Arc::default(),
+            purse: Weak::new(),
             denials: Vec::new(),
         }
     }
 
     /// Ends the lending. The state is the caller's to keep or, after a run that failed, to throw away.
-    pub fn finish(self) -> Usage {
+    pub fn finish(mut self) -> Usage {
+        self.settle();
         Usage {
             denials: self.denials,
             host_calls: self.meter.host_calls(),
@@ -90,6 +100,45 @@ impl Lent {
             log_bytes_dropped: self.meter.log_bytes_dropped(),
             log_lines_dropped: self.meter.log_lines_dropped(),
             state: self.values.into_changed(),
+        }
+    }
+
+    /// What is left for the next call to draw on: the same as for those still under way.
+    pub(crate) fn purse(&mut self) -> Arc<Purse> {
+        if let Some(shared) = self.purse.upgrade() {
+            return shared;
+        }
+        self.settle();
+        let purse = Arc::new(self.meter.purse());
+        self.purse = Arc::downgrade(&purse);
+        purse
+    }
+
+    /// Bytes of a first request, about to go out.
+    pub(crate) fn pay(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        match self.purse.upgrade() {
+            Some(shared) => {
+                self.meter.send(bytes)?;
+                shared.send(bytes)
+            }
+            None => {
+                self.settle();
+                self.meter.send(bytes)
+            }
+        }
+    }
+
+    /// Counts what ended meanwhile.
+    fn settle(&mut self) {
+        let entries = self.ledger.take();
+        // That a limit was passed is remembered by the meter.
+        let _ = self.meter.sent(entries.bytes_out);
+        let _ = self.meter.received(entries.bytes_in);
+        if let Some(exceeded) = entries.exceeded {
+            self.meter.exceed(exceeded.quota);
+        }
+        for denial in entries.denials {
+            self.deny(denial);
         }
     }
 
@@ -113,7 +162,19 @@ impl Lent {
 
 impl sickbay_runtime::Lend for Lent {
     fn exceeded(&self) -> Option<(Quota, u64)> {
-        self.meter.exceeded().map(|exceeded| (exceeded.quota, exceeded.limit))
+        self.meter.exceeded().or_else(|| self.ledger.exceeded()).map(|exceeded| (exceeded.quota, exceeded.limit))
+    }
+
+    async fn folders(&mut self) -> Vec<Folder> {
+        self.services.files.folders(&self.scope.plugin, &self.grants.files, self.scope.deadline).await
+    }
+
+    fn send_over_wasi(&mut self, request: outgoing::Request) -> outgoing::Exchange {
+        http::outgoing::begin(self, request)
+    }
+
+    fn forbids_header(name: &::http::HeaderName) -> bool {
+        http::outgoing::forbids_header(name)
     }
 
     fn last_error_line(&self) -> &str {

@@ -105,7 +105,7 @@ impl Meter {
         if self.bytes_out > self.limits.bytes_out { Err(self.exceed(Quota::BytesOut)) } else { Ok(()) }
     }
 
-    /// Bytes that came from the network; beyond the limit the guest does not get them.
+    /// Bytes that came from the network or from files; beyond the limit the guest does not get them.
     pub fn received(&mut self, bytes: u64) -> Result<(), Exceeded> {
         self.bytes_in = self.bytes_in.saturating_add(bytes);
         if self.bytes_in > self.limits.bytes_in { Err(self.exceed(Quota::BytesIn)) } else { Ok(()) }

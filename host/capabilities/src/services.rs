@@ -11,6 +11,7 @@ use crate::egress::{EgressPolicy, EgressSettings};
 use crate::postgres;
 use crate::redis;
 use crate::secrets;
+use crate::files;
 use crate::system::Machine;
 use crate::tls::{self, Tls};
 
@@ -23,6 +24,7 @@ pub struct Services {
     pub(crate) postgres: postgres::Sources,
     pub(crate) redis: redis::Sources,
     pub(crate) secrets: secrets::Vault,
+    pub(crate) files: files::Reader,
 }
 
 /// The host's own means cannot be had.
@@ -57,6 +59,7 @@ impl Services {
             postgres: postgres::Sources::default(),
             redis: redis::Sources::default(),
             secrets: secrets::Vault::default(),
+            files: files::Reader::default(),
         }))
     }
 }

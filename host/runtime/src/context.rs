@@ -1,14 +1,15 @@
 //! What belongs to one run inside its store.
 
-use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use std::os::fd::AsRawFd;
 
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::Limits;
-use crate::closed_http::ClosedHttp;
 use crate::memory::MemoryMeter;
 use crate::output::Output;
+use crate::wasi_http::Door;
+use crate::{Folder, Lend, Limits};
 
 /// WASI handles that a guest may hold at once.
 const HANDLES_MAX: usize = 256;
@@ -17,17 +18,18 @@ const FIELDS_BYTES_MAX: usize = 32 << 10;
 /// Random bytes that a guest may ask for in one call.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
-/// The data of a run's store: what is lent, what is metered, and a WASI that has nothing to give.
+/// The data of a run's store: what is lent, what is metered, and a WASI that gives nothing but what is lent.
 pub struct RunContext<L> {
-    pub(crate) lent: L,
+    pub(crate) door: Door<L>,
     pub(crate) memory: MemoryMeter,
     output: Option<Output>,
     output_bytes_max: u32,
     table: ResourceTable,
     /// Built when the guest first asks: most runs never do.
     wasi: Option<WasiCtx>,
+    /// What WASI shows of the host's files, until WASI is built.
+    folders: Vec<Folder>,
     http: WasiHttpCtx,
-    closed_http: ClosedHttp,
 }
 
 impl<L> RunContext<L> {
@@ -37,14 +39,14 @@ impl<L> RunContext<L> {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_BYTES_MAX);
         RunContext {
-            lent,
+            door: Door { lent },
             memory: MemoryMeter::new(limits.memory_bytes),
             output: None,
             output_bytes_max: limits.log_bytes,
             table,
             wasi: None,
+            folders: Vec::new(),
             http,
-            closed_http: ClosedHttp,
         }
     }
 
@@ -54,19 +56,35 @@ impl<L> RunContext<L> {
     }
 }
 
+impl<L: Lend> RunContext<L> {
+    /// Before the guest begins: WASI cannot wait for a folder.
+    pub(crate) async fn enter_folders(&mut self) {
+        self.folders = self.door.lent.folders().await;
+    }
+}
+
+/// One that was closed to the host in the meantime is left out.
+fn show(builder: &mut WasiCtxBuilder, folder: &Folder) {
+    let perms = if folder.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+    let _ = builder.preopened_dir(format!("/proc/self/fd/{}", folder.directory.as_raw_fd()), &folder.guest, perms);
+}
+
 impl<L: Send> WasiView for RunContext<L> {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let wasi = self.wasi.get_or_insert_with(|| {
             let output = Output::new(self.output_bytes_max);
             self.output = Some(output.clone());
-            WasiCtxBuilder::new().stdout(output.clone()).stderr(output).max_random_size(RANDOM_BYTES_MAX).build()
+            let mut builder = WasiCtxBuilder::new();
+            builder.stdout(output.clone()).stderr(output).max_random_size(RANDOM_BYTES_MAX);
+            self.folders.drain(..).for_each(|folder| show(&mut builder, &folder));
+            builder.build()
         });
         WasiCtxView { ctx: wasi, table: &mut self.table }
     }
 }
 
-impl<L: Send> WasiHttpView for RunContext<L> {
+impl<L: Lend> WasiHttpView for RunContext<L> {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.closed_http, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView { hooks: &mut self.door, table: &mut self.table, ctx: &mut self.http }
     }
 }

@@ -11,7 +11,6 @@
 mod answer;
 pub mod bindings;
 mod cache;
-mod closed_http;
 mod compile;
 mod context;
 mod cpu;
@@ -23,11 +22,13 @@ pub mod limits;
 mod linker;
 mod loader;
 mod memory;
+pub mod outgoing;
 mod output;
 mod plugin;
 mod refusal;
 mod sandbox;
 mod scratch;
+mod wasi_http;
 pub mod worker;
 
 pub use context::RunContext;
@@ -88,4 +89,23 @@ pub trait Lend:
     fn last_error_line(&self) -> &str {
         ""
     }
+
+    /// What a guest that uses WASI's own files is shown. Asked once, before such a run begins.
+    fn folders(&mut self) -> impl Future<Output = Vec<Folder>> + Send;
+
+    /// Sends a request that came over `wasi:http`, as `sickbay:plugin/http` would.
+    fn send_over_wasi(&mut self, request: outgoing::Request) -> outgoing::Exchange;
+
+    /// Whether a guest must not set this header over `wasi:http`.
+    fn forbids_header(name: &http::HeaderName) -> bool;
+}
+
+/// A folder of the host, entered already.
+#[derive(Debug)]
+pub struct Folder {
+    /// Of a directory; it needs no rights of its own.
+    pub directory: std::os::fd::OwnedFd,
+    /// As the guest knows it.
+    pub guest: String,
+    pub writable: bool,
 }

@@ -10,7 +10,7 @@ pub struct Limits {
     /// Linear memory and tables of all instances of the component together.
     pub memory_bytes: u64,
     pub host_calls: u32,
-    /// What the network gave to the guest.
+    /// What the network and the files of the host gave to the guest.
     pub bytes_in: u64,
     /// What the guest sent to the network.
     pub bytes_out: u64,

@@ -1,4 +1,4 @@
-//! What a guest may import: the contract, answered by what is lent, and WASI 0.2 with nothing behind it.
+//! What a guest may import: the contract, answered by what is lent, and WASI 0.2 with nothing behind it but what is lent.
 
 use wasmtime::Engine;
 use wasmtime::component::{HasData, Linker};
@@ -16,15 +16,15 @@ pub(crate) fn linker<L: Lend>(engine: &Engine) -> wasmtime::Result<Linker<RunCon
     let mut linker = Linker::<RunContext<L>>::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    contract::types::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
-    contract::http::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
-    contract::postgres::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
-    contract::redis::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
-    contract::net::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
-    contract::secrets::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
-    contract::files::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
-    contract::system::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
-    contract::state::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
-    contract::log::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.lent)?;
+    contract::types::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
+    contract::http::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
+    contract::postgres::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
+    contract::redis::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
+    contract::net::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
+    contract::secrets::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
+    contract::files::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
+    contract::system::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
+    contract::state::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
+    contract::log::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
     Ok(linker)
 }

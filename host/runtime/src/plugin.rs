@@ -18,6 +18,8 @@ const HOSTCALL_BYTES_MAX: usize = 4 << 20;
 const HANDLES_MAX: usize = 1_000;
 /// What of a trap's message and of a panic's text is kept.
 const TRAP_BYTES_MAX: usize = 1 << 10;
+/// The import of a guest that may look for granted folders.
+const WASI_FILES: &str = "wasi:filesystem/preopens";
 /// `describe` runs once, with no capability.
 const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
 const DESCRIBE_LIMITS: Limits =
@@ -82,6 +84,9 @@ impl<L: Lend> Plugin<L> {
         let (mut store, cpu) = fresh_store(&self.engine, lent, limits);
         let asked = asked(request, timeout);
         let call = async {
+            if self.imports.iter().any(|import| import.starts_with(WASI_FILES)) {
+                store.data_mut().enter_folders().await;
+            }
             let instance = self.pre.instantiate_async(&mut store).await?;
             instance.sickbay_plugin_check().call_run(&mut store, &asked).await
         };
@@ -107,7 +112,7 @@ impl<L: Lend> Plugin<L> {
                 Err(message) => Finding::Ended(EndCause::InvalidReport { message }),
             },
         };
-        RunOutcome { finding, usage, output, lent: store.into_data().lent }
+        RunOutcome { finding, usage, output, lent: store.into_data().door.lent }
     }
 
     /// Asks the plugin what it is, with nothing lent.
@@ -168,7 +173,7 @@ fn exceeded<L: Lend>(store: &Store<RunContext<L>>, cpu: &CpuMeter, limits: &Limi
     if store.data().memory.exceeded {
         return Some((Quota::MemoryBytes, limits.of(Quota::MemoryBytes)));
     }
-    store.data().lent.exceeded()
+    store.data().door.lent.exceeded()
 }
 
 fn asked(request: &CheckRequest<'_>, timeout: Duration) -> check::Request {

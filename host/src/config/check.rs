@@ -1,19 +1,19 @@
 //! One check: its values, bounds and defaults, its conditions and grants compiled.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use sickbay_capabilities::{GrantError, Grants, http, system};
+use sickbay_capabilities::{GrantError, Grants, files, http, system};
 use sickbay_core::{Condition, ConditionError, Policy, Rule, Status};
 
 use super::diagnostic::{Findings, Problem, shown, without_credentials};
 use super::free::{self, ConfigPlaces};
 use super::place::{Source, Span};
 use super::settings::{Scope, isolation, lowered_limits};
-use super::text::{CheckText, GrantsText, Placed};
+use super::text::{CheckText, FolderText, GrantsText, Placed};
 use super::values::{self, DurationBounds};
 use super::{Check, FAILURES_DEFAULT, Place, PluginSettings, SUCCESSES_DEFAULT};
 
@@ -241,11 +241,11 @@ fn label_name(name: &str) -> Result<(), Problem> {
 }
 
 fn grants(written: &GrantsText, scope: &mut Scope<'_>) -> Grants {
-    for list in [&written.http, &written.system] {
-        if let Some(excess) = list.get(GRANTS_MAX) {
-            let reason = format!("a check has at most {GRANTS_MAX} of a kind");
-            return refuse(scope, excess.span(), Problem::new("too many grants").reason(reason).hint("write wider ones"));
-        }
+    let beyond = |list: &[Placed<String>]| list.get(GRANTS_MAX).map(Placed::span);
+    let excess = beyond(&written.http).or_else(|| beyond(&written.system)).or_else(|| written.files.get(GRANTS_MAX).map(Placed::span));
+    if let Some(span) = excess {
+        let reason = format!("a check has at most {GRANTS_MAX} of a kind");
+        return refuse(scope, span, Problem::new("too many grants").reason(reason).hint("write wider ones"));
     }
     let mut granted = Grants::default();
     for text in &written.http {
@@ -266,7 +266,39 @@ fn grants(written: &GrantsText, scope: &mut Scope<'_>) -> Grants {
             }
         }
     }
+    for written in &written.files {
+        if let Some(grant) = folder(written.value(), &granted.files, scope) {
+            granted.files.push(grant);
+        }
+    }
     granted
+}
+
+/// A folder that no other one hides from the guest.
+fn folder(written: &FolderText, others: &[files::Grant], scope: &mut Scope<'_>) -> Option<files::Grant> {
+    // It need not be there yet, and may be on a file system that hangs: it is not looked for.
+    let host = match written.host.value().as_str() {
+        "" => PathBuf::new(),
+        path => std::path::absolute(scope.dir.join(path)).unwrap_or_default(),
+    };
+    let mode = written.mode.as_ref().map_or("ro", |mode| mode.value().as_str());
+    match files::Grant::new(&host, written.guest.value(), mode) {
+        Ok(grant) if others.iter().any(|other| other.is_known_as(&grant)) => {
+            let problem = Problem::new(format!("two folders are known as `{}`", shown(written.guest.value())));
+            scope.note(written.guest.span(), problem.hint("give each folder a `guest` of its own"));
+            None
+        }
+        Ok(grant) => Some(grant),
+        Err((part, error)) => {
+            let text = match part {
+                files::Part::Host => &written.host,
+                files::Part::Guest => &written.guest,
+                files::Part::Mode => written.mode.as_ref().unwrap_or(&written.guest),
+            };
+            note_grant(scope, text, error);
+            None
+        }
+    }
 }
 
 /// Of a grant that was read: its methods stand before the first blank.

@@ -14,7 +14,7 @@ struct Later {
 
 const REMOVE: &str = "remove it";
 
-const LATER: [Later; 19] = [
+const LATER: [Later; 18] = [
     Later { table: "", key: "sources", written: "[sources]", hint: REMOVE },
     Later { table: "", key: "secrets", written: "[secrets]", hint: REMOVE },
     Later { table: "", key: "token", written: "[[token]]", hint: REMOVE },
@@ -32,7 +32,6 @@ const LATER: [Later; 19] = [
     Later { table: "check.grants", key: "postgres", written: "postgres", hint: REMOVE },
     Later { table: "check.grants", key: "redis", written: "redis", hint: REMOVE },
     Later { table: "check.grants", key: "net", written: "net", hint: REMOVE },
-    Later { table: "check.grants", key: "files", written: "files", hint: REMOVE },
     Later { table: "check.grants", key: "secrets", written: "secrets", hint: REMOVE },
 ];
 

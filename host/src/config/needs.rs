@@ -48,6 +48,7 @@ fn granted(grants: &Grants, capability: &str) -> Option<bool> {
     match capability {
         "http" => Some(!grants.http.is_empty()),
         "system" => Some(grants.system != system::Grant::default()),
+        "files" => Some(!grants.files.is_empty()),
         // Every run has them.
         "state" | "log" => Some(true),
         _ => None,
@@ -56,7 +57,7 @@ fn granted(grants: &Grants, capability: &str) -> Option<bool> {
 
 fn line_to_add(check: &Check, need: &Need, schema: Option<&Value>) -> String {
     let (line, open) = filled(need, &check.config, schema);
-    let has_others = ["http", "system"].iter().any(|capability| granted(&check.grants, capability) == Some(true));
+    let has_others = ["http", "system", "files"].iter().any(|capability| granted(&check.grants, capability) == Some(true));
     let add = if has_others { format!("add `{line}` to its `grants`") } else { format!("add `grants = {{ {line} }}`") };
     if open.is_empty() { add } else { format!("{add}, with what is checked in place of {}", listed(open.iter().map(String::as_str))) }
 }

@@ -115,7 +115,7 @@ pub(super) struct LimitsText {
     /// Calls of the guest to the host. Default: 100.
     #[schemars(range(min = 0), example = 100)]
     pub host_calls: Option<Placed<i64>>,
-    /// What the network may give to the guest. Default: 8MiB.
+    /// What the network and files may give to the guest. Default: 8MiB.
     #[schemars(example = &"8MiB")]
     pub bytes_in: Option<Placed<SizeText>>,
     /// What the guest may send to the network. Default: 1MiB.
@@ -202,6 +202,24 @@ pub(super) struct GrantsText {
     #[serde(default)]
     #[schemars(example = ["cpu", "memory"])]
     pub system: Vec<Placed<String>>,
+    /// Folders of this machine.
+    #[serde(default)]
+    pub files: Vec<Placed<FolderText>>,
+}
+
+/// A folder that the runs of a check may use.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FolderText {
+    /// Where it is on this machine.
+    #[schemars(example = &"/var/backups")]
+    pub host: Placed<String>,
+    /// The absolute path by which the plugin knows it.
+    #[schemars(example = &"/backups")]
+    pub guest: Placed<String>,
+    /// `ro`: to read; `rw`: to change too. Default: ro.
+    #[schemars(example = &"ro")]
+    pub mode: Option<Placed<String>>,
 }
 
 /// A value and where it stands in its file.

@@ -23,7 +23,7 @@ const REQUESTS_MAX: usize = 16;
 impl Host for Lent {
     async fn send(&mut self, request: Request, options: Options) -> HostResult<Result<Response, HttpError>> {
         let admitted = self.admit(request, &options);
-        let purse = Arc::new(self.meter.purse());
+        let purse = self.purse();
         let exchange = admitted.map(|admitted| self.begin(admitted, &purse));
         let answer = self.finish_exchange(exchange).await;
         Ok(self.tell(answer))
@@ -39,7 +39,7 @@ impl Host for Lent {
         }
         let admitted: Vec<_> = requests.into_iter().map(|request| self.admit(request, &options)).collect();
         // When all first requests are counted, what is left is shared by their redirects and answers.
-        let purse = Arc::new(self.meter.purse());
+        let purse = self.purse();
         // All are under way before the first is waited for.
         let exchanges: Vec<_> = admitted.into_iter().map(|admitted| admitted.map(|admitted| self.begin(admitted, &purse))).collect();
         let mut answers = Vec::with_capacity(exchanges.len());
@@ -71,12 +71,16 @@ impl Lent {
         self.meter.call()?;
         let terms = Terms::new(options)?;
         let outgoing = Outgoing::new(request)?;
-        self.meter.send(outgoing.bytes())?;
+        self.pay(outgoing.bytes())?;
         Ok((outgoing, terms))
     }
 
     fn begin(&self, (outgoing, terms): (Outgoing, Terms), purse: &Arc<Purse>) -> Exchange {
-        let means = Means {
+        Exchange { task: tokio::spawn(client::exchange(self.means(terms, purse), outgoing)) }
+    }
+
+    pub(super) fn means(&self, terms: Terms, purse: &Arc<Purse>) -> Means {
+        Means {
             services: Arc::clone(&self.services),
             grants: Arc::clone(&self.grants),
             plugin: Arc::clone(&self.scope.plugin),
@@ -84,8 +88,7 @@ impl Lent {
             purse: Arc::clone(purse),
             run_deadline: self.scope.deadline,
             secrets: self.secrets.clone(),
-        };
-        Exchange { task: tokio::spawn(client::exchange(means, outgoing)) }
+        }
     }
 
     async fn finish_exchange(&mut self, exchange: Result<Exchange, Failure>) -> Result<Answer, Failure> {

@@ -4,7 +4,7 @@
 //! layer ([`policy`]) and then the address layer ([`crate::egress`]) before anything is dialled.
 //!
 //! How: `host.rs` takes the guest's request, `request.rs` holds it against the contract's bounds, `client.rs` goes from hop to hop,
-//! `converse.rs` speaks HTTP/1.1 over one connection. An exchange runs in one task of its own, which ends with the run.
+//! `converse.rs` speaks HTTP/1.1 over one connection; `outgoing.rs` lets `wasi:http` in by the same door. An exchange runs in one task of its own, which ends with the run.
 //!
 //! Limits: every request makes a new connection (`reuse` is accepted and changes nothing yet), HTTP/1.1 only, bodies are never
 //! decompressed and are cut at `body-bytes-max`, a header block is at most 64 KiB.
@@ -13,6 +13,7 @@ mod client;
 mod converse;
 mod grant;
 mod host;
+pub(crate) mod outgoing;
 mod policy;
 mod redirect;
 mod request;

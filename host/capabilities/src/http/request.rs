@@ -159,7 +159,7 @@ fn parse_headers(given: Vec<contract::http::Header>, method: &Method) -> Result<
 }
 
 /// Headers that belong to the connection or to the message's framing.
-fn is_ours(name: &HeaderName) -> bool {
+pub(super) fn is_ours(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "host" | "connection" | "content-length" | "transfer-encoding" | "te" | "trailer" | "expect" | "keep-alive" | "proxy-connection"

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod names;
+mod outgoing;
 mod redirects;
 mod tls;
 
