@@ -104,6 +104,11 @@ impl sickbay_runtime::Lend for Lent {
     fn exceeded(&self) -> Option<(Quota, u64)> {
         self.meter.exceeded().map(|exceeded| (exceeded.quota, exceeded.limit))
     }
+
+    /// No capability of this version gives any.
+    fn holds_handles(&self) -> bool {
+        false
+    }
 }
 
 /// The vocabulary has no functions.
