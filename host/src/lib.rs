@@ -12,4 +12,6 @@ pub mod logging;
 pub mod metrics;
 pub mod page;
 pub mod plugins;
+pub mod quarantine;
 pub mod toolchain;
+pub mod warm;

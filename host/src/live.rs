@@ -19,6 +19,7 @@ use crate::config::{Check, Config};
 use crate::daemon::Runner;
 use crate::metrics::Metrics;
 use crate::plugins::{PluginSlot, Registry};
+use crate::warm::WarmInstances;
 
 /// Events that a slow reader of `/api/v1/events` may lag behind before it is sent to the store for the rest.
 pub const EVENTS_BUFFERED_MAX: usize = 4096;
@@ -175,6 +176,8 @@ pub struct Live {
     pub queue: ResultQueue,
     pub metrics: Metrics,
     pub plugins: Arc<Registry>,
+    /// Instances between two runs of their checks.
+    pub warm: WarmInstances,
     pub started_at: Timestamp,
     pub config: ArcSwap<Config>,
     pub reload: ArcSwap<ReloadStatus>,
@@ -227,6 +230,7 @@ impl Live {
             queue,
             metrics: Metrics::new(),
             plugins,
+            warm: WarmInstances::default(),
             started_at: now,
             config: ArcSwap::from(config),
             reload: ArcSwap::from_pointee(ReloadStatus { at: now, loaded_at: now, error: None }),
@@ -241,8 +245,11 @@ impl Live {
         self.checks.load_full()
     }
 
+    /// Instances that were kept for a check as it was configured before are dropped.
     pub fn replace_checks(&self, table: CheckTable) {
-        self.checks.store(Arc::new(table));
+        let checks = Arc::new(table);
+        self.checks.store(Arc::clone(&checks));
+        self.warm.keep_only(|name, purpose| checks.get(name).is_some_and(|check| purpose.suits(check)));
     }
 
     pub fn plugin(&self, name: &str) -> Option<Arc<PluginSlot>> {

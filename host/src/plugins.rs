@@ -1,11 +1,12 @@
-//! The plugins that the host knows, by name: the version that serves, and why the last one offered does not.
+//! The plugins that the host knows, by name: the version that serves, why the last one offered does not, and the one that waits until what
+//! it asks for is granted.
 //!
 //! Invariant: a slot's version is replaced by one that was loaded whole, never by a failure. Runs hold their own `Arc` of the version that
 //! they began with.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::Serialize;
@@ -15,6 +16,7 @@ use sickbay_runtime::{Kind, RunUsage};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Check, KindInfo};
+use crate::quarantine::Beyond;
 
 pub type Plugin = sickbay_runtime::Plugin<Lent>;
 pub type Sandbox = sickbay_runtime::Sandbox<Lent>;
@@ -70,6 +72,13 @@ pub struct LoadFailure {
     pub sha256: Option<String>,
 }
 
+/// A version that asks for more than is granted: it waits, and the one before it goes on serving.
+pub struct Quarantined {
+    pub loaded: Arc<Loaded>,
+    pub since: Timestamp,
+    pub beyond: Beyond,
+}
+
 /// The most that one run of a plugin used, since the start of the process.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct PeakUsage {
@@ -87,6 +96,9 @@ pub struct PluginSlot {
     pub name: String,
     current: ArcSwapOption<Loaded>,
     last_error: ArcSwapOption<LoadFailure>,
+    quarantined: ArcSwapOption<Quarantined>,
+    /// Held while the version that serves or the one that waits is changed: the folder and the configuration both do.
+    changing: Mutex<()>,
     /// Runs at once.
     permits: Permits,
     peak: Mutex<PeakUsage>,
@@ -144,6 +156,8 @@ impl PluginSlot {
             name: name.to_owned(),
             current: ArcSwapOption::empty(),
             last_error: ArcSwapOption::empty(),
+            quarantined: ArcSwapOption::empty(),
+            changing: Mutex::default(),
             permits: Permits::new(concurrency),
             peak: Mutex::default(),
             versions_loaded: AtomicU64::new(0),
@@ -156,6 +170,10 @@ impl PluginSlot {
 
     pub fn last_error(&self) -> Option<Arc<LoadFailure>> {
         self.last_error.load_full()
+    }
+
+    pub fn quarantined(&self) -> Option<Arc<Quarantined>> {
+        self.quarantined.load_full()
     }
 
     pub fn permits(&self) -> &Permits {
@@ -171,24 +189,71 @@ impl PluginSlot {
     }
 
     /// From now on runs begin on this version.
-    pub fn swap(&self, loaded: Loaded) {
-        self.versions_loaded.fetch_add(1, Ordering::Relaxed);
-        self.last_error.store(None);
-        self.current.store(Some(Arc::new(loaded)));
+    pub fn swap(&self, loaded: impl Into<Arc<Loaded>>) {
+        let _changing = self.changing();
+        self.serve(loaded.into());
     }
 
+    fn serve(&self, loaded: Arc<Loaded>) {
+        self.versions_loaded.fetch_add(1, Ordering::Relaxed);
+        self.last_error.store(None);
+        self.quarantined.store(None);
+        self.current.store(Some(loaded));
+    }
+
+    /// The file is not what serves, nor what waits.
     pub fn refuse(&self, failure: LoadFailure) {
+        let _changing = self.changing();
+        self.quarantined.store(None);
         self.last_error.store(Some(Arc::new(failure)));
     }
 
-    pub fn clear_error(&self) {
+    /// Whether the file is what serves already; then nothing else is offered any more.
+    pub fn has_again(&self, sha256: &str) -> bool {
+        let _changing = self.changing();
+        let is_same = self.current().is_some_and(|loaded| loaded.plugin.sha256 == sha256);
+        if is_same {
+            self.last_error.store(None);
+            self.quarantined.store(None);
+        }
+        is_same
+    }
+
+    /// A newer version takes the place of one that waits.
+    pub fn quarantine(&self, quarantined: Quarantined) {
+        let _changing = self.changing();
         self.last_error.store(None);
+        self.quarantined.store(Some(Arc::new(quarantined)));
+    }
+
+    /// Judges the version that waits anew, against the one that serves. Where `judge` finds nothing beyond what is granted it serves from
+    /// now on, and is given.
+    pub fn reconsider(&self, judge: impl FnOnce(&Loaded, &Loaded) -> Option<Beyond>) -> Option<Arc<Loaded>> {
+        let _changing = self.changing();
+        let (current, waiting) = (self.current()?, self.quarantined()?);
+        let loaded = Arc::clone(&waiting.loaded);
+        match judge(&current, &loaded) {
+            Some(beyond) => {
+                self.quarantined.store(Some(Arc::new(Quarantined { loaded, since: waiting.since, beyond })));
+                None
+            }
+            None => {
+                self.serve(Arc::clone(&loaded));
+                Some(loaded)
+            }
+        }
     }
 
     /// The file is gone: checks of this plugin cannot run.
     pub fn unload(&self) {
+        let _changing = self.changing();
         self.current.store(None);
         self.last_error.store(None);
+        self.quarantined.store(None);
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn used(&self, run: &RunUsage, calls: &Usage) {

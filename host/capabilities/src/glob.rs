@@ -16,6 +16,11 @@ impl Glob {
         (pieces.len() <= STARS_MAX + 1).then_some(Glob { pieces })
     }
 
+    /// Whether all that `other` matches is matched: as text, for a star of `other` is matched by nothing but a star.
+    pub(crate) fn covers(&self, other: &Glob) -> bool {
+        self.matches(&other.pieces.join("*"))
+    }
+
     /// Looks for the pieces from left to right: the leftmost place of each leaves the most room for the rest, so nothing is tried twice.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let [first, between @ .., last] = &*self.pieces else {

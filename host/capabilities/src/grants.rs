@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{files, http, net, postgres, redis, secrets, system};
 
 /// Everything that one check was granted; empty denies everything.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     pub http: Vec<http::Grant>,
     pub net: Vec<net::Grant>,

@@ -180,6 +180,10 @@ impl sickbay_runtime::Lend for Lent {
     fn last_error_line(&self) -> &str {
         &self.last_error
     }
+
+    fn holds_handles(&self) -> bool {
+        !self.connections.is_empty()
+    }
 }
 
 /// The vocabulary has no functions.

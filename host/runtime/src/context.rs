@@ -1,4 +1,7 @@
 //! What belongs to one run inside its store.
+//!
+//! Invariant: all of it is made anew for each run, also where the instance is kept; between two runs a kept store holds nothing but the
+//! number of bytes that its guest has.
 
 use std::os::fd::AsRawFd;
 
@@ -18,9 +21,12 @@ const FIELDS_BYTES_MAX: usize = 32 << 10;
 /// Random bytes that a guest may ask for in one call.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
+/// A guest runs, and so calls, only between `new` or `begin_again` and `take_lent`.
+pub(crate) const LENT: &str = "something is lent while a run goes on";
+
 /// The data of a run's store: what is lent, what is metered, and a WASI that gives nothing but what is lent.
 pub struct RunContext<L> {
-    pub(crate) door: Door<L>,
+    door: Door<L>,
     pub(crate) memory: MemoryMeter,
     output: Option<Output>,
     output_bytes_max: u32,
@@ -34,20 +40,55 @@ pub struct RunContext<L> {
 
 impl<L> RunContext<L> {
     pub(crate) fn new(lent: L, limits: &Limits) -> RunContext<L> {
+        RunContext::of(Some(lent), MemoryMeter::new(limits.memory_bytes), limits.log_bytes)
+    }
+
+    fn of(lent: Option<L>, memory: MemoryMeter, output_bytes_max: u32) -> RunContext<L> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_BYTES_MAX);
         RunContext {
             door: Door { lent },
-            memory: MemoryMeter::new(limits.memory_bytes),
+            memory,
             output: None,
-            output_bytes_max: limits.log_bytes,
+            output_bytes_max,
             table,
             wasi: None,
             folders: Vec::new(),
             http,
         }
+    }
+
+    /// For the next run of the instance.
+    pub(crate) fn begin_again(&mut self, lent: L, limits: &Limits) {
+        *self = RunContext::of(Some(lent), self.memory.renewed(limits.memory_bytes), limits.log_bytes);
+    }
+
+    /// The run is over: what was lent goes back.
+    pub(crate) fn take_lent(&mut self) -> L {
+        self.door.lent.take().expect(LENT)
+    }
+
+    /// Leaves nothing of the run that is over in an instance that is kept.
+    pub(crate) fn rest(&mut self) {
+        *self = RunContext::of(None, self.memory.renewed(0), 0);
+    }
+
+    pub(crate) fn lent(&self) -> &L {
+        self.door.lent.as_ref().expect(LENT)
+    }
+
+    pub(crate) fn lent_mut(&mut self) -> &mut L {
+        self.door.lent()
+    }
+
+    /// Whether the guest still holds a handle: it would mean nothing, or something else, in another run.
+    pub(crate) fn holds_handles(&self) -> bool
+    where
+        L: Lend,
+    {
+        !self.table.is_empty() || self.lent().holds_handles()
     }
 
     /// What the guest wrote to stdout and stderr, and how many bytes were dropped.
@@ -59,7 +100,7 @@ impl<L> RunContext<L> {
 impl<L: Lend> RunContext<L> {
     /// Before the guest begins: WASI cannot wait for a folder.
     pub(crate) async fn enter_folders(&mut self) {
-        self.folders = self.door.lent.folders().await;
+        self.folders = self.lent_mut().folders().await;
     }
 }
 

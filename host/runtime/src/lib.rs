@@ -3,9 +3,10 @@
 //! Who is who: a [`Sandbox`] owns the engine, the linker and the artifact cache. [`Sandbox::load`] turns the bytes of a file into a
 //! [`Plugin`]: refuse native code, compile in a process of its own ([`worker`]), link, `describe`. [`Plugin::check`] is one run: a fresh
 //! store and instance under [`Limits`], ended by its deadline, its answer validated against the contract's bounds.
+//! [`Plugin::check_warm`] is the same on an instance that a run before left behind ([`WarmInstance`]).
 //! What a guest may do is not decided here: a run is given one [`Lend`], and every call of the guest goes to it.
 //!
-//! Invariant: nothing of a run outlives it; what a guest returned is bounded before anyone else sees it.
+//! Invariant: nothing of a run outlives it but, in an instance that is kept, the guest's own memory; what a guest returned is bounded before anyone else sees it.
 //! Invariant: no other crate names wasmtime; those that answer a guest's calls use [`bindings`], [`HostResult`] and [`trap`].
 
 mod answer;
@@ -36,7 +37,7 @@ pub use descriptor::{Descriptor, Kind, MetricInfo, Need};
 pub use engine::INSTANCES_MAX;
 pub use limits::Limits;
 pub use loader::{LoadError, WASM_BYTES_MAX};
-pub use plugin::{CheckRequest, Plugin, RunOutcome, RunUsage};
+pub use plugin::{CheckRequest, Plugin, RunOutcome, RunUsage, WarmInstance};
 pub use sandbox::{Sandbox, SandboxError, SandboxSettings, digest};
 
 use bindings::sickbay::plugin as contract;
@@ -95,6 +96,9 @@ pub trait Lend:
 
     /// Sends a request that came over `wasi:http`, as `sickbay:plugin/http` would.
     fn send_over_wasi(&mut self, request: outgoing::Request) -> outgoing::Exchange;
+
+    /// Whether the guest holds a handle that was given to it in this run, such as a connection: its instance is not kept then.
+    fn holds_handles(&self) -> bool;
 
     /// Whether a guest must not set this header over `wasi:http`.
     fn forbids_header(name: &http::HeaderName) -> bool;

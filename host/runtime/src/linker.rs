@@ -16,15 +16,15 @@ pub(crate) fn linker<L: Lend>(engine: &Engine) -> wasmtime::Result<Linker<RunCon
     let mut linker = Linker::<RunContext<L>>::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    contract::types::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
-    contract::http::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
-    contract::postgres::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
-    contract::redis::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
-    contract::net::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
-    contract::secrets::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
-    contract::files::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
-    contract::system::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
-    contract::state::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
-    contract::log::add_to_linker::<_, Lent<L>>(&mut linker, |context| &mut context.door.lent)?;
+    contract::types::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.lent_mut())?;
+    contract::http::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.lent_mut())?;
+    contract::postgres::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.lent_mut())?;
+    contract::redis::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.lent_mut())?;
+    contract::net::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.lent_mut())?;
+    contract::secrets::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.lent_mut())?;
+    contract::files::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.lent_mut())?;
+    contract::system::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.lent_mut())?;
+    contract::state::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.lent_mut())?;
+    contract::log::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.lent_mut())?;
     Ok(linker)
 }

@@ -17,6 +17,11 @@ impl MemoryMeter {
         MemoryMeter { bytes_max, bytes: 0, exceeded: false }
     }
 
+    /// For the next run of an instance that is kept: what it holds already counts.
+    pub(crate) fn renewed(&self, bytes_max: u64) -> MemoryMeter {
+        MemoryMeter { bytes_max, bytes: self.bytes, exceeded: false }
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -48,5 +53,23 @@ impl ResourceLimiter for MemoryMeter {
 
     fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         Ok(self.grow(desired.saturating_sub(current) as u64 * TABLE_ELEMENT_BYTES))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kept_instance_holds_counts_in_its_next_run() {
+        let mut meter = MemoryMeter::new(100);
+        assert!(meter.grow(60));
+        let mut next = meter.renewed(100);
+        assert_eq!(next.bytes(), 60);
+        assert!(next.grow(40) && !next.exceeded);
+        assert!(!next.grow(1) && next.exceeded);
+        let mut lowered = next.renewed(50);
+        assert!(!lowered.exceeded, "a run that does not grow is not blamed");
+        assert!(!lowered.grow(1));
     }
 }

@@ -1,4 +1,6 @@
-//! One loaded version of a plugin, and one run of it.
+//! One loaded version of a plugin, and one run of it, on a fresh instance or on one that was kept.
+//!
+//! Invariant: an instance is kept only after a run that gave a report, within all its limits and with no handle left open.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,7 +67,23 @@ pub struct RunUsage {
     pub output_bytes_dropped: u64,
 }
 
-/// How a run ended; the instance is gone.
+/// An instance between two runs: the guest's own memory, and nothing else of the runs before.
+///
+/// It belongs to one check and one version. Dropped, it is gone.
+pub struct WarmInstance<L: Lend> {
+    store: Store<RunContext<L>>,
+    guest: CheckPlugin,
+    runs: u32,
+}
+
+impl<L: Lend> WarmInstance<L> {
+    /// How many runs it has done.
+    pub fn runs(&self) -> u32 {
+        self.runs
+    }
+}
+
+/// How a run ended.
 pub struct RunOutcome<L> {
     pub finding: Finding,
     pub usage: RunUsage,
@@ -80,15 +98,42 @@ impl<L: Lend> Plugin<L> {
     ///
     /// Every way that a guest can end is a [`Finding`]; nothing it does is an error of the host.
     pub async fn check(&self, request: &CheckRequest<'_>, lent: L, limits: &Limits, timeout: Duration) -> RunOutcome<L> {
+        self.check_warm(None, request, lent, limits, timeout).await.0
+    }
+
+    /// The same on `kept`, which this version gave back after a run of the same check, or on a fresh instance where there is none. The
+    /// instance comes back where another run may have it: after a report, within all limits, with no handle open.
+    pub async fn check_warm(
+        &self,
+        kept: Option<WarmInstance<L>>,
+        request: &CheckRequest<'_>,
+        lent: L,
+        limits: &Limits,
+        timeout: Duration,
+    ) -> (RunOutcome<L>, Option<WarmInstance<L>>) {
         let began = Instant::now();
-        let (mut store, cpu) = fresh_store(&self.engine, lent, limits);
+        let (mut store, cpu, guest, runs) = match kept {
+            Some(WarmInstance { mut store, guest, runs }) => {
+                store.data_mut().begin_again(lent, limits);
+                let cpu = bound(&mut store, limits);
+                (store, cpu, Some(guest), runs)
+            }
+            None => {
+                let (store, cpu) = fresh_store(&self.engine, lent, limits);
+                (store, cpu, None, 0)
+            }
+        };
         let asked = asked(request, timeout);
         let call = async {
             if self.imports.iter().any(|import| import.starts_with(WASI_FILES)) {
                 store.data_mut().enter_folders().await;
             }
-            let instance = self.pre.instantiate_async(&mut store).await?;
-            instance.sickbay_plugin_check().call_run(&mut store, &asked).await
+            let guest = match guest {
+                Some(guest) => guest,
+                None => self.pre.instantiate_async(&mut store).await?,
+            };
+            let answer = guest.sickbay_plugin_check().call_run(&mut store, &asked).await?;
+            Ok::<_, wasmtime::Error>((guest, answer))
         };
         let ended = bounded(call, &cpu, &self.lane, timeout).await;
         let (output, output_bytes_dropped) = store.data().take_output();
@@ -99,20 +144,26 @@ impl<L: Lend> Plugin<L> {
             metrics_dropped: 0,
             output_bytes_dropped,
         };
-        let finding = match (exceeded(&store, &cpu, limits), ended) {
-            (Some((quota, limit)), _) => Finding::Ended(EndCause::Quota { quota, limit }),
-            (None, Err(_)) => Finding::Ended(EndCause::Deadline { timeout_ms: millis(timeout) }),
-            (None, Ok(Err(error))) => Finding::Ended(end_cause(&error, last_words(&output, &store))),
-            (None, Ok(Ok(Err(failure)))) => Finding::Failure(answer::failure(failure)),
-            (None, Ok(Ok(Ok(report)))) => match answer::report(report) {
+        let (finding, guest) = match (exceeded(&store, &cpu, limits), ended) {
+            (Some((quota, limit)), _) => (Finding::Ended(EndCause::Quota { quota, limit }), None),
+            (None, Err(_)) => (Finding::Ended(EndCause::Deadline { timeout_ms: millis(timeout) }), None),
+            (None, Ok(Err(error))) => (Finding::Ended(end_cause(&error, last_words(&output, &store))), None),
+            (None, Ok(Ok((_, Err(failure))))) => (Finding::Failure(answer::failure(failure)), None),
+            (None, Ok(Ok((guest, Ok(report))))) => match answer::report(report) {
                 Ok(accepted) => {
                     usage.metrics_dropped = accepted.metrics_dropped;
-                    Finding::Report(accepted.report)
+                    (Finding::Report(accepted.report), Some(guest))
                 }
-                Err(message) => Finding::Ended(EndCause::InvalidReport { message }),
+                Err(message) => (Finding::Ended(EndCause::InvalidReport { message }), None),
             },
         };
-        RunOutcome { finding, usage, output, lent: store.into_data().door.lent }
+        let guest = guest.filter(|_| !store.data().holds_handles());
+        let outcome = RunOutcome { finding, usage, output, lent: store.data_mut().take_lent() };
+        let kept = guest.map(|guest| {
+            store.data_mut().rest();
+            WarmInstance { store, guest, runs: runs.saturating_add(1) }
+        });
+        (outcome, kept)
     }
 
     /// Asks the plugin what it is, with nothing lent.
@@ -136,17 +187,22 @@ impl<L: Lend> Plugin<L> {
     }
 }
 
-/// The one place where a run's bounds are set.
 fn fresh_store<L: Lend>(engine: &Engine, lent: L, limits: &Limits) -> (Store<RunContext<L>>, Arc<CpuMeter>) {
-    let cpu = CpuMeter::new(limits.cpu_ms);
     let mut store = Store::new(engine, RunContext::new(lent, limits));
     store.limiter(|context| &mut context.memory);
+    let cpu = bound(&mut store, limits);
+    (store, cpu)
+}
+
+/// The one place where a run's bounds are set, for each run anew; those of memory and of what is lent are in its context.
+fn bound<L: Lend>(store: &mut Store<RunContext<L>>, limits: &Limits) -> Arc<CpuMeter> {
+    let cpu = CpuMeter::new(limits.cpu_ms);
     store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
     store.set_max_component_handles(HANDLES_MAX);
     let meter = Arc::clone(&cpu);
     store.epoch_deadline_callback(move |_| Ok(if meter.tick() { others_first() } else { UpdateDeadline::Interrupt }));
     store.set_epoch_deadline(1);
-    (store, cpu)
+    cpu
 }
 
 /// The guest goes on after all that is ready on its thread, timers and sockets included; the engine's own yield would put it before them.
@@ -173,7 +229,7 @@ fn exceeded<L: Lend>(store: &Store<RunContext<L>>, cpu: &CpuMeter, limits: &Limi
     if store.data().memory.exceeded {
         return Some((Quota::MemoryBytes, limits.of(Quota::MemoryBytes)));
     }
-    store.data().door.lent.exceeded()
+    store.data().lent().exceeded()
 }
 
 fn asked(request: &CheckRequest<'_>, timeout: Duration) -> check::Request {
@@ -236,7 +292,7 @@ fn contract_metric(metric: &Metric) -> types::Metric {
 
 /// What the guest said last: on stderr, else in its log.
 fn last_words<'run, L: Lend>(output: &'run str, store: &'run Store<RunContext<L>>) -> &'run str {
-    if output.trim().is_empty() { store.data().lent.last_error_line() } else { output }
+    if output.trim().is_empty() { store.data().lent().last_error_line() } else { output }
 }
 
 fn end_cause(error: &wasmtime::Error, output: &str) -> EndCause {

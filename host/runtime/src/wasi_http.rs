@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Full};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::Lend;
+use crate::context::LENT;
 use crate::outgoing::{BODY_BYTES_MAX, Refusal, Request};
 
 /// What a guest writes to a body at once.
@@ -18,11 +19,18 @@ const CHUNK_BYTES_MAX: usize = 64 << 10;
 
 /// What is lent, as the way out of `wasi:http`.
 pub(crate) struct Door<L> {
-    pub(crate) lent: L,
+    /// None between two runs of a kept instance: nothing calls then.
+    pub(crate) lent: Option<L>,
 }
 
 type Transmitted = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Answered = Box<dyn Future<Output = Result<(Response<WasiBody>, Transmitted), Error>> + Send>;
+
+impl<L> Door<L> {
+    pub(crate) fn lent(&mut self) -> &mut L {
+        self.lent.as_mut().expect(LENT)
+    }
+}
 
 impl<L: Lend> WasiHttpHooks for Door<L> {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
@@ -42,7 +50,7 @@ impl<L: Lend> WasiHttpHooks for Door<L> {
         let (head, body) = request.into_parts();
         // Without both the run's own deadline ends it.
         let timeout = options.and_then(|options| options.connect_timeout?.checked_add(options.first_byte_timeout?));
-        let exchange = self.lent.send_over_wasi(Request { head, body: Box::pin(whole(body)), timeout });
+        let exchange = self.lent().send_over_wasi(Request { head, body: Box::pin(whole(body)), timeout });
         Box::new(async move {
             let response = exchange.await.map_err(to_wasi)?;
             let response = response.map(|bytes| Full::new(bytes).map_err(|never| match never {}).boxed_unsync());

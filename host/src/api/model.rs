@@ -15,8 +15,9 @@ use sickbay_store::Committed;
 use utoipa::ToSchema;
 
 use crate::clock::rfc3339;
+use crate::config::Isolation;
 use crate::live::{LiveCheck, Observed};
-use crate::plugins::{LoadFailure, PeakUsage, PluginSlot};
+use crate::plugins::{LoadFailure, PeakUsage, PluginSlot, Quarantined};
 
 /// One part of a list.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -314,6 +315,8 @@ pub struct TransitionItem {
 pub enum PluginState {
     /// A version serves, and it is the one in the folder.
     Loaded,
+    /// A version serves; a newer one waits until what it asks for is granted (`quarantine`).
+    Quarantined,
     /// A version serves; a newer file was refused (`last_error`).
     Stale,
     /// No version serves: the file was refused (`last_error`).
@@ -326,6 +329,7 @@ impl PluginState {
     pub fn as_str(self) -> &'static str {
         match self {
             PluginState::Loaded => "loaded",
+            PluginState::Quarantined => "quarantined",
             PluginState::Stale => "stale",
             PluginState::Rejected => "rejected",
             PluginState::Absent => "absent",
@@ -349,16 +353,20 @@ pub struct PluginItem {
     pub versions_loaded: u64,
     /// Why the last file was refused; null when it was not.
     pub last_error: Option<LoadFailureItem>,
+    /// The newer version that waits; null when none does.
+    pub quarantine: Option<QuarantineItem>,
 }
 
 impl PluginItem {
     pub fn of(slot: &PluginSlot) -> PluginItem {
         let loaded = slot.current();
         let failure = slot.last_error();
+        let quarantined = slot.quarantined();
         let plugin = loaded.as_ref().map(|loaded| &loaded.plugin);
         PluginItem {
             name: slot.name.clone(),
             state: match (&loaded, &failure) {
+                (Some(_), None) if quarantined.is_some() => PluginState::Quarantined,
                 (Some(_), None) => PluginState::Loaded,
                 (Some(_), Some(_)) => PluginState::Stale,
                 (None, Some(_)) => PluginState::Rejected,
@@ -372,6 +380,7 @@ impl PluginItem {
             loaded_at: loaded.as_ref().map(|loaded| rfc3339(loaded.at)),
             versions_loaded: slot.versions_loaded(),
             last_error: failure.as_deref().map(LoadFailureItem::from),
+            quarantine: quarantined.as_deref().map(QuarantineItem::from),
         }
     }
 }
@@ -387,6 +396,8 @@ pub struct PluginDetail {
     pub imports: Vec<String>,
     pub exports: Vec<String>,
     pub checks: Vec<KindItem>,
+    /// What a run begins on: `fresh` or `warm`.
+    pub isolation: String,
     /// How many configured checks use it.
     pub checks_configured: u64,
     /// The most that one run used, of each quota, since the start of the process.
@@ -394,7 +405,7 @@ pub struct PluginDetail {
 }
 
 impl PluginDetail {
-    pub fn of(slot: &PluginSlot, checks_configured: u64) -> PluginDetail {
+    pub fn of(slot: &PluginSlot, isolation: Isolation, checks_configured: u64) -> PluginDetail {
         let loaded = slot.current();
         let plugin = loaded.as_ref().map(|loaded| &loaded.plugin);
         let descriptor = plugin.map(|plugin| &plugin.descriptor);
@@ -405,6 +416,7 @@ impl PluginDetail {
             imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
             exports: plugin.map(|plugin| plugin.exports.clone()).unwrap_or_default(),
             checks: descriptor.map(|descriptor| descriptor.checks.iter().map(KindItem::from).collect()).unwrap_or_default(),
+            isolation: isolation.as_str().to_owned(),
             checks_configured,
             peak_usage: PeakUsageItem::from(&slot.peak()),
         }
@@ -490,6 +502,32 @@ impl From<&LoadFailure> for LoadFailureItem {
             message: failure.message.clone(),
             hint: failure.hint.clone(),
             sha256: failure.sha256.clone(),
+        }
+    }
+}
+
+/// A version that is whole and asks for more than the one that serves, and than its checks grant.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct QuarantineItem {
+    pub since: String,
+    /// What it calls itself.
+    pub version: String,
+    pub sha256: String,
+    /// A line for each need that came (`+`) or went (`-`).
+    pub diff: Vec<String>,
+    /// What to grant, so that it serves; the file stays as it is.
+    pub hint: String,
+}
+
+impl From<&Quarantined> for QuarantineItem {
+    fn from(quarantined: &Quarantined) -> QuarantineItem {
+        let plugin = &quarantined.loaded.plugin;
+        QuarantineItem {
+            since: rfc3339(quarantined.since),
+            version: plugin.descriptor.version.clone(),
+            sha256: plugin.sha256.clone(),
+            diff: quarantined.beyond.diff.clone(),
+            hint: quarantined.beyond.hint.clone(),
         }
     }
 }

@@ -62,7 +62,8 @@ pub(crate) async fn get_plugin(
         Problem::new(ProblemKind::PluginUnknown, format!("no plugin is named {}", quoted(&name))).hint("all of them are at /api/v1/plugins")
     })?;
     let checks_configured = api.live.checks().by_name.values().filter(|check| check.spec.plugin == name).count();
-    Ok(Json(PluginDetail::of(&slot, checks_configured as u64)))
+    let isolation = api.live.config.load().settings_of(&name).isolation;
+    Ok(Json(PluginDetail::of(&slot, isolation, checks_configured as u64)))
 }
 
 #[cfg(test)]
@@ -94,6 +95,7 @@ mod tests {
         assert_eq!(plugin["version"], Value::Null);
         assert_eq!(plugin["checks_configured"], 1);
         assert_eq!(plugin["peak_usage"]["cpu_ms"], 0);
+        assert_eq!((&plugin["isolation"], &plugin["quarantine"]), (&"fresh".into(), &Value::Null));
     }
 
     #[tokio::test]

@@ -14,8 +14,9 @@ use self::inspect::Seen;
 use super::client::{Client, ClientArgs, OutputFormat, path_segment};
 use super::status::ago;
 use super::table::{Last, Layout, table};
-use crate::api::model::{LoadFailureItem, PluginDetail, PluginItem};
+use crate::api::model::{LoadFailureItem, PluginDetail, PluginItem, QuarantineItem};
 use crate::clock;
+use crate::config::Isolation;
 use crate::daemon::folder::name_of;
 use crate::escape::escaped;
 use crate::plugins::Registry;
@@ -117,7 +118,7 @@ fn inspect_file(file: &Path, output: OutputFormat) -> anyhow::Result<String> {
         // A file may have a name that no plugin can.
         let slot = Registry::default().slot(&name_of(file).unwrap_or_else(|| "plugin".to_owned()), 1);
         slot.swap(loaded);
-        anyhow::Ok(PluginDetail::of(&slot, 0))
+        anyhow::Ok(PluginDetail::of(&slot, Isolation::Fresh, 0))
     })?;
     Ok(match output {
         OutputFormat::Json => format!("{:#}\n", serde_json::to_value(&plugin)?),
@@ -138,6 +139,9 @@ fn list_text(plugins: &[PluginItem], layout: Layout, now: Duration) -> String {
     let mut text = table(&rows, layout, |_, _| None);
     for (name, failure) in plugins.iter().filter_map(|plugin| plugin.last_error.as_ref().map(|failure| (&plugin.name, failure))) {
         let _ = write!(text, "\n{}: {}", escaped(name), failure_text(failure, now));
+    }
+    for (name, waiting) in plugins.iter().filter_map(|plugin| plugin.quarantine.as_ref().map(|waiting| (&plugin.name, waiting))) {
+        let _ = write!(text, "\n{}: {}", escaped(name), quarantine_text(waiting, now));
     }
     text
 }
@@ -164,6 +168,19 @@ fn failure_text(failure: &LoadFailureItem, now: Duration) -> String {
     text
 }
 
+fn quarantine_text(waiting: &QuarantineItem, now: Duration) -> String {
+    let mut text = format!(
+        "version {} came {} and is in quarantine: it asks for more than is granted\n",
+        escaped(&waiting.version),
+        escaped(&ago(Some(&waiting.since), now))
+    );
+    for line in &waiting.diff {
+        let _ = writeln!(text, "  {}", escaped(line));
+    }
+    let _ = writeln!(text, "  hint: {}", escaped(&waiting.hint));
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +204,7 @@ mod tests {
             loaded_at: Some("2023-11-14T22:12:20.000Z".to_owned()),
             versions_loaded: 2,
             last_error: None,
+            quarantine: None,
         }
     }
 
@@ -207,6 +225,7 @@ mod tests {
                 hint: Some("build it for wasm32-wasip2".to_owned()),
                 sha256: None,
             }),
+            quarantine: None,
         }
     }
 
@@ -244,6 +263,7 @@ mod tests {
                 ],
                 failures: vec!["refused".to_owned(), "timeout".to_owned()],
             }],
+            isolation: "fresh".to_owned(),
             checks_configured: 1,
             peak_usage: PeakUsageItem { cpu_ms: 4, memory_bytes: 0, host_calls: 1, bytes_in: 0, bytes_out: 0, rows: 0, log_bytes: 0 },
         }
@@ -256,6 +276,29 @@ mod tests {
         assert!(lines[1].starts_with("http    loaded    1.2.0    http, websocket  1m ago"), "{text}");
         assert!(lines[2].starts_with("broken  rejected  -        -                never"), "{text}");
         assert_eq!(lines[4..], ["broken: refused 3s ago: it is native code\\u{1b}[2J", "  hint: build it for wasm32-wasip2"]);
+    }
+
+    #[test]
+    fn a_list_tells_below_the_table_what_waits_in_quarantine() {
+        let waiting = QuarantineItem {
+            since: "2023-11-14T22:13:17.000Z".to_owned(),
+            version: "2.0.0".to_owned(),
+            sha256: "0".repeat(64),
+            diff: vec!["+ http: http = [\"POST {url}\"]\u{1b}[2J".to_owned()],
+            hint: "grant it".to_owned(),
+        };
+        let plugin = PluginItem { state: PluginState::Quarantined, quarantine: Some(waiting), ..plugin() };
+        let text = list_text(&[plugin], layout(), NOW);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].starts_with("http    quarantined  1.2.0"), "{text}");
+        assert_eq!(
+            lines[3..],
+            [
+                "http: version 2.0.0 came 3s ago and is in quarantine: it asks for more than is granted",
+                "  + http: http = [\"POST {url}\"]\\u{1b}[2J",
+                "  hint: grant it",
+            ]
+        );
     }
 
     #[test]

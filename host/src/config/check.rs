@@ -12,7 +12,7 @@ use sickbay_core::{Condition, ConditionError, Policy, Rule, Status};
 use super::diagnostic::{Findings, Problem, shown, without_credentials};
 use super::free::{self, ConfigPlaces};
 use super::place::{Source, Span};
-use super::settings::{Scope, isolation, lowered_limits};
+use super::settings::{Scope, check_isolation, lowered_limits};
 use super::text::{CheckText, FolderText, GrantsText, Placed};
 use super::values::{self, DurationBounds};
 use super::{Check, FAILURES_DEFAULT, Place, PluginSettings, SUCCESSES_DEFAULT};
@@ -76,13 +76,13 @@ impl<'a> CheckReader<'a> {
         self.read_name(&written.name, source, scope);
         scope.read(Some(&written.plugin), (), |text| values::plugin_name("plugin", text));
         scope.read(written.kind.as_ref(), (), |text| values::name("kind", text));
-        scope.read(written.isolation.as_ref(), (), |text| isolation(text));
         let plugin = written.plugin.value().clone();
         let (every, timeout) = times(written, scope);
         let (config, config_places) = config(written, scope);
         let (rules, rule_spans) = self.rules(written, scope);
-        let given = self.plugin.get(&plugin).cloned().unwrap_or_default().limits;
-        let limits = written.limits.as_ref().map(|limits| lowered_limits(limits, &plugin, given, scope));
+        let given = self.plugin.get(&plugin).cloned().unwrap_or_default();
+        let limits = written.limits.as_ref().map(|limits| lowered_limits(limits, &plugin, given.limits, scope));
+        let isolation = scope.read(written.isolation.as_ref(), given.isolation, |text| check_isolation(text, &plugin, given.isolation));
         Check {
             name: written.name.value().clone(),
             kind: written.kind.as_ref().map(|kind| kind.value().clone()),
@@ -95,6 +95,7 @@ impl<'a> CheckReader<'a> {
             labels: labels(&written.labels, scope),
             grants: Arc::new(grants(&written.grants, scope)),
             limits,
+            isolation,
             place: Place {
                 source: Arc::clone(source),
                 header,

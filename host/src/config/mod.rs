@@ -46,7 +46,7 @@ use sickbay_store::Retention;
 
 pub use against::{KindInfo, PluginJudge, check_against};
 pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity, counted, verdict};
-pub use needs::filled as filled_need;
+pub use needs::{can_be_granted, covers as covers_need, filled as filled_need, line_to_add};
 pub use read::{CHECKS_FOLDER, Stamp};
 pub use suggest::nearest;
 
@@ -59,6 +59,8 @@ use settings::{Scope, settings};
 
 /// Runs of one plugin at once, where nothing is written.
 const CONCURRENCY_DEFAULT: u32 = 64;
+/// Runs of one instance with `isolation = "warm"`, where nothing is written.
+const RUNS_DEFAULT: u32 = 1_000;
 /// Consecutive failures that make a failure hard, where nothing is written.
 const FAILURES_DEFAULT: u32 = 3;
 /// Consecutive successes that end a hard failure, where nothing is written.
@@ -118,14 +120,33 @@ pub struct Plugins {
 pub struct PluginSettings {
     /// Who looks after the plugin.
     pub owner: Option<String>,
+    pub isolation: Isolation,
     /// Runs at once, at least 1.
     pub concurrency: u32,
     pub limits: Limits,
 }
 
+/// What a run of a check begins on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// An instance of its own.
+    Fresh,
+    /// The instance of the check's run before, for at most so many runs.
+    Warm { runs_max: u32 },
+}
+
+impl Isolation {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Isolation::Fresh => "fresh",
+            Isolation::Warm { .. } => "warm",
+        }
+    }
+}
+
 impl Default for PluginSettings {
     fn default() -> PluginSettings {
-        PluginSettings { owner: None, concurrency: CONCURRENCY_DEFAULT, limits: Limits::default() }
+        PluginSettings { owner: None, isolation: Isolation::Fresh, concurrency: CONCURRENCY_DEFAULT, limits: Limits::default() }
     }
 }
 
@@ -151,6 +172,8 @@ pub struct Check {
     pub grants: Arc<Grants>,
     /// Where the check lowers its plugin's; see [`Config::limits_of`].
     pub limits: Option<Limits>,
+    /// The plugin's, unless the check asks for fresh instances.
+    pub isolation: Isolation,
     /// Where it stands.
     pub place: Place,
 }

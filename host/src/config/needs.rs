@@ -9,7 +9,7 @@
 use std::net::IpAddr;
 
 use serde_json::Value;
-use sickbay_capabilities::{Grants, system};
+use sickbay_capabilities::{Grants, http, system};
 use sickbay_runtime::Need;
 use url::{Host, Url};
 
@@ -55,7 +55,39 @@ fn granted(grants: &Grants, capability: &str) -> Option<bool> {
     }
 }
 
-fn line_to_add(check: &Check, need: &Need, schema: Option<&Value>) -> String {
+/// Whether `check` grants all of a need's line, with the values of its `config` in it. Where places stay open, or the line says nothing
+/// that can be compared, it is enough that something of the capability is granted.
+pub fn covers(check: &Check, need: &Need, schema: Option<&Value>) -> bool {
+    let grants = &check.grants;
+    if granted(grants, &need.capability) != Some(true) {
+        return false;
+    }
+    let (line, open) = filled(need, &check.config, schema);
+    let Some(patterns) = patterns(&line).filter(|_| open.is_empty()) else { return true };
+    match need.capability.as_str() {
+        "http" => {
+            let mut asked = patterns.iter().filter_map(|pattern| pattern.parse::<http::Grant>().ok());
+            asked.all(|asked| grants.http.iter().any(|grant| grant.covers(&asked)))
+        }
+        "system" => system::Grant::from_words(&patterns).ok().is_none_or(|asked| grants.system.covers(&asked)),
+        _ => true,
+    }
+}
+
+/// The texts of a line such as `http = ["GET https://example.com/"]`.
+fn patterns(line: &str) -> Option<Vec<String>> {
+    let table: toml::Table = line.parse().ok()?;
+    let (_, patterns) = table.into_iter().next()?;
+    patterns.as_array()?.iter().map(|pattern| pattern.as_str().map(str::to_owned)).collect()
+}
+
+/// Whether this version has grants of `capability` at all.
+pub fn can_be_granted(capability: &str) -> bool {
+    granted(&Grants::default(), capability).is_some()
+}
+
+/// What to do in `check`, so that it grants what the need asks for.
+pub fn line_to_add(check: &Check, need: &Need, schema: Option<&Value>) -> String {
     let (line, open) = filled(need, &check.config, schema);
     let has_others = ["http", "system", "files"].iter().any(|capability| granted(&check.grants, capability) == Some(true));
     let add = if has_others { format!("add `{line}` to its `grants`") } else { format!("add `grants = {{ {line} }}`") };

@@ -17,7 +17,7 @@ use super::diagnostic::{Findings, Problem, shown};
 use super::place::{Source, Span};
 use super::text::{EgressText, FileText, LimitsText, Placed, PluginText, RetentionText};
 use super::values::{self, DurationBounds};
-use super::{CONCURRENCY_DEFAULT, PluginSettings, Plugins, Server, StoreSettings, later};
+use super::{CONCURRENCY_DEFAULT, Isolation, PluginSettings, Plugins, RUNS_DEFAULT, Server, StoreSettings, later};
 
 const PORT_DEFAULT: u16 = 9470;
 const STORE_DEFAULT: &str = "sqlite:sickbay.db";
@@ -30,6 +30,7 @@ const RETENTION_BYTES_LEAST: u64 = 16 << 20;
 const RETENTION_BYTES_MOST: u64 = 64 << 40;
 
 const CONCURRENCY_MOST: u32 = 10_000;
+const RUNS_MOST: u32 = 1_000_000;
 const OWNER_BYTES_MAX: usize = 256;
 const PRIVATE_NETWORKS_MAX: usize = 256;
 const PLUGIN_TABLES_MAX: usize = 10_000;
@@ -160,8 +161,9 @@ fn plugin_tables(written: &BTreeMap<Placed<String>, PluginText>, scope: &mut Sco
 }
 
 fn plugin_settings(written: &PluginText, scope: &mut Scope<'_>) -> PluginSettings {
-    scope.read(written.isolation.as_ref(), (), |text| isolation(text));
+    let runs_max = scope.read(written.runs_max.as_ref(), RUNS_DEFAULT, |number| values::number("runs_max", *number, 1, RUNS_MOST));
     PluginSettings {
+        isolation: scope.read(written.isolation.as_ref(), Isolation::Fresh, |text| plugin_isolation(text, runs_max)),
         owner: scope.read(written.owner.as_ref(), None, |text| owner(text).map(Some)),
         concurrency: scope
             .read(written.concurrency.as_ref(), CONCURRENCY_DEFAULT, |number| values::number("concurrency", *number, 1, CONCURRENCY_MOST)),
@@ -178,11 +180,22 @@ fn owner(text: &str) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
-/// Of a plugin or a check.
-pub(super) fn isolation(text: &str) -> Result<(), Problem> {
+fn plugin_isolation(text: &str, runs_max: u32) -> Result<Isolation, Problem> {
     match text {
-        "fresh" => Ok(()),
-        "warm" => Err(later::not_yet("`isolation = \"warm\"`").hint("write \"fresh\"")),
+        "fresh" => Ok(Isolation::Fresh),
+        "warm" => Ok(Isolation::Warm { runs_max }),
+        _ => Err(Problem::new(format!("unknown isolation \"{}\"", shown(text))).hint("write \"fresh\" or \"warm\"")),
+    }
+}
+
+/// Of a check whose plugin was given `given`: it may ask for less to be kept, never for more.
+pub(super) fn check_isolation(text: &str, plugin: &str, given: Isolation) -> Result<Isolation, Problem> {
+    match (text, given) {
+        ("fresh", _) => Ok(Isolation::Fresh),
+        ("warm", Isolation::Warm { .. }) => Ok(given),
+        ("warm", Isolation::Fresh) => Err(Problem::new("the check's `isolation` is less than its plugin's")
+            .reason(format!("plugin `{}` has fresh instances", shown(plugin)))
+            .hint(format!("write `isolation = \"warm\"` in `[plugin.{}]`", shown(plugin)))),
         _ => Err(Problem::new(format!("unknown isolation \"{}\"", shown(text))).hint("write \"fresh\"")),
     }
 }

@@ -40,7 +40,10 @@ fn an_empty_file_has_every_default_and_one_warning() {
     assert_eq!(config.plugins.dir, config.dir.join("plugins"));
     assert_eq!(config.store.url, "sqlite:sickbay.db");
     assert_eq!(config.retention.ok, Duration::from_secs(86_400));
-    assert_eq!(config.settings_of("http"), PluginSettings { owner: None, concurrency: 64, limits: Limits::default() });
+    assert_eq!(
+        config.settings_of("http"),
+        PluginSettings { owner: None, isolation: Isolation::Fresh, concurrency: 64, limits: Limits::default() }
+    );
     assert_eq!(config.warnings.iter().map(|warning| warning.message.as_str()).collect::<Vec<_>>(), ["no check is configured"]);
 }
 

@@ -92,9 +92,13 @@ pub(super) struct PluginText {
     /// Who looks after the plugin: a note for whoever reads the file.
     #[schemars(example = &"platform")]
     pub owner: Option<Placed<String>>,
-    /// `fresh`: every run has an instance of its own. Default: fresh.
+    /// `fresh`: every run has an instance of its own. `warm`: a check keeps its instance, with all that the plugin has in memory, from run to
+    /// run. Default: fresh.
     #[schemars(example = &"fresh")]
     pub isolation: Option<Placed<String>>,
+    /// After how many runs a warm instance is replaced. Default: 1000.
+    #[schemars(range(min = 1, max = 1_000_000), example = 1000)]
+    pub runs_max: Option<Placed<i64>>,
     /// How many runs of this plugin go on at once. Default: 64.
     #[schemars(range(min = 1, max = 10_000), example = 64)]
     pub concurrency: Option<Placed<i64>>,
@@ -185,7 +189,7 @@ pub(super) struct CheckText {
     pub grants: GrantsText,
     /// Lower limits than the plugin's.
     pub limits: Option<LimitsText>,
-    /// `fresh`: every run has an instance of its own. Default: fresh.
+    /// `fresh`: every run has an instance of its own, also where the plugin's are warm. Default: the plugin's.
     #[schemars(example = &"fresh")]
     pub isolation: Option<Placed<String>>,
 }

@@ -4,6 +4,9 @@
 //! watcher, or every few seconds where nobody tells). A file counts when two looks [`DEBOUNCE`] apart found the same size, time and inode,
 //! so a copy that is still under way is left alone.
 //!
+//! A version that asks for more than the one that serves and than its checks grant waits in quarantine: it is judged again when the
+//! configuration changes ([`reconsider`]), and replaced by the next file.
+//!
 //! Invariant: any failure keeps the version that serves; a file that failed is not tried again until it changes.
 
 use std::collections::{HashMap, HashSet};
@@ -27,7 +30,8 @@ use crate::clock;
 use crate::config::{Config, Diagnostic, PluginJudge, Severity, verdict};
 use crate::live::Live;
 use crate::metrics::LoadOutcome;
-use crate::plugins::{LoadFailure, Loaded, PluginSlot, Registry, Sandbox};
+use crate::plugins::{LoadFailure, Loaded, PluginSlot, Quarantined, Registry, Sandbox};
+use crate::quarantine::{Beyond, beyond};
 
 /// How long a file must have been the same before it is loaded.
 pub const DEBOUNCE: Duration = Duration::from_millis(50);
@@ -39,7 +43,7 @@ const REMOVAL_GRACE: Duration = Duration::from_secs(2);
 pub const PLUGINS_MAX: usize = 1000;
 
 /// Files that are read, compiled or described at once.
-const LOADS_MAX: usize = 4;
+pub const LOADS_MAX: usize = 4;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Look {
@@ -167,6 +171,7 @@ impl Folder {
     fn unload(&self, name: &str) {
         let Some(slot) = self.live.plugin(name) else { return };
         slot.unload();
+        self.live.warm.keep_only(|_, purpose| *purpose.plugin != *name);
         self.live.metrics.plugin_load(name, LoadOutcome::Removed);
         tracing::warn!(plugin = name, "the plugin's file is gone: it is unloaded");
         let used = self.live.config.load().checks.iter().any(|check| check.plugin == name);
@@ -181,13 +186,17 @@ impl Folder {
         let began = Instant::now();
         let slot = slot(&self.live.plugins, &self.live.config.load(), name);
         match self.offer(&slot, path).await {
-            Ok(Offered::Swapped) => {
-                self.live.metrics.plugin_load(name, LoadOutcome::Loaded);
-                let plugin_version = slot.current().map(|loaded| loaded.plugin.sha256[..12].to_owned()).unwrap_or_default();
-                tracing::info!(plugin = name, plugin_version, took_ms = began.elapsed().as_millis() as u64, "loaded");
+            Ok(Offered::Swapped(loaded)) => {
+                swapped(&self.live, &loaded);
+                tracing::info!(plugin = name, plugin_version = &*loaded.version, took_ms = began.elapsed().as_millis() as u64, "loaded");
+            }
+            Ok(Offered::Waits) => {
+                self.live.metrics.plugin_load(name, LoadOutcome::Quarantined);
+                tell_waiting(&slot);
+                // A configuration that came meanwhile has not seen it.
+                reconsider(&self.live, &slot);
             }
             Ok(Offered::Same) => {
-                slot.clear_error();
                 self.live.metrics.plugin_load(name, LoadOutcome::Unchanged);
             }
             Err((error, sha256)) => {
@@ -205,19 +214,26 @@ impl Folder {
     async fn offer(&self, slot: &PluginSlot, path: &Path) -> Result<Offered, (LoadError, Option<String>)> {
         let bytes = read(path).await.map_err(|error| (error, None))?;
         let sha256 = sickbay_runtime::digest(&bytes);
-        if slot.current().is_some_and(|loaded| loaded.plugin.sha256 == sha256) {
+        if slot.has_again(&sha256) {
             return Ok(Offered::Same);
         }
         let nothing = nothing(&self.services, &slot.name);
         let plugin = self.sandbox.load(&slot.name, bytes, nothing).await.map_err(|error| (error, Some(sha256.clone())))?;
-        let loaded = Loaded::new(plugin, clock::now());
-        refuse_unfit(slot, &loaded, &self.live.config.load()).map_err(|error| (error, Some(sha256)))?;
-        let first = slot.current().is_none();
-        slot.swap(loaded);
+        let loaded = Arc::new(Loaded::new(plugin, clock::now()));
+        let (current, config) = (slot.current(), self.live.config.load_full());
+        if let Some(current) = &current {
+            refuse_unfit(current, &loaded, &config).map_err(|error| (error, Some(sha256)))?;
+            if let Some(beyond) = beyond(current, &loaded, &config) {
+                slot.quarantine(Quarantined { loaded, since: clock::now(), beyond });
+                return Ok(Offered::Waits);
+            }
+        }
+        let first = current.is_none();
+        slot.swap(Arc::clone(&loaded));
         if first && self.live.scanned.load(Ordering::Acquire) {
             tell_misfits(slot, &self.live.config.load());
         }
-        Ok(Offered::Swapped)
+        Ok(Offered::Swapped(loaded))
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, HashMap<String, Seen>> {
@@ -226,8 +242,42 @@ impl Folder {
 }
 
 enum Offered {
-    Swapped,
+    Swapped(Arc<Loaded>),
+    /// In quarantine.
+    Waits,
     Same,
+}
+
+/// Lets the version that waits in quarantine serve, where the configuration in force grants what it asks for.
+pub fn reconsider(live: &Live, slot: &PluginSlot) {
+    let config = live.config.load_full();
+    let judge = |current: &Loaded, waiting: &Loaded| {
+        let misfit = refuse_unfit(current, waiting, &config).err().map(Beyond::misfit);
+        beyond(current, waiting, &config).or(misfit)
+    };
+    if let Some(loaded) = slot.reconsider(judge) {
+        swapped(live, &loaded);
+        tracing::info!(plugin = slot.name, plugin_version = &*loaded.version, "loaded out of quarantine: what it asks for is granted now");
+    }
+}
+
+/// From now on runs begin on `loaded`: no instance of another version is kept.
+fn swapped(live: &Live, loaded: &Loaded) {
+    let name = &loaded.plugin.name;
+    live.metrics.plugin_load(name, LoadOutcome::Loaded);
+    live.warm.keep_only(|_, purpose| purpose.plugin != *name || purpose.is_of(loaded));
+}
+
+fn tell_waiting(slot: &PluginSlot) {
+    let Some(waiting) = slot.quarantined() else { return };
+    let (hint, told) = (&*waiting.beyond.hint, waiting.beyond.diff.join("; "));
+    let plugin_version = &*waiting.loaded.version;
+    tracing::warn!(
+        plugin = slot.name,
+        plugin_version,
+        hint,
+        "quarantined: it asks for more than is granted; the version before it goes on serving: {told}"
+    );
 }
 
 /// The slot of a plugin, with the concurrency of the configuration.
@@ -243,11 +293,11 @@ pub fn nothing(services: &Arc<Services>, plugin: &str) -> Lent {
 }
 
 /// A version that serves is not replaced by one that its checks do not fit.
-fn refuse_unfit(slot: &PluginSlot, offered: &Loaded, config: &Config) -> Result<(), LoadError> {
-    let Some(current) = slot.current() else { return Ok(()) };
+fn refuse_unfit(current: &Loaded, offered: &Loaded, config: &Config) -> Result<(), LoadError> {
+    let name = &*offered.plugin.name;
     let (before, after) = (current.kinds(), offered.kinds());
-    let (before, after) = (PluginJudge::new(&slot.name, &before), PluginJudge::new(&slot.name, &after));
-    for check in config.checks.iter().filter(|check| check.plugin == slot.name) {
+    let (before, after) = (PluginJudge::new(name, &before), PluginJudge::new(name, &after));
+    for check in config.checks.iter().filter(|check| check.plugin == name) {
         if let (None, Some(error)) = (error(before.judge(check)), error(after.judge(check))) {
             return Err(LoadError::new(format!("the check `{}` does not fit this version: {}", check.name, error.message))
                 .hint("change the check's configuration first, or keep the plugin's schema compatible"));

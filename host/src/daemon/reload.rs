@@ -15,7 +15,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::folder::slot;
+use super::folder::{reconsider, slot};
 use crate::clock;
 use crate::config::{
     self, Check, Config, ConfigErrors, Diagnostic, PluginJudge, Plugins, Server, Severity, Stamp, StoreSettings, counted, nearest, verdict,
@@ -105,6 +105,9 @@ impl Reloader {
         }
         self.live.config.store(config);
         self.live.replace_checks(table);
+        for slot in self.live.plugins.all() {
+            reconsider(&self.live, &slot);
+        }
         self.changed.send_replace(());
         Ok(())
     }

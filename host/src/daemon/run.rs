@@ -26,18 +26,18 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
+use crate::config::Isolation;
 use crate::live::{Live, LiveCheck};
 use crate::metrics::TrapReason;
 use crate::plugins::{Loaded, PluginSlot};
+use crate::warm::Purpose;
 
-/// Runs at once in the whole host; below the instances that the sandbox has room for.
+/// Runs at once in the whole host; with the instances that are kept, below those that the sandbox has room for.
 pub const RUNS_MAX: usize = 512;
 /// The end of a run that is kept from host calls, so that a guest can still report what a slow service did.
 const REPORTING_TIME_MIN: Duration = Duration::from_millis(100);
 
 const OUTPUT_LINE_BYTES_MAX: usize = 4 << 10;
-
-const _: () = assert!(RUNS_MAX < sickbay_runtime::INSTANCES_MAX as usize);
 
 /// Why a check cannot be run now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,13 +174,32 @@ impl Runner {
             labels: &check.labels,
             previous: reported.as_ref().map(|(at, report)| (*at, &**report)),
         };
-        let Ran { finding, usage, output, lent } = plugin.check(&request, lent, &check.limits, spec.timeout).await;
+        let ran = match spec.isolation {
+            Isolation::Fresh => plugin.check(&request, lent, &check.limits, spec.timeout).await,
+            Isolation::Warm { runs_max } => self.on_kept(check, &turn, &request, lent, runs_max).await,
+        };
+        let Ran { finding, usage, output, lent } = ran;
         let calls = lent.finish();
         self.count(check, &turn, &finding, &usage, &calls);
         log_output(check, &output, usage.output_bytes_dropped);
         drop(turn.permits);
         let plugin_state = kept(&finding, calls).map(Arc::new);
         Ended { finding, plugin_version: Arc::clone(&turn.loaded.version), plugin_state }
+    }
+
+    /// A run on the instance that the check's run before left, where there is one; it stays for the next where it may.
+    async fn on_kept(&self, check: &LiveCheck, turn: &Turn, request: &CheckRequest<'_>, lent: Lent, runs_max: u32) -> Ran<Lent> {
+        let (warm, loaded) = (&self.live.warm, &turn.loaded);
+        let purpose = Purpose::of(check, loaded, &turn.kind);
+        let kept = warm.take(&check.name, &purpose).filter(|instance| instance.runs() < runs_max);
+        let (ran, kept) = loaded.plugin.check_warm(kept, request, lent, &check.limits, check.spec.timeout).await;
+        // What was swapped or configured anew meanwhile is not worth a place.
+        let is_wanted = turn.slot.current().is_some_and(|current| Arc::ptr_eq(&current, loaded))
+            && self.live.checks().get(&check.name).is_some_and(|now| purpose.suits(now));
+        if let Some(instance) = kept.filter(|instance| is_wanted && instance.runs() < runs_max) {
+            warm.put(&check.name, purpose, instance);
+        }
+        ran
     }
 
     fn count(&self, check: &LiveCheck, turn: &Turn, finding: &Finding, usage: &RunUsage, calls: &Usage) {

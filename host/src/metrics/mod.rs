@@ -45,6 +45,8 @@ pub enum LoadOutcome {
     Loaded,
     /// The content is what serves already.
     Unchanged,
+    /// It waits until what it asks for is granted; the version before it serves on.
+    Quarantined,
     /// Refused; the version before it, where there is one, serves on.
     Rejected,
     /// The file is gone.
@@ -52,12 +54,14 @@ pub enum LoadOutcome {
 }
 
 impl LoadOutcome {
-    pub const ALL: [LoadOutcome; 4] = [LoadOutcome::Loaded, LoadOutcome::Unchanged, LoadOutcome::Rejected, LoadOutcome::Removed];
+    pub const ALL: [LoadOutcome; 5] =
+        [LoadOutcome::Loaded, LoadOutcome::Unchanged, LoadOutcome::Quarantined, LoadOutcome::Rejected, LoadOutcome::Removed];
 
     pub fn as_str(self) -> &'static str {
         match self {
             LoadOutcome::Loaded => "loaded",
             LoadOutcome::Unchanged => "unchanged",
+            LoadOutcome::Quarantined => "quarantined",
             LoadOutcome::Rejected => "rejected",
             LoadOutcome::Removed => "removed",
         }
@@ -119,7 +123,7 @@ impl Metrics {
             check_duration: histograms(
                 &registry,
                 "sickbay_check_duration_seconds",
-                "Wall time of runs of checks, from the fresh instance to the validated answer.",
+                "Wall time of runs of checks, from the instance to the validated answer.",
                 &["plugin", "kind"],
                 &DURATION_BUCKETS_SECONDS,
             ),
@@ -132,7 +136,7 @@ impl Metrics {
             plugin_loads: counters(
                 &registry,
                 "sickbay_plugin_loads_total",
-                "Attempts to load a plugin, by outcome: loaded, unchanged, rejected, removed.",
+                "Attempts to load a plugin, by outcome: loaded, unchanged, quarantined, rejected, removed.",
                 &["plugin", "outcome"],
             ),
             plugin_traps: counters(
@@ -209,6 +213,7 @@ impl Metrics {
         let mut out = Exposition::with_capacity(checks::text_bytes(&observed) + 16 * 1024);
         build_info(&mut out);
         daemon(&mut out, live);
+        plugins(&mut out, live);
         process::write(&mut out, live.started_at);
         checks::write(&mut out, &observed);
         let mut text = out.into_text();
@@ -235,12 +240,27 @@ fn daemon(out: &mut Exposition, live: &Live) {
     out.family(IN_FLIGHT, MetricType::Gauge, "Runs that hold a permit: they compute, or wait for what they asked.");
     let in_flight = live.runner.load_full().map_or(0, |runner| runner.runs_in_flight());
     out.series(IN_FLIGHT).integer(in_flight as u64);
+    const WARM: &str = "sickbay_warm_instances";
+    out.family(WARM, MetricType::Gauge, "Instances that are kept for the next run of their check.");
+    out.series(WARM).integer(live.warm.len() as u64);
     const PENDING: &str = "sickbay_store_pending_results";
     out.family(PENDING, MetricType::Gauge, "Results in the queue to the store that are not committed yet.");
     out.series(PENDING).integer(live.queue.pending() as u64);
     const COMMITTED: &str = "sickbay_store_last_sequence_number";
     out.family(COMMITTED, MetricType::Gauge, "The number of the last committed result.");
     out.series(COMMITTED).integer(live.events.last_seq.load(Ordering::Relaxed));
+}
+
+fn plugins(out: &mut Exposition, live: &Live) {
+    const QUARANTINED: &str = "sickbay_plugin_quarantined";
+    let slots = live.plugins.all();
+    if slots.is_empty() {
+        return;
+    }
+    out.family(QUARANTINED, MetricType::Gauge, "1 while a newer version waits until what it asks for is granted, else 0.");
+    for slot in slots {
+        out.series(QUARANTINED).label("plugin", &slot.name).integer(slot.quarantined().is_some().into());
+    }
 }
 
 /// Removes every series whose label `plugin` has this value.

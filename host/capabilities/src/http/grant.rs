@@ -37,6 +37,14 @@ pub struct Grant {
     pub(super) path: Glob,
 }
 
+impl Grant {
+    /// Whether all that `other` allows is allowed.
+    pub fn covers(&self, other: &Grant) -> bool {
+        let target = self.scheme == other.scheme && self.port == other.port && self.host.covers(&other.host);
+        target && self.methods.cover(&other.methods) && self.path.covers(&other.path)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Methods {
     Any,
@@ -44,6 +52,13 @@ pub(super) enum Methods {
 }
 
 impl Methods {
+    fn cover(&self, other: &Methods) -> bool {
+        match other {
+            Methods::Any => *self == Methods::Any,
+            Methods::Listed(listed) => listed.iter().all(|method| self.contain(method)),
+        }
+    }
+
     pub(super) fn contain(&self, method: &str) -> bool {
         match self {
             Methods::Any => true,
@@ -91,6 +106,17 @@ pub(super) enum HostPattern {
     Below(Box<str>),
     /// An address is a network of one.
     Network(IpNet),
+}
+
+impl HostPattern {
+    fn covers(&self, other: &HostPattern) -> bool {
+        match (self, other) {
+            (HostPattern::Below(suffix), HostPattern::Name(name)) => name.len() > suffix.len() && name.ends_with(&**suffix),
+            (HostPattern::Below(suffix), HostPattern::Below(other)) => other.ends_with(&**suffix),
+            (HostPattern::Network(network), HostPattern::Network(other)) => network.contains(other),
+            _ => self == other,
+        }
+    }
 }
 
 impl FromStr for Grant {
@@ -277,6 +303,26 @@ mod tests {
         assert_eq!(grant.host, HostPattern::Name("api.internal".into()));
         assert_eq!(grant.port, 8000);
         assert_eq!(grant.path, Glob::new("/health*").expect("one star"));
+    }
+
+    #[test]
+    fn a_grant_covers_what_allows_no_more() {
+        for (wide, narrow, covers) in [
+            ("GET https://a.example/x", "GET https://a.example/x", true),
+            ("GET,POST https://a.example/*", "POST https://a.example/x*", true),
+            ("* https://*.example/*", "GET https://*.b.example/", true),
+            ("GET http://10.0.0.0/8/*", "GET http://10.1.0.0/16/x", true),
+            ("GET https://a.example/x", "POST https://a.example/x", false),
+            ("GET https://a.example/*", "* https://a.example/x", false),
+            ("GET https://a.example/x", "GET https://a.example/x*", false),
+            ("GET https://a.example/x", "GET https://*.example/x", false),
+            ("GET https://*.example/x", "GET https://example/x", false),
+            ("GET https://a.example/x", "GET http://a.example/x", false),
+            ("GET https://a.example/x", "GET https://a.example:8443/x", false),
+            ("GET http://10.1.0.0/16/x", "GET http://10.0.0.0/8/x", false),
+        ] {
+            assert_eq!(grant(wide).covers(&grant(narrow)), covers, "{wide} and {narrow}");
+        }
     }
 
     #[test]

@@ -24,6 +24,10 @@ struct Open {
 }
 
 impl Connections {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Asked before a connection is made.
     pub(super) fn ensure_room(&self) -> Result<(), Failure> {
         if self.open.len() < CONNECTIONS_MAX {

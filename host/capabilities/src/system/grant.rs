@@ -54,6 +54,11 @@ impl Grant {
         Ok(grant)
     }
 
+    /// Whether all that `other` allows is allowed.
+    pub fn covers(&self, other: &Grant) -> bool {
+        other.topics.iter().all(|topic| self.has(*topic)) && other.processes.iter().all(|name| self.has_process(name))
+    }
+
     fn add(&mut self, word: &str) -> Result<(), GrantError> {
         if let Some(topic) = Topic::ALL.into_iter().find(|topic| topic.as_str() == word) {
             if !self.topics.contains(&topic) {

@@ -13,9 +13,9 @@ use bytesize::ByteSize;
 use serde_json::Value;
 use sickbay_runtime::Need;
 
-use super::failure_text;
 use super::inline::{inline, key, quoted};
 use super::keys::keys;
+use super::{failure_text, quarantine_text};
 use crate::api::model::{KindItem, MetricInfoItem, NeedItem, PluginDetail};
 use crate::cli::status::ago;
 use crate::cli::table::{Layout, cut, table};
@@ -59,6 +59,9 @@ pub(super) fn text(detail: &PluginDetail, seen: Seen, layout: Layout, now: Durat
     if let Some(failure) = &plugin.last_error {
         let _ = write!(text, "\nThe file in the folder was {}", failure_text(failure, now));
     }
+    if let Some(waiting) = &plugin.quarantine {
+        let _ = write!(text, "\nThe file in the folder: {}", quarantine_text(waiting, now));
+    }
     for kind in &detail.checks {
         of_kind(&mut text, &plugin.name, kind, layout);
     }
@@ -77,6 +80,7 @@ fn facts(text: &mut String, detail: &PluginDetail, seen: Seen, now: Duration) {
         ("state", running(Some(plugin.state.as_str().to_owned()))),
         ("loaded", running(plugin.loaded_at.as_deref().map(|at| ago(Some(at), now)))),
         ("versions", running(Some(format!("{} since Sickbay started", plugin.versions_loaded)))),
+        ("isolation", running(Some(detail.isolation.clone()))),
         ("sha256", plugin.sha256.clone()),
         ("size", plugin.size_bytes.map(|bytes| ByteSize(bytes).to_string())),
         ("licence", detail.licence.clone()),

@@ -1,4 +1,5 @@
-//! A fresh instance and `check.run` of the guest that does nothing: through the whole runtime layer, beside bare wasmtime.
+//! `check.run` of the guest that does nothing, on a fresh instance and on one that is kept: through the whole runtime layer, beside bare
+//! wasmtime.
 //!
 //! How: rounds of runs of the one and the other take turns on one thread, and each run is timed on the wall clock, its store's end
 //! included. Medians do not see that the thread was interrupted now and then. Sickbay's side makes what it lends, meters, bounds and
@@ -15,7 +16,7 @@ use sickbay_core::{Finding, Timestamp};
 use sickbay_runtime::bindings::CheckPluginPre;
 use sickbay_runtime::bindings::exports::sickbay::plugin::check;
 use sickbay_runtime::bindings::sickbay::plugin as contract;
-use sickbay_runtime::{CheckRequest, Limits, Plugin, Sandbox, SandboxSettings};
+use sickbay_runtime::{CheckRequest, Limits, Plugin, RunOutcome, Sandbox, SandboxSettings, WarmInstance};
 use wasmtime::component::{Component, HasData, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -24,7 +25,8 @@ use crate::figure::Figure;
 use crate::settings::Settings;
 use crate::spread::{median, quantile};
 
-pub(crate) const NAMES: [&str; 5] = ["fresh_noop_ratio", "fresh_noop_p50", "fresh_noop_p99", "bare_noop_p50", "bare_noop_p99"];
+pub(crate) const NAMES: [&str; 7] =
+    ["fresh_noop_ratio", "fresh_noop_p50", "fresh_noop_p99", "warm_noop_p50", "warm_noop_p99", "bare_noop_p50", "bare_noop_p99"];
 
 const RATIO_MAX: f64 = 1.25;
 const RUNS_PER_ROUND: usize = 250;
@@ -38,7 +40,7 @@ pub(crate) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Figure>> 
     let sandbox_settings = SandboxSettings { artifacts: artifacts.path().join("cache"), worker: settings.program.clone() };
     let sickbay = Whole::load(&sandbox_settings, component.clone()).await?;
     let bare = Bare::load(&component, sickbay.lent()).map_err(engine_error)?;
-    let (sickbay, bare) = take_turns(settings, &sickbay, bare).await?;
+    let Times { fresh: sickbay, warm, bare } = take_turns(settings, &sickbay, bare).await?;
 
     let rounds = format!("wall clock, {} runs each, in turns of {RUNS_PER_ROUND}", sickbay.len());
     let (whole_p50, bare_p50) = (median(&sickbay), median(&bare));
@@ -49,33 +51,47 @@ pub(crate) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Figure>> 
             .with(rounds),
         Figure::new("fresh_noop_p50", whole_p50, "us"),
         Figure::new("fresh_noop_p99", quantile(&sickbay, 0.99), "us"),
+        Figure::new("warm_noop_p50", median(&warm), "us"),
+        Figure::new("warm_noop_p99", quantile(&warm, 0.99), "us"),
         Figure::new("bare_noop_p50", bare_p50, "us"),
         Figure::new("bare_noop_p99", quantile(&bare, 0.99), "us"),
     ])
 }
 
-/// Microseconds of each run, of Sickbay and of bare wasmtime.
-async fn take_turns(settings: &Settings, sickbay: &Whole, mut bare: Bare) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+/// Microseconds of each run: of Sickbay on fresh instances and on one that is kept, and of bare wasmtime.
+#[derive(Default)]
+struct Times {
+    fresh: Vec<f64>,
+    warm: Vec<f64>,
+    bare: Vec<f64>,
+}
+
+async fn take_turns(settings: &Settings, sickbay: &Whole, mut bare: Bare) -> anyhow::Result<Times> {
     let rounds = settings.either(100, 8);
-    let (mut whole_times, mut bare_times) = (Vec::new(), Vec::new());
+    let mut times = Times::default();
+    let mut kept = None;
     // The first rounds fill pools and caches of both.
     for round in 0..rounds + 2 {
         for _ in 0..RUNS_PER_ROUND {
             let began = Instant::now();
             sickbay.run().await?;
-            whole_times.push(microseconds(began));
+            times.fresh.push(microseconds(began));
+        }
+        for _ in 0..RUNS_PER_ROUND {
+            let began = Instant::now();
+            kept = sickbay.run_warm(kept).await?;
+            times.warm.push(microseconds(began));
         }
         for _ in 0..RUNS_PER_ROUND {
             let began = Instant::now();
             bare.run().await.map_err(engine_error)?;
-            bare_times.push(microseconds(began));
+            times.bare.push(microseconds(began));
         }
         if round == 1 {
-            whole_times.clear();
-            bare_times.clear();
+            times = Times::default();
         }
     }
-    Ok((whole_times, bare_times))
+    Ok(times)
 }
 
 fn microseconds(began: Instant) -> f64 {
@@ -106,21 +122,37 @@ impl Whole {
     }
 
     async fn run(&self) -> anyhow::Result<()> {
-        let request = CheckRequest {
-            check: CHECK,
-            kind: CHECK,
-            config: CONFIG,
-            scheduled_at: Timestamp(1_700_000_000_000),
-            attempt: 1,
-            labels: &[],
-            previous: None,
-        };
-        let outcome = self.plugin.check(&request, self.lent(), &self.limits, TIMEOUT).await;
-        black_box(outcome.lent.finish());
-        match black_box(outcome.finding) {
-            Finding::Report(_) => Ok(()),
-            other => bail!("the guest did not report: {other:?}"),
+        reported(self.plugin.check(&request(), self.lent(), &self.limits, TIMEOUT).await)
+    }
+
+    /// On the instance that the run before left.
+    async fn run_warm(&self, kept: Option<WarmInstance<Lent>>) -> anyhow::Result<Option<WarmInstance<Lent>>> {
+        let (outcome, kept) = self.plugin.check_warm(kept, &request(), self.lent(), &self.limits, TIMEOUT).await;
+        reported(outcome)?;
+        if kept.is_none() {
+            bail!("the instance was not kept");
         }
+        Ok(kept)
+    }
+}
+
+fn request() -> CheckRequest<'static> {
+    CheckRequest {
+        check: CHECK,
+        kind: CHECK,
+        config: CONFIG,
+        scheduled_at: Timestamp(1_700_000_000_000),
+        attempt: 1,
+        labels: &[],
+        previous: None,
+    }
+}
+
+fn reported(outcome: RunOutcome<Lent>) -> anyhow::Result<()> {
+    black_box(outcome.lent.finish());
+    match black_box(outcome.finding) {
+        Finding::Report(_) => Ok(()),
+        other => bail!("the guest did not report: {other:?}"),
     }
 }
 

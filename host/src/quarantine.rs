@@ -1,0 +1,154 @@
+//! What a new version of a plugin asks for beyond the one that serves and beyond what its checks grant.
+//!
+//! How: needs are compared kind by kind, as (capability, line with its places). One that the version before had as well, or that a check of
+//! the kind grants with its own values in the places, is nothing new. A kind that no check uses asks for nothing.
+//!
+//! Invariant: this decides which version serves, never what a run may do: every call is authorised regardless.
+
+use serde_json::Value;
+use sickbay_runtime::{Kind, LoadError, Need};
+
+use crate::config::{Check, Config, can_be_granted, covers_need, line_to_add};
+use crate::plugins::Loaded;
+
+/// Grants named in one hint.
+const GRANTS_SHOWN_MAX: usize = 4;
+
+/// Why a version waits; none of its texts is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beyond {
+    /// A line for each need that came (`+`) or went (`-`), for people.
+    pub diff: Vec<String>,
+    pub hint: String,
+}
+
+impl Beyond {
+    /// A version that waited and is granted what it asks for, while a check does not fit it any more.
+    pub fn misfit(error: LoadError) -> Beyond {
+        let hint = error.hint.unwrap_or_else(|| "change the check, or put the version before it back into the folder".to_owned());
+        Beyond { diff: vec![one_line(&error.message)], hint }
+    }
+}
+
+/// None where `after` may serve in place of `before`.
+pub fn beyond(before: &Loaded, after: &Loaded, config: &Config) -> Option<Beyond> {
+    let checks: Vec<&Check> = config.checks.iter().map(|check| &**check).filter(|check| check.plugin == *after.plugin.name).collect();
+    let mut all: Option<Beyond> = None;
+    for kind in &after.plugin.descriptor.checks {
+        let same_kind = before.plugin.descriptor.checks.iter().find(|known| known.name == kind.name);
+        let known = same_kind.map(|known| known.needs.as_slice()).unwrap_or_default();
+        let using: Vec<&Check> = checks.iter().copied().filter(|check| after.kind_of(check).is_ok_and(|name| name == kind.name)).collect();
+        let Some(more) = beyond_of_kind(kind, known, &using) else { continue };
+        match &mut all {
+            Some(all) => all.diff.extend(more.diff),
+            None => all = Some(more),
+        }
+    }
+    all
+}
+
+/// `known` are the needs of the same kind before, `using` the checks of this kind.
+fn beyond_of_kind(kind: &Kind, known: &[Need], using: &[&Check]) -> Option<Beyond> {
+    let first = using.first()?;
+    let schema: Option<Value> = serde_json::from_str(&kind.config_schema).ok();
+    let came = kind.needs.iter().filter(|need| !has(known, need));
+    let asked: Vec<&Need> = came.filter(|need| !using.iter().any(|check| covers_need(check, need, schema.as_ref()))).collect();
+    if asked.is_empty() {
+        return None;
+    }
+    let came = asked.iter().map(|need| diff_line('+', kind, need));
+    let went = known.iter().filter(|need| !has(&kind.needs, need)).map(|need| diff_line('-', kind, need));
+    let steps: Vec<String> = asked.iter().take(GRANTS_SHOWN_MAX).map(|need| step(first, need, schema.as_ref())).collect();
+    Some(Beyond { diff: came.chain(went).collect(), hint: steps.join("; ") })
+}
+
+fn has(needs: &[Need], wanted: &Need) -> bool {
+    needs.iter().any(|need| need.capability == wanted.capability && need.grant == wanted.grant)
+}
+
+fn diff_line(sign: char, kind: &Kind, need: &Need) -> String {
+    let reason = if need.reason.is_empty() { String::new() } else { format!("  # {}", need.reason) };
+    one_line(&format!("{sign} {}: {}{reason}", kind.name, need.grant))
+}
+
+/// What the operator can do about one need.
+fn step(check: &Check, need: &Need, schema: Option<&Value>) -> String {
+    if can_be_granted(&need.capability) {
+        one_line(&format!("to let it serve, in check `{}` {}", check.name, line_to_add(check, need, schema)))
+    } else {
+        one_line(&format!("`{}` cannot be granted in this version: put the version before it back into the folder", need.capability))
+    }
+}
+
+/// What a guest says may have line ends.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn need(capability: &str, grant: &str) -> Need {
+        Need { capability: capability.to_owned(), reason: "to\nask".to_owned(), grant: grant.to_owned() }
+    }
+
+    fn kind(needs: Vec<Need>) -> Kind {
+        let (config_schema, example) = ("{}".to_owned(), "{}".to_owned());
+        Kind { name: "k".to_owned(), summary: String::new(), config_schema, example, needs, metrics: Vec::new(), failures: Vec::new() }
+    }
+
+    /// Whether `kind` may serve in place of one with the needs `known`, for checks with these `grants`.
+    fn judged(known: &[Need], kind: &Kind, grants: &[&str]) -> Option<Beyond> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sickbay.toml");
+        let checks = grants.iter().enumerate().map(|(number, grants)| {
+            format!("[[check]]\nname = \"c{number}\"\nplugin = \"p\"\nevery = \"10s\"\nconfig = {{ url = \"https://a.example/x\" }}\ngrants = {{ {grants} }}\n")
+        });
+        std::fs::write(&path, checks.collect::<String>()).unwrap();
+        let config = crate::config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+        let using: Vec<&Check> = config.checks.iter().map(|check| &**check).collect();
+        beyond_of_kind(kind, known, &using)
+    }
+
+    const GET: &str = "http = [\"GET {url}\"]";
+    const POST: &str = "http = [\"POST {url}\"]";
+
+    #[test]
+    fn what_the_version_before_asked_for_too_is_nothing_new() {
+        assert_eq!(judged(&[need("http", GET)], &kind(vec![need("http", GET)]), &[""]), None);
+        assert_eq!(judged(&[need("http", GET)], &kind(Vec::new()), &[""]), None);
+    }
+
+    #[test]
+    fn a_new_need_is_granted_by_a_line_that_covers_it_with_the_checks_own_values() {
+        let (known, after) = ([need("http", GET)], kind(vec![need("http", GET), need("http", POST)]));
+        for (grants, serves) in [
+            ("", false),
+            ("http = [\"GET https://a.example/x\"]", false),
+            ("http = [\"POST https://a.example/y\"]", false),
+            ("http = [\"POST https://a.example/x\"]", true),
+            ("http = [\"GET,POST https://*.example/*\"]", true),
+        ] {
+            assert_eq!(judged(&known, &after, &[grants]).is_none(), serves, "{grants}");
+        }
+        assert_eq!(judged(&known, &after, &["", "http = [\"POST https://a.example/x\"]"]), None, "one check grants it");
+        assert_eq!(judged(&known, &after, &[]), None, "no check uses it");
+    }
+
+    #[test]
+    fn words_of_the_system_are_compared_one_by_one() {
+        let after = kind(vec![need("system", "system = [\"cpu\", \"disk\"]")]);
+        assert!(judged(&[], &after, &["system = [\"cpu\"]"]).is_some());
+        assert_eq!(judged(&[], &after, &["system = [\"disk\", \"cpu\", \"load\"]"]), None);
+    }
+
+    #[test]
+    fn the_diff_names_what_came_and_what_went_and_the_hint_the_line_to_add() {
+        let found = judged(&[need("http", GET)], &kind(vec![need("http", POST)]), &[""]).unwrap();
+        assert_eq!(found.diff, ["+ k: http = [\"POST {url}\"]  # to ask", "- k: http = [\"GET {url}\"]  # to ask"]);
+        assert_eq!(found.hint, "to let it serve, in check `c0` add `grants = { http = [\"POST https://a.example/x\"] }`");
+        let never = judged(&[], &kind(vec![need("dreams", "dreams = []")]), &[""]).unwrap();
+        assert!(never.hint.contains("`dreams` cannot be granted"), "{never:?}");
+    }
+}
