@@ -108,6 +108,7 @@ impl Whole {
     async fn run(&self) -> anyhow::Result<()> {
         let request = CheckRequest {
             check: CHECK,
+            target: None,
             kind: CHECK,
             config: CONFIG,
             scheduled_at: Timestamp(1_700_000_000_000),
