@@ -122,7 +122,7 @@ impl LiveCheck {
         LiveCheck {
             name: spec.name.as_str().into(),
             plugin: spec.plugin.as_str().into(),
-            schedule: Schedule::every(&spec.name, spec.every),
+            schedule: spec.schedule.clone(),
             limits,
             labels: spec.labels.iter().map(|(name, value)| Label { name: name.clone(), value: value.clone() }).collect(),
             kind: ArcSwap::from_pointee(spec.kind.clone().unwrap_or_default()),

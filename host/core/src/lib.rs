@@ -6,6 +6,7 @@
 //! Every decision carries a [`Reason`] with a name: it is stored with the result and shown by the API, and it is the answer to "why".
 
 pub mod condition;
+pub mod cron;
 pub mod judge;
 pub mod reason;
 pub mod report;
@@ -16,6 +17,7 @@ mod text;
 pub mod time;
 
 pub use condition::{CONDITION_BYTES_MAX, Condition, ConditionError, Explanation, ReportView};
+pub use cron::{Cron, CronError, Zone};
 pub use judge::{Judgement, Rule, judge};
 pub use reason::Reason;
 pub use report::{EndCause, Evidence, Failure, Finding, Label, Metric, MetricKind, Quota, Report};

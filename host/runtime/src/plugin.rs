@@ -45,7 +45,9 @@ pub struct Plugin<L: Lend> {
 /// What a check is asked.
 #[derive(Clone, Debug)]
 pub struct CheckRequest<'a> {
+    /// Its name in the configuration, without the target.
     pub check: &'a str,
+    pub target: Option<&'a str>,
     pub kind: &'a str,
     /// JSON text.
     pub config: &'a str,
@@ -240,7 +242,7 @@ fn asked(request: &CheckRequest<'_>, timeout: Duration) -> check::Request {
         scheduled_at: request.scheduled_at.0,
         timeout_ms: millis(timeout),
         attempt: request.attempt,
-        target: None,
+        target: request.target.map(str::to_owned),
         labels: request.labels.iter().map(contract_label).collect(),
         previous: request.previous.map(|(at, report)| check::Earlier { scheduled_at: at.0, report: contract_report(report) }),
         extras: Vec::new(),

@@ -93,7 +93,7 @@ pub(crate) async fn list_checks(State(api): State<Api>, RawQuery(query): RawQuer
     get,
     path = "/api/v1/checks/{name}",
     tag = "checks",
-    params(("name" = String, Path, description = "The check's name")),
+    params(("name" = String, Path, description = "The check's name, percent-encoded")),
     responses(
         (status = 200, description = "The check", body = CheckDetail),
         (status = 404, description = "No check has this name", body = Problem, content_type = "application/problem+json"),
@@ -112,7 +112,7 @@ pub(crate) async fn get_check(State(api): State<Api>, Named(name): Named, RawQue
     path = "/api/v1/checks/{name}/results",
     tag = "checks",
     params(
-        ("name" = String, Path, description = "The check's name"),
+        ("name" = String, Path, description = "The check's name, percent-encoded"),
         ("limit" = Option<u64>, Query, description = "How many at most, 1 to 1000; 100 by default"),
         ("before" = Option<u64>, Query, description = "`next` of the part before: only results with a smaller number"),
     ),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sickbay_core::{Decision, Evidence, Label, Metric, MetricKind, Reason, StateKind, Status, Timestamp, reason};
+use sickbay_core::{Decision, Evidence, Label, Metric, MetricKind, Reason, Schedule, StateKind, Status, Timestamp, reason};
 use sickbay_runtime::Kind;
 use sickbay_store::Committed;
 use utoipa::ToSchema;
@@ -143,7 +143,13 @@ impl CheckItem {
 pub struct CheckDetail {
     #[serde(flatten)]
     pub check: CheckItem,
-    pub every_seconds: f64,
+    /// Null where `cron` says when.
+    pub every_seconds: Option<f64>,
+    pub cron: Option<String>,
+    /// Of `cron`.
+    pub timezone: Option<String>,
+    /// The cadence while the state is soft, where it has one of its own.
+    pub retry_every_seconds: Option<f64>,
     pub timeout_seconds: f64,
     pub last_duration_seconds: Option<f64>,
     pub last_success_at: Option<String>,
@@ -169,7 +175,10 @@ impl CheckDetail {
         let last = observed.last.as_ref();
         CheckDetail {
             check: CheckItem::of(check, observed),
-            every_seconds: check.spec.every.as_secs_f64(),
+            every_seconds: check.schedule.interval().map(|every| every.as_secs_f64()),
+            cron: check.schedule.cron().map(|cron| cron.expression().to_owned()),
+            timezone: check.schedule.cron().map(|cron| cron.zone().name().to_owned()),
+            retry_every_seconds: check.spec.retry.as_ref().and_then(Schedule::interval).map(|retry| retry.as_secs_f64()),
             timeout_seconds: check.spec.timeout.as_secs_f64(),
             last_duration_seconds: last.map(|last| seconds(last.duration_us)),
             last_success_at: state.last_success_at.map(rfc3339),

@@ -27,7 +27,7 @@ const MARGIN: Duration = Duration::from_secs(10);
     post,
     path = "/api/v1/checks/{name}/run",
     tag = "checks",
-    params(("name" = String, Path, description = "The check's name")),
+    params(("name" = String, Path, description = "The check's name, percent-encoded")),
     responses(
         (status = 200, description = "The recorded result, whatever its status", body = ResultItem),
         (status = 404, description = "No check has this name", body = Problem, content_type = "application/problem+json"),

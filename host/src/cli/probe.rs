@@ -47,6 +47,7 @@ pub struct ProbeArgs {
 /// What is run.
 struct Probe {
     name: String,
+    target: Option<String>,
     plugin: Plugin,
     kind: String,
     config: String,
@@ -91,7 +92,8 @@ async fn of_configuration(path: &Path, name: &str) -> anyhow::Result<Probe> {
     tell(&verdict(found).map_err(|errors| mistakes(&errors))?);
     let kind = loaded.kind_of(check).map_err(Failure::usage)?.to_owned();
     Ok(Probe {
-        name: check.name.clone(),
+        name: check.written_name().to_owned(),
+        target: check.target.clone(),
         kind,
         config: check.config_text.to_string(),
         timeout: check.timeout,
@@ -157,6 +159,7 @@ async fn of_file(file: &Path, kind: Option<&str>) -> anyhow::Result<Probe> {
     let kind = pick(&loaded.plugin.descriptor.checks, kind)?;
     Ok(Probe {
         name: "probe".to_owned(),
+        target: None,
         kind: kind.name.clone(),
         config: kind.example.clone(),
         timeout: Duration::from_secs(10),
@@ -230,6 +233,7 @@ impl Probe {
         let lent = Lent::new(&self.services, &self.grants, &self.limits, scope);
         let request = CheckRequest {
             check: &self.name,
+            target: self.target.as_deref(),
             kind: &self.kind,
             config: &self.config,
             scheduled_at: clock::now(),

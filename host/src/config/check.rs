@@ -3,27 +3,21 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sickbay_capabilities::{GrantError, Grants, files, http, system};
 use sickbay_core::{Condition, ConditionError, Policy, Rule, Status};
+use sickbay_runtime::Limits;
 
+use super::cadence::{Times, times};
 use super::diagnostic::{Findings, Problem, shown, without_credentials};
 use super::free::{self, ConfigPlaces};
 use super::place::{Source, Span};
 use super::settings::{Scope, check_isolation, lowered_limits};
+use super::targets;
 use super::text::{CheckText, FolderText, GrantsText, Placed};
-use super::values::{self, DurationBounds};
+use super::values;
 use super::{Check, FAILURES_DEFAULT, Place, PluginSettings, SUCCESSES_DEFAULT};
-
-const EVERY: DurationBounds =
-    DurationBounds { least: Duration::from_millis(100), least_text: "100ms", most: Duration::from_secs(86_400), most_text: "24h" };
-const TIMEOUT: DurationBounds =
-    DurationBounds { least: Duration::from_millis(10), least_text: "10ms", most: Duration::from_secs(600), most_text: "10m" };
-/// A timeout that is not written is as long as the cadence, within these.
-const TIMEOUT_DEFAULT_LEAST: Duration = Duration::from_secs(1);
-const TIMEOUT_DEFAULT_MOST: Duration = Duration::from_secs(10);
 
 const CHECKS_MAX: usize = 100_000;
 const CONSECUTIVE_MAX: u32 = 100;
@@ -60,42 +54,36 @@ impl<'a> CheckReader<'a> {
     /// Judges the checks of one file. One with a mistake is kept with its defaults: its mistake stops the whole configuration.
     pub(super) fn read_file(&mut self, checks: Vec<Placed<CheckText>>, source: &Arc<Source>, findings: &mut Findings) {
         for written in checks {
-            if self.checks.len() >= CHECKS_MAX {
+            let mut scope = Scope { source, dir: self.dir, findings: &mut *findings };
+            let checks = self.read(&written, source, &mut scope);
+            if self.checks.len() + checks.len() > CHECKS_MAX {
                 let reason = format!("there are more than {CHECKS_MAX}");
                 return findings.add(source, written.span(), Problem::new("too many checks").reason(reason).hint("run a second host"));
             }
-            let mut scope = Scope { source, dir: self.dir, findings: &mut *findings };
-            let check = self.read(&written, source, &mut scope);
-            self.checks.push(Arc::new(check));
+            self.checks.extend(checks.into_iter().map(Arc::new));
         }
     }
 
-    fn read(&mut self, written: &Placed<CheckText>, source: &Arc<Source>, scope: &mut Scope<'_>) -> Check {
+    /// The checks of one `[[check]]`: one, or one for each target.
+    fn read(&mut self, written: &Placed<CheckText>, source: &Arc<Source>, scope: &mut Scope<'_>) -> Vec<Check> {
         let header = written.span();
         let written = written.value();
         self.read_name(&written.name, source, scope);
         scope.read(Some(&written.plugin), (), |text| values::plugin_name("plugin", text));
         scope.read(written.kind.as_ref(), (), |text| values::name("kind", text));
-        let plugin = written.plugin.value().clone();
-        let (every, timeout) = times(written, scope);
-        let (config, config_places) = config(written, scope);
+        let plugin = written.plugin.value();
         let (rules, rule_spans) = self.rules(written, scope);
-        let given = self.plugin.get(&plugin).cloned().unwrap_or_default();
-        let limits = written.limits.as_ref().map(|limits| lowered_limits(limits, &plugin, given.limits, scope));
-        let isolation = scope.read(written.isolation.as_ref(), given.isolation, |text| check_isolation(text, &plugin, given.isolation));
-        Check {
-            name: written.name.value().clone(),
-            kind: written.kind.as_ref().map(|kind| kind.value().clone()),
-            every,
-            timeout,
-            config_text: Arc::from(config.to_string()),
+        let given = self.plugin.get(plugin).cloned().unwrap_or_default();
+        let (config, config_places) =
+            written.config.as_ref().map_or_else(|| (Value::Object(Map::new()), ConfigPlaces::default()), free::to_json);
+        let shared = Shared {
+            times: times(written, scope),
             config,
             rules,
             policy: policy(written, scope),
-            labels: labels(&written.labels, scope),
-            grants: Arc::new(grants(&written.grants, scope)),
-            limits,
-            isolation,
+            labels: labels(written, scope),
+            limits: written.limits.as_ref().map(|limits| lowered_limits(limits, plugin, given.limits, scope)),
+            isolation: scope.read(written.isolation.as_ref(), given.isolation, |text| check_isolation(text, plugin, given.isolation)),
             place: Place {
                 source: Arc::clone(source),
                 header,
@@ -104,8 +92,8 @@ impl<'a> CheckReader<'a> {
                 rules: rule_spans.into_boxed_slice(),
                 config: config_places,
             },
-            plugin,
-        }
+        };
+        targets::targets(written, scope).into_iter().map(|target| check_of(written, &shared, target, scope)).collect()
     }
 
     fn read_name(&mut self, name: &Placed<String>, source: &Arc<Source>, scope: &mut Scope<'_>) {
@@ -159,34 +147,58 @@ impl<'a> CheckReader<'a> {
     }
 }
 
-fn times(written: &CheckText, scope: &mut Scope<'_>) -> (Duration, Duration) {
-    let every = scope.read(Some(&written.every), TIMEOUT_DEFAULT_MOST, |text| values::duration("every", text, &EVERY));
-    let default = every.clamp(TIMEOUT_DEFAULT_LEAST, TIMEOUT_DEFAULT_MOST);
-    let timeout = scope.read(written.timeout.as_ref(), default, |text| values::duration("timeout", text, &TIMEOUT));
-    if let Some(text) = &written.timeout
-        && timeout > every
-    {
-        let reason = "a run that is due while the one before still goes on is skipped";
-        scope.note(
-            text.span(),
-            Problem::warning("`timeout` is longer than `every`").reason(reason).hint("write a shorter `timeout` or a longer `every`"),
-        );
-    }
-    (every, timeout)
+/// What the checks of all targets have in common.
+struct Shared {
+    times: Times,
+    /// Before `{{target}}` is filled in.
+    config: Value,
+    rules: Vec<Rule>,
+    policy: Policy,
+    labels: BTreeMap<String, String>,
+    limits: Option<Limits>,
+    isolation: Isolation,
+    place: Place,
 }
 
-fn config(written: &CheckText, scope: &mut Scope<'_>) -> (Value, ConfigPlaces) {
-    let Some(table) = &written.config else { return (Value::Object(Map::new()), ConfigPlaces::default()) };
-    let (value, places) = free::to_json(table);
-    let bytes = value.to_string().len();
-    if bytes > CONFIG_BYTES_MAX {
-        let reason = format!("it has {bytes} bytes as JSON, the limit is {CONFIG_BYTES_MAX}");
+fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, scope: &mut Scope<'_>) -> Check {
+    let name = targets::name(written.name.value(), target);
+    let mut config = shared.config.clone();
+    targets::fill(&mut config, target);
+    let config_text = config.to_string();
+    judge_size(written, &config_text, scope);
+    let mut labels = shared.labels.clone();
+    if let Some(target) = target {
+        labels.insert(targets::LABEL.to_owned(), target.to_owned());
+    }
+    Check {
+        plugin: written.plugin.value().clone(),
+        kind: written.kind.as_ref().map(|kind| kind.value().clone()),
+        target: target.map(str::to_owned),
+        schedule: shared.times.schedule(&name),
+        retry: shared.times.retry(&name),
+        timeout: shared.times.timeout,
+        config_text: Arc::from(config_text),
+        config,
+        rules: shared.rules.clone(),
+        policy: shared.policy,
+        labels,
+        grants: Arc::new(grants(&written.grants, target, scope)),
+        limits: shared.limits,
+        place: shared.place.clone(),
+        name,
+    }
+}
+
+fn judge_size(written: &CheckText, config: &str, scope: &mut Scope<'_>) {
+    if let Some(table) = &written.config
+        && config.len() > CONFIG_BYTES_MAX
+    {
+        let reason = format!("it has {} bytes as JSON, the limit is {CONFIG_BYTES_MAX}", config.len());
         scope.note(
             table.span(),
             Problem::new("`config` is too large").reason(reason).hint("give the plugin less, or a place to read it from"),
         );
     }
-    (value, places)
 }
 
 fn policy(written: &CheckText, scope: &mut Scope<'_>) -> Policy {
@@ -197,9 +209,9 @@ fn policy(written: &CheckText, scope: &mut Scope<'_>) -> Policy {
     }
 }
 
-fn labels(written: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<'_>) -> BTreeMap<String, String> {
+fn labels(written: &CheckText, scope: &mut Scope<'_>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
-    for (name, value) in written {
+    for (name, value) in &written.labels {
         if labels.len() >= LABELS_MAX {
             scope
                 .note(name.span(), Problem::new("too many labels").reason(format!("a check has at most {LABELS_MAX}")).hint("remove some"));
@@ -207,6 +219,10 @@ fn labels(written: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<
         }
         if let Err(problem) = label_name(name.value()) {
             scope.note(name.span(), problem);
+        }
+        if written.targets.is_some() && name.value() == targets::LABEL {
+            let problem = Problem::new("the label `target` stands beside `targets`").reason("it says which of the targets a check has");
+            scope.note(name.span(), problem.hint("give it another name, or remove it"));
         }
         if value.value().len() > LABEL_VALUE_BYTES_MAX {
             let reason = format!("it has {} bytes, the limit is {LABEL_VALUE_BYTES_MAX}", value.value().len());
@@ -241,7 +257,7 @@ fn label_name(name: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn grants(written: &GrantsText, scope: &mut Scope<'_>) -> Grants {
+fn grants(written: &GrantsText, target: Option<&str>, scope: &mut Scope<'_>) -> Grants {
     let beyond = |list: &[Placed<String>]| list.get(GRANTS_MAX).map(Placed::span);
     let excess = beyond(&written.http).or_else(|| beyond(&written.system)).or_else(|| written.files.get(GRANTS_MAX).map(Placed::span));
     if let Some(span) = excess {
@@ -250,7 +266,7 @@ fn grants(written: &GrantsText, scope: &mut Scope<'_>) -> Grants {
     }
     let mut granted = Grants::default();
     for text in &written.http {
-        match text.value().parse::<http::Grant>() {
+        match targets::filled(text.value(), target).parse::<http::Grant>() {
             Ok(grant) => {
                 granted.http.push(grant);
                 note_unusual_methods(scope, text);
@@ -258,7 +274,7 @@ fn grants(written: &GrantsText, scope: &mut Scope<'_>) -> Grants {
             Err(error) => note_grant(scope, text, error),
         }
     }
-    let words: Vec<String> = written.system.iter().map(|word| word.value().clone()).collect();
+    let words: Vec<String> = written.system.iter().map(|word| targets::filled(word.value(), target).into_owned()).collect();
     match system::Grant::from_words(&words) {
         Ok(grant) => granted.system = grant,
         Err((index, error)) => {

@@ -7,6 +7,7 @@
 //! Invariant: no text of a diagnostic shows the user information of a URL; an excerpt shows stars in its place.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -180,6 +181,9 @@ impl std::error::Error for ConfigErrors {}
 /// The warnings among what was found where nothing is wrong; sorted by place and bounded.
 pub fn verdict(mut found: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, ConfigErrors> {
     found.sort_by(|one, other| (&one.file, one.line, one.column).cmp(&(&other.file, other.line, other.column)));
+    // The targets of a check share its place, and mostly what is found there.
+    let mut seen = HashSet::new();
+    found.retain(|diagnostic| seen.insert((diagnostic.file.clone(), diagnostic.line, diagnostic.column, diagnostic.message.clone())));
     let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
     let warnings = bounded(warnings, 0);
     if errors.is_empty() { Ok(warnings) } else { Err(ConfigErrors { errors: bounded(errors, 0), warnings }) }
@@ -285,6 +289,10 @@ impl Findings {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
         };
+        // The targets of a check share its place, and mostly its mistakes.
+        if kept.found.iter().any(|found| found.diagnostic == diagnostic) {
+            return;
+        }
         if kept.found.len() < DIAGNOSTICS_MAX {
             kept.found.push(Found { file, offset, diagnostic });
         } else {
@@ -469,11 +477,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_found_there_already_is_told_once() {
+        let source = source();
+        let mut findings = Findings::default();
+        for message in ["wrong", "wrong", "odd"] {
+            findings.add(&source, Span::from(0..1), Problem::new(message));
+        }
+        let errors = findings.into_result().expect_err("there are mistakes").errors;
+        let again = errors.iter().chain(&errors).cloned().collect();
+        assert_eq!(verdict(again).map_err(|errors| errors.errors.len()), Err(2));
+        assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
     fn no_more_than_fifty_mistakes_are_listed() {
         let source = source();
         let mut findings = Findings::default();
-        for _ in 0..60 {
-            findings.add(&source, Span::from(0..1), Problem::new("wrong"));
+        for number in 0..60 {
+            findings.add(&source, Span::from(0..1), Problem::new(format!("wrong {number}")));
         }
         let errors = findings.into_result().expect_err("there are mistakes").errors;
         assert_eq!(errors.len(), DIAGNOSTICS_MAX);

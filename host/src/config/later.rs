@@ -14,7 +14,7 @@ struct Later {
 
 const REMOVE: &str = "remove it";
 
-const LATER: [Later; 18] = [
+const LATER: [Later; 14] = [
     Later { table: "", key: "sources", written: "[sources]", hint: REMOVE },
     Later { table: "", key: "secrets", written: "[secrets]", hint: REMOVE },
     Later { table: "", key: "token", written: "[[token]]", hint: REMOVE },
@@ -24,10 +24,6 @@ const LATER: [Later; 18] = [
     Later { table: "", key: "recovery", written: "[[recovery]]", hint: REMOVE },
     Later { table: "", key: "heartbeat", written: "[heartbeat]", hint: REMOVE },
     Later { table: "", key: "cluster", written: "[cluster]", hint: REMOVE },
-    Later { table: "check", key: "cron", written: "cron", hint: "write a cadence, for example: every = \"1h\"" },
-    Later { table: "check", key: "timezone", written: "timezone", hint: REMOVE },
-    Later { table: "check", key: "targets", written: "targets", hint: "write one `[[check]]` for each target" },
-    Later { table: "check", key: "retry_every", written: "retry_every", hint: REMOVE },
     Later { table: "check", key: "depends_on", written: "depends_on", hint: REMOVE },
     Later { table: "check.grants", key: "postgres", written: "postgres", hint: REMOVE },
     Later { table: "check.grants", key: "redis", written: "redis", hint: REMOVE },

@@ -5,18 +5,19 @@
 //! holds checks against what a plugin says of itself, once the plugin is loaded.
 //!
 //! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
-//! `settings` and `check` judge the values; `against` judges a check against its plugin: `violation` tells what breaks the plugin's
+//! `settings`, `check`, `cadence` and `targets` judge the values; `against` judges a check against its plugin: `violation` tells what breaks the plugin's
 //! schema, `needs` what the plugin asks for and the check does not grant. `values`, `later` and `suggest` are the pure parts: single
 //! values, keys of later versions, what a slip was meant to be. `place` and `diagnostic` are about messages.
 //!
 //! Limits: a file has at most 8 MiB, all files 64 MiB, there are at most 100,000 checks; the `config` of a check has at most
-//! 64 KiB as JSON, 32 labels, 32 conditions, 64 grants of a kind; 50 mistakes and 50 warnings are listed.
+//! 64 KiB as JSON, 32 labels, 32 conditions, 64 grants of a kind, 1,000 targets of 256 bytes; 50 mistakes and 50 warnings are listed.
 //!
 //! Invariant: a [`Config`] has no mistakes that can be seen without its plugins. It is never changed: a reload makes another.
 //! Invariant: these types hold no state of the running host.
 //! Invariant: no diagnostic shows a password that stands in a URL.
 
 mod against;
+mod cadence;
 mod check;
 mod diagnostic;
 mod free;
@@ -27,6 +28,7 @@ mod read;
 mod settings;
 mod shape;
 mod suggest;
+mod targets;
 mod text;
 mod values;
 mod violation;
@@ -40,7 +42,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sickbay_capabilities::{EgressSettings, Grants};
-use sickbay_core::{Policy, Rule};
+use sickbay_core::{Policy, Rule, Schedule};
 use sickbay_runtime::Limits;
 use sickbay_store::Retention;
 
@@ -150,15 +152,18 @@ impl Default for PluginSettings {
     }
 }
 
-/// One `[[check]]`.
+/// One `[[check]]`, or one target of it.
 #[derive(Debug)]
 pub struct Check {
+    /// As it is written; `NAME@TARGET` where there are targets.
     pub name: String,
     pub plugin: String,
     /// None where the plugin's only kind is meant.
     pub kind: Option<String>,
-    /// 100 ms to 24 h.
-    pub every: Duration,
+    pub target: Option<String>,
+    pub schedule: Schedule,
+    /// In place of `schedule` while the state is soft.
+    pub retry: Option<Schedule>,
     /// 10 ms to 10 min.
     pub timeout: Duration,
     /// What the plugin is told: always an object.
@@ -176,6 +181,13 @@ pub struct Check {
     pub isolation: Isolation,
     /// Where it stands.
     pub place: Place,
+}
+
+impl Check {
+    /// Its name in the file, which all targets share. No name has an `@` in it.
+    pub fn written_name(&self) -> &str {
+        self.name.split_once('@').map_or(self.name.as_str(), |(name, _)| name)
+    }
 }
 
 /// Where a check and its parts stand.

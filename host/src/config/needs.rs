@@ -29,7 +29,7 @@ pub(super) fn not_granted(check: &Check, plugin: &str, kind: &KindInfo<'_>, need
     let capability = need.capability.as_str();
     let reason = if need.reason.is_empty() { String::new() } else { format!(" ({})", sentence(&need.reason)) };
     let asks =
-        format!("check `{}`: the kind `{}` of plugin `{}` asks for `{capability}`{reason}", check.name, shown(kind.name), shown(plugin));
+        format!("check `{}`: the kind `{}` of plugin `{}` asks for `{capability}`{reason}", check.written_name(), shown(kind.name), shown(plugin));
     match granted(&check.grants, capability) {
         Some(true) => None,
         Some(false) => {

@@ -1,7 +1,7 @@
 //! What a person probably meant by a word that is not known.
 
 /// Words from other systems for keys of a check.
-const SYNONYMS: [(&str, &str); 24] = [
+const SYNONYMS: [(&str, &str); 28] = [
     ("args", "config"),
     ("attempts", "failures"),
     ("crit", "critical"),
@@ -20,7 +20,11 @@ const SYNONYMS: [(&str, &str); 24] = [
     ("settings", "config"),
     ("success_threshold", "successes"),
     ("tags", "labels"),
+    ("hosts", "targets"),
+    ("retry_interval", "retry_every"),
+    ("time_zone", "timezone"),
     ("type", "kind"),
+    ("tz", "timezone"),
     ("warn", "warning"),
     ("path", "dir"),
     ("directory", "dir"),

@@ -51,7 +51,8 @@ fn an_empty_file_has_every_default_and_one_warning() {
 fn a_check_has_its_defaults() {
     let config = good(&check("critical = [\"report.metrics.a > 1.0\"]\nwarning = [\"report.metrics.a > 0.5\"]"));
     let check = config.checks.first().expect("there is one check");
-    assert_eq!((check.every, check.timeout), (Duration::from_secs(10), Duration::from_secs(10)));
+    assert_eq!((check.schedule.interval(), check.timeout), (Some(Duration::from_secs(10)), Duration::from_secs(10)));
+    assert_eq!((&check.retry, &check.target), (&None, &None));
     assert_eq!(check.policy, Policy { failures: 3, successes: 2 });
     assert_eq!(&*check.config_text, "{}");
     assert_eq!(check.rules.iter().map(|rule| rule.status).collect::<Vec<_>>(), [Status::Critical, Status::Warning]);
@@ -107,6 +108,57 @@ fn a_check_lowers_the_limits_of_its_plugin_and_no_more() {
     assert_eq!(config.settings_of("http").owner.as_deref(), Some("platform"));
     let raised = load_text(&format!("{plugin}{}", check("limits = { cpu_ms = 101, memory_bytes = \"64MiB\" }")));
     assert_eq!(messages(raised), ["`cpu_ms` is above the limit of the plugin", "`memory_bytes` is above the limit of the plugin"]);
+}
+
+#[test]
+fn a_check_with_targets_is_one_check_for_each() {
+    let more = "targets = [\"a\", \"b/c\"]\nlabels = { service = \"x\" }\nretry_every = \"1s\"\n\
+                config = { url = \"http://{{target}}/\" }\ngrants = { http = [\"GET http://{{target}}/\"] }";
+    let config = good(&check(more));
+    let told: Vec<_> = config
+        .checks
+        .iter()
+        .map(|check| (check.name.as_str(), check.written_name(), check.target.as_deref(), &*check.config_text, check.labels.len()))
+        .collect();
+    assert_eq!(
+        told,
+        [("api@a", "api", Some("a"), "{\"url\":\"http://a/\"}", 2), ("api@b/c", "api", Some("b/c"), "{\"url\":\"http://b/c/\"}", 2),]
+    );
+    let [first, second] = config.checks.as_slice() else { panic!("there are two checks") };
+    assert_ne!(first.grants.http, second.grants.http);
+    assert_ne!(first.schedule, second.schedule, "each has a phase of its own");
+    assert_eq!(first.retry, Some(Schedule::every("api@a", Duration::from_secs(1))));
+    assert_eq!((second.labels["target"].as_str(), second.labels["service"].as_str()), ("b/c", "x"));
+}
+
+#[test]
+fn targets_are_bounded() {
+    let with = |count: usize| {
+        let targets: Vec<String> = (0..count).map(|number| format!("\"host-{number}\"")).collect();
+        load_text(&check(&format!("targets = [{}]", targets.join(", "))))
+    };
+    assert_eq!(with(1000).map(|config| config.checks.len()).ok(), Some(1000));
+    assert_eq!(messages(with(1001)), ["too many targets"]);
+    let long = |bytes: usize| load_text(&check(&format!("targets = [\"{}\"]", "x".repeat(bytes))));
+    assert!(long(256).is_ok());
+    assert_eq!(messages(long(257)), ["the target is too long"]);
+    assert_eq!(messages(load_text(&check("targets = [\"a\\nb\"]"))).len(), 1);
+}
+
+#[test]
+fn a_mistake_of_all_targets_is_told_once() {
+    let targets = "targets = [\"a\", \"b\", \"c\"]";
+    assert_eq!(messages(load_text(&check(&format!("{targets}\ngrants = {{ system = [\"gpu\"] }}")))).len(), 1);
+}
+
+#[test]
+fn a_check_with_cron_has_no_interval_and_the_longer_default_timeout() {
+    let text = check("timezone = \"Europe/Berlin\"").replace("every = \"10s\"", "cron = \"0 2  * * *\"");
+    let config = good(&text);
+    let check = config.checks.first().expect("there is one check");
+    assert_eq!((check.schedule.interval(), check.timeout), (None, Duration::from_secs(10)));
+    let cron = check.schedule.cron().map(|cron| (cron.expression(), cron.zone().name()));
+    assert_eq!(cron, Some(("0 2 * * *", "Europe/Berlin")));
 }
 
 #[test]

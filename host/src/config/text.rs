@@ -149,6 +149,7 @@ pub(super) struct EgressText {
 /// One check.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["every"] }, { "required": ["cron"] }]))]
 pub(super) struct CheckText {
     /// Unique; the name of its metrics and results.
     #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]{0,62}$"), example = &"api")]
@@ -159,9 +160,21 @@ pub(super) struct CheckText {
     /// Which of the plugin's kinds. May be left out where a plugin has one.
     #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]{0,62}$"), example = &"http")]
     pub kind: Option<Placed<String>>,
-    /// How often it runs: 100ms to 24h.
+    /// How often it runs: 100ms to 24h. This or `cron`.
     #[schemars(example = &"30s")]
-    pub every: Placed<DurationText>,
+    pub every: Option<Placed<DurationText>>,
+    /// When it runs: minute, hour, day of the month, month and day of the week, or six fields with the second in front.
+    #[schemars(example = &"0 2 * * *")]
+    pub cron: Option<Placed<String>>,
+    /// The time zone of `cron`, by its name in the IANA database. Default: UTC.
+    #[schemars(example = &"Europe/Berlin")]
+    pub timezone: Option<Placed<String>>,
+    /// How often it runs while its state is soft: 100ms to 24h, at most `every`. Default: as always.
+    #[schemars(example = &"5s")]
+    pub retry_every: Option<Placed<DurationText>>,
+    /// Makes a check `NAME@TARGET` of each, with the label `target`; `{{target}}` in `config` and `grants` stands for it.
+    #[schemars(example = ["a.internal", "b.internal"])]
+    pub targets: Option<Placed<Vec<Placed<String>>>>,
     /// When a run is given up: 10ms to 10m. Default: as `every`, but at least 1s and at most 10s.
     #[schemars(example = &"5s")]
     pub timeout: Option<Placed<DurationText>>,
@@ -478,7 +491,9 @@ mod tests {
         let required = schema().pointer("/properties/check/items/required").cloned();
         let mut required: Vec<String> = required.and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default();
         required.sort();
-        assert_eq!(required, ["every", "name", "plugin"]);
+        assert_eq!(required, ["name", "plugin"]);
+        let cadences = schema().pointer("/properties/check/items/oneOf").cloned();
+        assert_eq!(cadences, Some(serde_json::json!([{ "required": ["every"] }, { "required": ["cron"] }])));
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl Runner {
         let spec = &check.spec;
         let missing = |message: String| EndCause::PluginMissing { message };
         let slot = self.live.plugin(&spec.plugin).ok_or_else(|| missing(no_plugin(&spec.plugin)))?;
-        let wait_max = spec.timeout.min(spec.every);
+        let wait_max = spec.schedule.interval().map_or(spec.timeout, |every| every.min(spec.timeout));
         let permits = async { (slot.permits().acquire_owned().await, Arc::clone(&self.permits).acquire_owned().await) };
         let permits = match tokio::time::timeout(wait_max, permits).await {
             Ok((Ok(plugin), Ok(host))) => (plugin, host),
@@ -166,7 +166,8 @@ impl Runner {
         let lent = Lent::new(&self.services.load(), &spec.grants, &check.limits, scope);
         let (reported, attempt) = check.with(|observed| (observed.reported.clone(), attempt(&observed.state)));
         let request = CheckRequest {
-            check: &spec.name,
+            check: spec.written_name(),
+            target: spec.target.as_deref(),
             kind: &turn.kind,
             config: &spec.config_text,
             scheduled_at,

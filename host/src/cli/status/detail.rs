@@ -74,7 +74,7 @@ fn facts(detail: &CheckDetail, now: Duration) -> String {
         ("confirmed", check.since.as_ref().map(|at| confirmed(check.hard_status.as_str(), at, now))),
         ("last run", check.last_run_at.as_ref().map(|at| moment(at) + &took)),
         ("last ok", detail.last_success_at.as_ref().map(moment)),
-        ("runs", Some(format!("every {}, each at most {}", span(detail.every_seconds), span(detail.timeout_seconds)))),
+        ("runs", Some(format!("{}, each at most {}", cadence(detail), span(detail.timeout_seconds)))),
         ("plugin", Some(format!("{}{kind}", check.plugin))),
         ("labels", Some(labels.join(", ")).filter(|labels| !labels.is_empty())),
     ];
@@ -86,6 +86,17 @@ fn facts(detail: &CheckDetail, now: Duration) -> String {
         }
     }
     text
+}
+
+/// `every 1m`, `at 0 2 * * * (Europe/Berlin), every 5m while soft`
+fn cadence(detail: &CheckDetail) -> String {
+    let normal = match (&detail.cron, detail.every_seconds) {
+        (Some(cron), _) => format!("at {cron} ({})", detail.timezone.as_deref().unwrap_or("UTC")),
+        (None, Some(every)) => format!("every {}", span(every)),
+        (None, None) => NONE.to_owned(),
+    };
+    let retry = detail.retry_every_seconds.map_or_else(String::new, |retry| format!(", every {} while soft", span(retry)));
+    normal + &retry
 }
 
 fn confirmed(status: &str, since: &str, now: Duration) -> String {
@@ -186,7 +197,10 @@ mod tests {
         check.labels = BTreeMap::from([("service".to_owned(), "api".to_owned())]);
         CheckDetail {
             check,
-            every_seconds: 90.0,
+            every_seconds: Some(90.0),
+            cron: None,
+            timezone: None,
+            retry_every_seconds: None,
             timeout_seconds: 5.0,
             last_duration_seconds: Some(0.0123),
             last_success_at: Some("2023-11-14T22:08:20.000Z".to_owned()),
@@ -265,6 +279,14 @@ LAST RESULTS  STATUS  STATE  TOOK    SUMMARY
 5m ago        ok      hard   1.50 s  HTTP 200
 "
         );
+    }
+
+    #[test]
+    fn a_cadence_is_told_as_it_is_written() {
+        let (cron, zone) = (Some("0 2 * * *".to_owned()), Some("Europe/Berlin".to_owned()));
+        let nightly = CheckDetail { every_seconds: None, cron, timezone: zone, retry_every_seconds: Some(300.0), ..detail() };
+        assert_eq!(cadence(&nightly), "at 0 2 * * * (Europe/Berlin), every 5m while soft");
+        assert_eq!(cadence(&detail()), "every 1m 30s");
     }
 
     #[test]

@@ -139,6 +139,7 @@ impl Whole {
 fn request() -> CheckRequest<'static> {
     CheckRequest {
         check: CHECK,
+        target: None,
         kind: CHECK,
         config: CONFIG,
         scheduled_at: Timestamp(1_700_000_000_000),
