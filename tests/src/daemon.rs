@@ -3,7 +3,7 @@
 //! It listens on a port that the system chooses, so two tests never want the same; after a restart it may be another one.
 
 use std::fs::{self, OpenOptions};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 
@@ -101,10 +101,15 @@ impl Sickbay {
         self.child = Some(command.stdout(log).stderr(errors).spawn().expect("SICKBAY_BIN can be started"));
     }
 
-    /// Starts it and waits until its checks run.
-    pub async fn start(&mut self) {
+    /// Starts it and waits until it says where it listens.
+    pub async fn start_listening(&mut self) {
         self.spawn();
         self.address = Some(found("sickbay listens", async || self.listening()).await);
+    }
+
+    /// Starts it and waits until its checks run.
+    pub async fn start(&mut self) {
+        self.start_listening().await;
         until("sickbay is ready", async || self.get("/readyz").await.status == 200).await;
     }
 
@@ -113,9 +118,14 @@ impl Sickbay {
             panic!("sickbay ended with {status}");
         }
         let log = self.log_since_start();
-        let (_, rest) = log.split_once("listening on http://")?;
+        let (_, rest) = log.split_once("listening on http")?;
         let (address, _) = rest.split_once('\n')?;
-        Some(address.trim().parse().unwrap_or_else(|error| panic!("`{address}` is not an address: {error}")))
+        let address = address.trim().trim_start_matches('s').trim_start_matches("://");
+        let mut address: SocketAddr = address.parse().unwrap_or_else(|error| panic!("`{address}` is not an address: {error}"));
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        Some(address)
     }
 
     fn child(&mut self) -> &mut Child {

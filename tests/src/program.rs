@@ -46,7 +46,7 @@ pub fn command(folder: &Path, arguments: &[&str]) -> std::process::Command {
     let mut command = std::process::Command::new(sickbay());
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     command.env("SICKBAY_CACHE_DIR", folder.join("cache")).env("NO_COLOR", "1");
-    for variable in ["SICKBAY_URL", "SICKBAY_TOKEN", "SICKBAY_LOG", "SICKBAY_WORKER"] {
+    for variable in ["SICKBAY_URL", "SICKBAY_TOKEN", "SICKBAY_CA_FILE", "SICKBAY_LOG", "SICKBAY_WORKER"] {
         command.env_remove(variable);
     }
     command

@@ -338,7 +338,7 @@ async fn a_sickbay_that_is_not_there_is_told_with_the_fix() {
     }
     let ran = run(&sickbay, "status --url no-such-host.invalid:9470").await;
     assert_fails(&ran, 1, &["cannot ask http://no-such-host.invalid:9470/api/v1/", "because: ", "hint: start Sickbay with"]);
-    assert_fails(&run(&sickbay, "status --url https://localhost").await, 2, &["not built yet"]);
+    assert_fails(&run(&sickbay, "status --url ftp://localhost").await, 2, &["neither http nor https"]);
     for url in ["ftp://localhost", "localhost:port"] {
         assert_fails(&run(&sickbay, &format!("status --url {url}")).await, 2, &["hint: write http://HOST:PORT"]);
     }

@@ -5,7 +5,8 @@
 //! number once, in order, or is told in a `gap` record that numbers are no longer there.
 //!
 //! Limits: [`STREAMS_MAX`] streams at once; a slow reader holds [`PAGE_LEN`] records at most, besides its place in the ring that all
-//! readers share; a reader that takes nothing at all is cut off by the connection (`server::WRITE_STALL_MAX`).
+//! readers share; a reader that takes nothing at all is cut off by the connection (`server::WRITE_STALL_MAX`). A stream ends when the token that opened it
+//! is taken away.
 //!
 //! Invariant: numbers rise by one from event to event; a `gap` stands for the numbers `from..=to`.
 
@@ -32,6 +33,7 @@ use super::model::ResultItem;
 use super::parameters::{Parameters, SEQUENCE_NUMBER_MAX, whole_number};
 use super::problem::{Problem, ProblemKind, chain, quoted};
 use super::server::Stopping;
+use super::tokens::{Admitted, revoked};
 
 /// Event streams at once; each has a connection and reads the store when it is behind.
 pub(crate) const STREAMS_MAX: usize = 64;
@@ -83,6 +85,7 @@ pub(crate) enum GapReason {
 pub(crate) async fn events(
     State(api): State<Api>,
     stopping: Option<Extension<Stopping>>,
+    admitted: Option<Extension<Admitted>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
@@ -98,7 +101,14 @@ pub(crate) async fn events(
     let receiver = api.live.events.sender.subscribe();
     let follower = Follower::begin(api.live.store.clone(), receiver, after).await.map_err(Problem::store)?;
     let Extension(Stopping(stopping)) = stopping.unwrap_or_default();
-    let events = stream(follower, permit).take_until(stopping.cancelled_owned());
+    let live = Arc::clone(&api.live);
+    let ended = async move {
+        tokio::select! {
+            () = stopping.cancelled_owned() => {}
+            () = revoked(admitted.map(|Extension(admitted)| admitted), live) => {}
+        }
+    };
+    let events = stream(follower, permit).take_until(ended);
     // Tells nginx, where it stands in front, not to collect events before it passes them on.
     Ok(([("x-accel-buffering", "no")], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response())
 }

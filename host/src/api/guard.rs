@@ -1,23 +1,35 @@
-//! Who may speak to a loopback listener: programs of this machine, and pages that this server sent.
+//! Who may speak to the listener.
 //!
-//! A loopback listener asks for no token, and any web page that a browser of this machine opens can send requests to it. Three rules
-//! keep such pages out:
+//! On a loopback address: programs of this machine, and pages that this server sent. Such a listener asks for no token, and any web page
+//! that a browser of this machine opens can send requests to it. Three rules keep such pages out:
 //! - `Host` must name the loopback interface. A page of `evil.example` that points its own name at 127.0.0.1 (DNS rebinding) sends its
 //!   own name. The port does not matter: a tunnel may have another one at its near end, and no page gains by it.
 //! - `Origin`, where there is one, must be that very host and port. Also other local servers' pages are foreign.
 //! - `Sec-Fetch-Site`, which browsers send also where they send no `Origin`, must be `same-origin` or `none`. Following a link is the
 //!   one exception: it shows an answer to the person and not to the page.
 //!
-//! Invariant: no path is exempt, neither `/livez` nor `/metrics`.
+//! On any other address: who has a token (`tokens`). `Host` may be anything there: a page that points its own name at this server gets no
+//! token with it, for a browser keeps what a person typed for the name that asked. The other two rules hold there too, since a browser
+//! sends what it keeps also for foreign pages; `Origin` must be the host that `Host` names.
+//!
+//! Invariant: no path is exempt from the rules about pages, neither `/livez` nor `/metrics`; none but `/livez` and `/readyz` from tokens.
+//! Invariant: which rules hold depends on where the listener is bound, never on the configuration that was read later.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::attempts::Attempts;
 use super::problem::{Problem, ProblemKind, quoted};
+use super::server::Peer;
+use super::tokens::{self, Denial};
+use crate::live::Live;
+use crate::metrics::DeniedReason;
 
 const HOST: &str = "host";
 const ORIGIN: &str = "origin";
@@ -27,23 +39,95 @@ const SEC_FETCH_DEST: &str = "sec-fetch-dest";
 
 /// The port that `http://` means where none is written.
 const HTTP_PORT: u16 = 80;
+/// And `https://`.
+const HTTPS_PORT: u16 = 443;
 
-/// The middleware; `address` is where the server listens, for hints.
-pub(crate) async fn loopback_only(State(address): State<SocketAddr>, request: Request, next: Next) -> Response {
-    match judge(request.method(), request.uri(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.hint(format!("use http://{address} from this machine, without another page in between")).into_response(),
+/// What supervisors and load balancers ask.
+const WITHOUT_TOKEN: [&str; 2] = ["/livez", "/readyz"];
+
+/// Lets requests in; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    /// Where the server listens.
+    address: SocketAddr,
+    live: Arc<Live>,
+    attempts: Arc<Attempts>,
+}
+
+impl Gate {
+    pub(crate) fn new(address: SocketAddr, live: Arc<Live>) -> Gate {
+        Gate { address, live, attempts: Arc::default() }
+    }
+
+    fn judge(&self, request: &mut Request) -> Result<(), Denial> {
+        if self.address.ip().is_loopback() {
+            return judge(request.method(), request.uri(), request.headers()).map_err(|problem| {
+                foreign(problem.hint(format!("use http://{} from this machine, without another page in between", self.address)))
+            });
+        }
+        of_this_page(request.method(), request.uri(), request.headers())
+            .map_err(|problem| foreign(problem.hint("ask without another page in between")))?;
+        if WITHOUT_TOKEN.contains(&request.uri().path()) {
+            return Ok(());
+        }
+        let source = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+        let admitted = tokens::judge(&self.live.config.load().tokens, request.method(), request.headers())
+            .map_err(|denial| self.attempts.note(denial, source))?;
+        request.extensions_mut().insert(admitted);
+        Ok(())
     }
 }
 
-/// Pure: may this request be answered?
+fn foreign(problem: Problem) -> Denial {
+    Denial { reason: DeniedReason::Foreign, problem }
+}
+
+/// The middleware.
+pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    match gate.judge(&mut request) {
+        Ok(()) => next.run(request).await,
+        Err(denial) => {
+            gate.live.metrics.api_denied(denial.reason);
+            denial.problem.into_response()
+        }
+    }
+}
+
+/// Pure: may this request be answered on a loopback address?
 fn judge(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let host = host(uri, headers)?;
     if let Some(origin) = single(headers, ORIGIN)?
         && origin_of(origin).as_ref() != Some(&host)
     {
-        return Err(Problem::new(ProblemKind::OriginRefused, format!("the request comes from a page of {}", quoted(origin))));
+        return Err(foreign_page(origin));
     }
+    fetched_by_this_page(method, headers)
+}
+
+/// Pure: does this request come from no page, or from one that this server sent? `Host` is whatever the caller calls this server.
+fn of_this_page(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    if let Some(origin) = single(headers, ORIGIN)? {
+        let host = match uri.authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => single(headers, HOST)?,
+        };
+        // A proxy in front may speak TLS where this server does not, so either scheme may be the page's.
+        let same = ["http://", "https://"].into_iter().zip([HTTP_PORT, HTTPS_PORT]).any(|(scheme, port)| {
+            let origin = origin.strip_prefix(scheme).and_then(|origin| named_host(origin, port));
+            origin.is_some() && origin == host.and_then(|host| named_host(host, port))
+        });
+        if !same {
+            return Err(foreign_page(origin));
+        }
+    }
+    fetched_by_this_page(method, headers)
+}
+
+fn foreign_page(origin: &str) -> Problem {
+    Problem::new(ProblemKind::OriginRefused, format!("the request comes from a page of {}", quoted(origin)))
+}
+
+fn fetched_by_this_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     match single(headers, SEC_FETCH_SITE)? {
         Some(site) if !matches!(site, "same-origin" | "none") => {
             if follows_a_link(method, headers)? {
@@ -53,6 +137,14 @@ fn judge(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem>
         }
         _ => Ok(()),
     }
+}
+
+/// A host in lower case and its port, `port` where none is written.
+fn named_host(text: &str, port: u16) -> Option<(String, u16)> {
+    let authority: Authority = text.parse().ok()?;
+    // Whoever puts a user name there is no browser.
+    let plain = !authority.as_str().contains('@') && !authority.host().is_empty();
+    plain.then(|| (authority.host().to_ascii_lowercase(), authority.port_u16().unwrap_or(port)))
 }
 
 /// A person opened the address in a window of its own; the page that held the link sees nothing of the answer.
@@ -106,13 +198,13 @@ fn loopback_host(text: &str) -> Option<LoopbackHost> {
     Some(LoopbackHost { name, port })
 }
 
-/// The host of an `Origin`; this server speaks no TLS, so `https:` is another origin, and so is `null`.
+/// The host of an `Origin`. A page over TLS is of another server, and so is `null`.
 fn origin_of(origin: &str) -> Option<LoopbackHost> {
     loopback_host(origin.strip_prefix("http://")?)
 }
 
 /// The text of a header that may stand at most once.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+pub(super) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -226,5 +318,31 @@ mod tests {
         assert_eq!(navigate("GET", "document"), 200);
         assert_eq!(navigate("GET", "iframe"), 403);
         assert_eq!(navigate("POST", "document"), 403);
+    }
+
+    #[test]
+    fn with_tokens_any_host_is_served_and_a_page_of_another_one_is_not() {
+        let status = |host: &str, origin: &str| {
+            let request = axum::http::Request::builder().method("GET").uri("/").header("host", host).header("origin", origin);
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            of_this_page(&parts.method, &parts.uri, &parts.headers).map_or_else(|problem| problem.status, |()| 200)
+        };
+        for (host, origin, wanted) in [
+            ("sickbay.internal:9470", "http://sickbay.internal:9470", 200),
+            ("sickbay.internal:9470", "https://SICKBAY.internal:9470", 200),
+            ("sickbay.internal", "https://sickbay.internal", 200),
+            ("sickbay.internal:443", "https://sickbay.internal", 200),
+            ("sickbay.internal", "http://sickbay.internal:80", 200),
+            ("[fd00::1]:9470", "http://[fd00::1]:9470", 200),
+            ("sickbay.internal:9470", "http://sickbay.internal", 403),
+            ("sickbay.internal:9470", "http://sickbay.internal:9471", 403),
+            ("sickbay.internal:9470", "http://evil.example", 403),
+            ("sickbay.internal", "http://user@sickbay.internal", 403),
+            ("sickbay.internal", "null", 403),
+            ("sickbay.internal", "", 403),
+            ("", "http://sickbay.internal", 403),
+        ] {
+            assert_eq!(status(host, origin), wanted, "{host} {origin}");
+        }
     }
 }

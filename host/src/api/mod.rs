@@ -1,10 +1,10 @@
 //! The HTTP side of the daemon: what dashboards, scripts and browsers ask.
 //!
 //! Who is who: [`router`] puts every path together; `model` are the shapes of the JSON; `problem` are the errors; [`server`] takes the
-//! connections. `health`, `checks`, `run`, `plugins`, `config`, `events` and `scrape` answer, one module per family of paths; `guard` and
-//! `layers` stand round all of them.
+//! connections, `tls` makes their sessions. `health`, `checks`, `run`, `plugins`, `config`, `events` and `scrape` answer, one module per family of paths; `guard` and
+//! `layers` stand round all of them; beyond loopback `guard` asks `tokens` whose a request is, and `attempts` counts the wrong ones.
 //!
-//! How a request goes: `connection (server) -> security headers -> net under panics -> loopback rules (guard) -> whole body -> time
+//! How a request goes: `connection (server) -> security headers -> net under panics -> who asks (guard) -> whole body -> time
 //! limit -> handler -> Live or the store`.
 //!
 //! Limits: bodies `layers::REQUEST_BODY_BYTES_MAX`, time `layers::ANSWER_TIME_MAX` (a run takes its check's own time, an event stream has
@@ -13,6 +13,7 @@
 //! Invariant: handlers read [`Live`] and the store, and change nothing but by [`crate::daemon::Runner::run_now`].
 //! Invariant: a check's `config` is in no answer.
 
+mod attempts;
 mod checks;
 pub mod config;
 mod events;
@@ -29,6 +30,8 @@ pub mod server;
 mod stall;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tls;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,7 +42,8 @@ use axum::http::{Method, Uri, header};
 use axum::routing::get;
 use axum::{Router, middleware};
 use tokio::sync::Semaphore;
-use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -69,6 +73,7 @@ impl Api {
 
 #[derive(OpenApi)]
 #[openapi(
+    modifiers(&Tokens),
     info(title = "Sickbay", description = "Check, treat, tell: what the checks of one Sickbay say."),
     components(schemas(events::Gap)),
     tags(
@@ -81,7 +86,25 @@ impl Api {
 )]
 struct Document;
 
-/// Every path of the daemon. `local_addr` is where it listens; hints name it.
+/// How a token is sent, and that a loopback listener asks for none.
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        for (name, scheme) in [("token", HttpAuthScheme::Bearer), ("password", HttpAuthScheme::Basic)] {
+            components.add_security_scheme(name, SecurityScheme::Http(Http::new(scheme)));
+        }
+        let none: [String; 0] = [];
+        document.security = Some(vec![
+            SecurityRequirement::default(),
+            SecurityRequirement::new("token", none.clone()),
+            SecurityRequirement::new("password", none),
+        ]);
+    }
+}
+
+/// Every path of the daemon. `local_addr` is where it listens: it decides who is let in.
 pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
     let quick: OpenApiRouter<Api> = OpenApiRouter::new()
         .routes(routes!(health::livez))
@@ -106,7 +129,7 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .fallback(path_unknown)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn(layers::bounded_body))
-        .layer(middleware::from_fn_with_state(local_addr, guard::loopback_only))
+        .layer(middleware::from_fn_with_state(guard::Gate::new(local_addr, Arc::clone(&live)), guard::admit))
         .layer(middleware::from_fn(layers::catch_panic))
         .layer(middleware::from_fn(layers::security_headers))
         .with_state(Api::new(live))
@@ -131,7 +154,7 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
 mod tests {
     use serde_json::Value;
 
-    use super::testing::{Host, get, request};
+    use super::testing::{Host, TOKEN, get, request, with_token};
 
     #[tokio::test]
     async fn every_error_is_a_problem() {
@@ -182,6 +205,41 @@ mod tests {
             foreign_origin.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
             assert_eq!(host.ask(foreign_origin).await.status, 403, "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn beyond_loopback_no_path_but_two_is_answered_without_a_token() {
+        let host = Host::start_beyond("").await;
+        for path in
+            ["/", "/healthz", "/metrics", "/api/v1/checks", "/api/v1/events", "/api/openapi.json", "/assets/sickbay.css", "/nothing"]
+        {
+            let answer = host.ask(get(path)).await;
+            assert_eq!((answer.status, answer.header("content-type")), (401, Some("application/problem+json")), "{path}");
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"sickbay\""), "{path}");
+            assert_eq!(host.ask(get(&format!("{path}?token={TOKEN}"))).await.status, 401, "{path}");
+            let mut foreign_origin = with_token(get(path));
+            foreign_origin.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
+            assert_eq!(host.ask(foreign_origin).await.status, 403, "{path}");
+        }
+        assert_eq!(host.ask(get("/livez")).await.status, 200);
+        assert_eq!(host.ask(get("/readyz")).await.status, 503);
+        assert_eq!(host.ask(with_token(get("/api/v1/checks"))).await.status, 200);
+        assert_eq!(host.ask(with_token(request("POST", "/api/v1/checks/absent/run"))).await.status, 403);
+    }
+
+    #[tokio::test]
+    async fn what_was_not_let_in_is_counted_by_its_reason() {
+        let host = Host::start_beyond("").await;
+        host.ask(get("/metrics")).await;
+        let mut wrong = get("/metrics");
+        wrong.headers_mut().insert("authorization", "Bearer wrong".parse().unwrap());
+        host.ask(wrong).await;
+        host.ask(with_token(request("POST", "/metrics"))).await;
+        let text = String::from_utf8(host.ask(with_token(get("/metrics"))).await.body).unwrap();
+        for reason in ["missing", "unknown", "role"] {
+            assert!(text.contains(&format!("sickbay_api_denied_total{{reason=\"{reason}\"}} 1\n")), "{reason}: {text}");
+        }
+        assert!(text.contains("sickbay_api_denied_total{reason=\"too_many\"} 0\n"), "{text}");
     }
 
     #[tokio::test]
@@ -247,6 +305,8 @@ mod tests {
             .map(|parameter| &parameter["name"])
             .collect();
         assert_eq!(names, ["limit", "cursor", "status", "plugin", "label"]);
+        assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+        assert_eq!(document["security"][1]["token"], serde_json::json!([]));
     }
 
     #[tokio::test]

@@ -25,6 +25,11 @@ pub enum ProblemKind {
     HeaderInvalid,
     HostRefused,
     OriginRefused,
+    TokenMissing,
+    TokenUnknown,
+    RoleInsufficient,
+    TooManyAttempts,
+    TlsRequired,
     BodyTooLarge,
     BodyInvalid,
     BodyTimeout,
@@ -56,6 +61,11 @@ impl ProblemKind {
             ProblemKind::HeaderInvalid => ("header-invalid", StatusCode::BAD_REQUEST, "A header is not valid"),
             ProblemKind::HostRefused => ("host-refused", StatusCode::MISDIRECTED_REQUEST, "This host name is not served here"),
             ProblemKind::OriginRefused => ("origin-refused", StatusCode::FORBIDDEN, "Requests of foreign web pages are refused"),
+            ProblemKind::TokenMissing => ("token-missing", StatusCode::UNAUTHORIZED, "A token is needed"),
+            ProblemKind::TokenUnknown => ("token-unknown", StatusCode::UNAUTHORIZED, "Nobody has this token"),
+            ProblemKind::RoleInsufficient => ("role-insufficient", StatusCode::FORBIDDEN, "The token does not allow this"),
+            ProblemKind::TooManyAttempts => ("too-many-attempts", StatusCode::TOO_MANY_REQUESTS, "Too many wrong tokens"),
+            ProblemKind::TlsRequired => ("tls-required", StatusCode::BAD_REQUEST, "This port speaks HTTPS"),
             ProblemKind::BodyTooLarge => ("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The request's body is too large"),
             ProblemKind::BodyInvalid => ("body-invalid", StatusCode::BAD_REQUEST, "The request's body could not be read"),
             ProblemKind::BodyTimeout => ("body-timeout", StatusCode::REQUEST_TIMEOUT, "The request's body took too long"),
@@ -138,6 +148,15 @@ impl IntoResponse for Problem {
         let mut response = (status, [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            // The second is for browsers, which ask a person for it.
+            for challenge in ["Bearer realm=\"sickbay\"", "Basic realm=\"sickbay\", charset=\"UTF-8\""] {
+                response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
         response
     }

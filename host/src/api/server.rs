@@ -1,23 +1,30 @@
-//! The listener: takes connections, bounds them, and ends them in order.
+//! The listener: takes connections, with TLS or without, bounds them, and ends them in order.
 //!
 //! Limits: [`CONNECTIONS_MAX`] connections at once (more wait in the kernel's queue), [`HEADER_TIME_MAX`] for a request's head (which also
-//! ends idle connections), [`HEADERS_MAX`] headers in [`HEAD_BYTES_MAX`], [`WRITE_STALL_MAX`] without progress in writing, and
-//! [`DRAIN_TIME_MAX`] for what is under way when the daemon stops.
+//! ends idle connections), [`HEADERS_MAX`] headers in [`HEAD_BYTES_MAX`], [`tls::HANDSHAKE_TIME_MAX`] for a handshake,
+//! [`WRITE_STALL_MAX`] without progress in writing, and [`DRAIN_TIME_MAX`] for what is under way when the daemon stops.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Extension, Router};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::stall::StallGuard;
+use super::tls;
 
 pub const CONNECTIONS_MAX: usize = 1024;
 pub const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
@@ -33,21 +40,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug, Default)]
 pub struct Stopping(pub CancellationToken);
 
-/// Serves `router` until `shutdown` is there, then lets requests that are under way finish.
-///
-/// Fails at once where the listener is not on a loopback address: any other needs tokens, which this version does not know.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let address = listener.local_addr()?;
-    if !address.ip().is_loopback() {
-        let message = format!("{address} is not a loopback address, and others need tokens, which come later; hint: listen on 127.0.0.1");
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-    }
+/// In the extensions of every request: who is at the other end of its connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Asked for each connection: how it speaks TLS, or that it does not.
+pub type Transport = Arc<dyn Fn() -> Option<Arc<ServerConfig>> + Send + Sync>;
+
+/// Serves `router` until `shutdown` is there, then lets requests that are under way finish. Who is let in, the router decides.
+pub async fn serve(listener: TcpListener, router: Router, transport: Transport, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let stopping = CancellationToken::new();
     let router = router.layer(Extension(Stopping(stopping.clone())));
     let mut connections = JoinSet::new();
     tokio::select! {
         () = shutdown => {}
-        () = take_connections(&listener, &router, &stopping, &mut connections) => {}
+        () = take_connections(&listener, &router, &transport, &stopping, &mut connections) => {}
     }
     stopping.cancel();
     // Nobody else is let in while the rest finishes.
@@ -61,14 +68,20 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
 }
 
 /// Takes connections for ever.
-async fn take_connections(listener: &TcpListener, router: &Router, stopping: &CancellationToken, connections: &mut JoinSet<()>) {
+async fn take_connections(
+    listener: &TcpListener,
+    router: &Router,
+    transport: &Transport,
+    stopping: &CancellationToken,
+    connections: &mut JoinSet<()>,
+) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         // The semaphore is never closed.
         let permit = permits.clone().acquire_owned().await;
         match listener.accept().await {
-            Ok((stream, _peer)) => {
-                let connection = connection(stream, router.clone(), stopping.clone());
+            Ok((stream, peer)) => {
+                let connection = connection(stream, Peer(peer), router.clone(), transport(), stopping.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -84,16 +97,35 @@ async fn take_connections(listener: &TcpListener, router: &Router, stopping: &Ca
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stopping: CancellationToken) {
+async fn connection(stream: TcpStream, peer: Peer, router: Router, tls: Option<Arc<ServerConfig>>, stopping: CancellationToken) {
     // Answers are written whole; waiting for more to send would only delay them. A failure costs speed only.
     let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(StallGuard::new(stream, WRITE_STALL_MAX));
+    let stream = StallGuard::new(stream, WRITE_STALL_MAX);
+    let Some(config) = tls else { return converse(stream, peer, router, stopping).await };
+    let accepted = tokio::select! {
+        accepted = tls::accept(stream, config) => accepted,
+        () = stopping.cancelled() => return,
+    };
+    match accepted {
+        Ok(stream) => converse(stream, peer, router, stopping).await,
+        // The peer's doing: it went away, was too slow, spoke no TLS, or trusts somebody else.
+        Err(error) => tracing::debug!(%error, "a connection ended in its handshake"),
+    }
+}
+
+/// The requests of one connection.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Peer, router: Router, stopping: CancellationToken) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME_MAX)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(io, TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -119,12 +151,8 @@ mod tests {
         TcpListener::bind("127.0.0.1:0").await.unwrap()
     }
 
-    #[tokio::test]
-    async fn a_listener_that_others_can_reach_is_refused() {
-        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
-        let error = serve(listener, Router::new(), std::future::pending()).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-        assert!(error.to_string().contains("hint:"), "{error}");
+    fn plain() -> Transport {
+        Arc::new(|| None)
     }
 
     #[tokio::test]
@@ -142,7 +170,7 @@ mod tests {
         );
         let listener = listener().await;
         let address = listener.local_addr().unwrap();
-        let served = tokio::spawn(serve(listener, router, shutdown.cancelled_owned()));
+        let served = tokio::spawn(serve(listener, router, plain(), shutdown.cancelled_owned()));
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         let mut answer = String::new();
@@ -166,7 +194,7 @@ mod tests {
         );
         let listener = listener().await;
         let address = listener.local_addr().unwrap();
-        let served = tokio::spawn(serve(listener, router, shutdown.clone().cancelled_owned()));
+        let served = tokio::spawn(serve(listener, router, plain(), shutdown.clone().cancelled_owned()));
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         reached.notified().await;

@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use sickbay_core::{CheckState, Decision, Label, Metric, MetricKind, Reason, StateKind, Status, Timestamp};
 use sickbay_store::{ResultQueue, ResultRecord, Trigger};
 use tempfile::TempDir;
@@ -21,6 +22,10 @@ use crate::plugins::Registry;
 use crate::{clock, config};
 
 const ADDRESS: &str = "127.0.0.1:9470";
+/// One that other machines reach; nothing is bound to it.
+const ADDRESS_BEYOND: &str = "192.0.2.1:9470";
+/// The viewer's token of a host that is reached from beyond.
+pub(crate) const TOKEN: &str = "a-token-of-a-test";
 /// No test waits longer for what must come.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
@@ -102,7 +107,20 @@ pub(crate) fn get(path: &str) -> Request<Body> {
     request("GET", path)
 }
 
+pub(crate) fn with_token(mut request: Request<Body>) -> Request<Body> {
+    request.headers_mut().insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
+    request
+}
+
 impl Host {
+    /// One that listens where other machines reach it, with one token.
+    pub(crate) async fn start_beyond(checks: &str) -> Host {
+        let hash: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = format!("[[token]]\nname = \"test\"\nrole = \"viewer\"\nhash = \"{hash}\"\n");
+        let host = Host::start(&format!("{token}{checks}")).await;
+        Host { router: super::router(host.live.clone(), ADDRESS_BEYOND.parse().unwrap()), ..host }
+    }
+
     /// `checks` is the text of a configuration.
     pub(crate) async fn start(checks: &str) -> Host {
         Host::start_on("sqlite::memory:", checks).await

@@ -1,11 +1,18 @@
-//! How the client verbs ask a running Sickbay: one small HTTP/1.1 client for its own API.
+//! How the client verbs ask a running Sickbay: one small HTTP/1.1 client for its own API, with a token and over TLS where it wants them.
 //!
-//! A verb begins with [`Client::new`], asks with [`Client::get`] or [`Client::list`], and waits with [`Client::block_on`].
+//! A verb begins with [`Client::of`], asks with [`Client::get`] or [`Client::list`], and waits with [`Client::block_on`].
 //!
 //! Limits: [`CONNECT_TIME_MAX`] to connect, [`ANSWER_TIME_MAX`] for a whole answer, [`ANSWER_BYTES_MAX`] per answer, [`PAGES_MAX`] pages
 //! per list. Redirects are not followed: the API sends none.
+//!
+//! Invariant: the token goes to the address that was named and into no message.
+
+mod trust;
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -14,10 +21,14 @@ use clap::{Args, ValueEnum};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
+use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use url::{ParseError, Url};
 
 use crate::api::model::Page;
@@ -32,12 +43,20 @@ const PAGES_MAX: usize = 1000;
 /// The most that a list gives at once.
 const ITEMS_PER_PAGE: usize = 1000;
 
+const TOKEN_BYTES_MAX: u64 = 4 << 10;
+
 /// What every verb that asks a running Sickbay has.
 #[derive(Args)]
 pub struct ClientArgs {
-    /// Where Sickbay listens; http:// may be left out
+    /// Where Sickbay listens, http:// or https://; http:// may be left out
     #[arg(long, env = "SICKBAY_URL", default_value = "http://127.0.0.1:9470", value_name = "URL")]
     pub url: String,
+    /// A file that holds the token, where Sickbay asks for one; SICKBAY_TOKEN is the token itself
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// A PEM file with certificates to trust beside the system's
+    #[arg(long, env = "SICKBAY_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// Text for people, or JSON as the API gives it
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
     pub output: OutputFormat,
@@ -55,11 +74,32 @@ pub struct Client {
     base: Url,
     /// Host and port, as `Host` wants it and as a name is resolved.
     authority: String,
+    /// The value of `Authorization`.
+    authorization: Option<HeaderValue>,
+    /// None where the address is http.
+    tls: Option<Tls>,
+}
+
+/// What an https address needs.
+struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
 }
 
 impl Client {
+    /// As the command line and the environment say.
+    pub fn of(args: &ClientArgs) -> Result<Client, Failure> {
+        let client = Client::new(&args.url)?;
+        let authorization = authorization(args.token_file.as_deref())?;
+        let tls = match client.base.scheme() {
+            "https" => Some(Tls { connector: trust::connector(args.ca_file.as_deref())?, name: server_name(&client.base)? }),
+            _ => None,
+        };
+        Ok(Client { authorization, tls, ..client })
+    }
+
     /// `url` is the address of the root: host and port, perhaps a path; `http://` where no scheme is written.
-    pub fn new(url: &str) -> Result<Client, Failure> {
+    fn new(url: &str) -> Result<Client, Failure> {
         // Never repeated: what is in the wrong place may be a password.
         let wrong = |why: &str| {
             Failure::usage(format!("the address of Sickbay (`--url` or SICKBAY_URL) {why}"))
@@ -67,9 +107,8 @@ impl Client {
         };
         let base = read(url).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
         match base.scheme() {
-            "http" => {}
-            "https" => return Err(wrong("is https, which is not built yet in this version")),
-            _ => return Err(wrong("is not http")),
+            "http" | "https" => {}
+            _ => return Err(wrong("is neither http nor https")),
         }
         if !base.username().is_empty() || base.password().is_some() {
             return Err(wrong("has a user name or a password in it"));
@@ -79,7 +118,7 @@ impl Client {
         }
         let Some(host) = base.host_str() else { return Err(wrong("has no host")) };
         let authority = format!("{host}:{}", base.port_or_known_default().unwrap_or(80));
-        Ok(Client { base, authority })
+        Ok(Client { base, authority, authorization: None, tls: None })
     }
 
     /// Runs `ask` to its end. Client verbs have nothing else to do meanwhile.
@@ -145,12 +184,25 @@ impl Client {
         let stream = tokio::time::timeout(CONNECT_TIME_MAX, TcpStream::connect(&self.authority))
             .await
             .with_context(|| format!("no connection after {} s", CONNECT_TIME_MAX.as_secs()))??;
+        match &self.tls {
+            None => self.converse(stream, path).await,
+            Some(tls) => {
+                let stream = tls.connector.connect(tls.name.clone(), stream).await.map_err(|error| trust::explained(&error))?;
+                self.converse(stream, path).await
+            }
+        }
+    }
+
+    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, path: &str) -> anyhow::Result<Answer> {
         let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await?;
-        let request = Request::get(format!("{}{path}", self.base.path().trim_end_matches('/')))
+        let mut request = Request::get(format!("{}{path}", self.base.path().trim_end_matches('/')))
             .header("host", &self.authority)
             .header("accept", "application/json")
             .header("user-agent", concat!("sickbay/", env!("CARGO_PKG_VERSION")))
             .body(Empty::new())?;
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert("authorization", authorization.clone());
+        }
         let answer = async move {
             let response = sender.send_request(request).await?;
             let status = response.status();
@@ -171,6 +223,43 @@ impl Client {
     }
 }
 
+/// `Authorization` with the token of the file, else of the environment.
+fn authorization(file: Option<&Path>) -> Result<Option<HeaderValue>, Failure> {
+    let (token, whence) = match file {
+        Some(file) => (token_in(file)?, format!("the token in {}", file.display())),
+        None => match std::env::var("SICKBAY_TOKEN") {
+            Ok(token) if !token.is_empty() => (token, "the token in SICKBAY_TOKEN".to_owned()),
+            _ => return Ok(None),
+        },
+    };
+    let wrong =
+        || Failure::usage(format!("{whence} is none")).with_hint("a token is one line of letters and digits; it is not its hash file");
+    let token = token.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(wrong());
+    }
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| wrong())?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+fn token_in(file: &Path) -> Result<String, Failure> {
+    let mut token = String::new();
+    let read = File::open(file).and_then(|opened| opened.take(TOKEN_BYTES_MAX).read_to_string(&mut token));
+    match read {
+        Ok(_) => Ok(token),
+        Err(error) => Err(Failure::usage(format!("the token in {} cannot be read: {error}", file.display()))
+            .with_hint("name a file that holds the token with `--token-file`")),
+    }
+}
+
+fn server_name(base: &Url) -> Result<ServerName<'static>, Failure> {
+    let host = base.host_str().unwrap_or_default();
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    ServerName::try_from(host.to_owned())
+        .map_err(|_| Failure::usage("no certificate can be for the host of the address").with_hint("write https://HOST:PORT"))
+}
+
 /// `localhost:9470` reads as a URL of the scheme `localhost`, and `127.0.0.1:9470` as none: both mean HTTP.
 fn read(url: &str) -> Result<Url, ParseError> {
     match Url::parse(url) {
@@ -186,6 +275,12 @@ struct Answer {
 }
 
 fn refusal(address: &str, answer: &Answer) -> Failure {
+    if answer.status == StatusCode::UNAUTHORIZED {
+        let detail = serde_json::from_slice::<Problem>(&answer.body).map(|problem| format!(": {}", escaped(&problem.detail)));
+        return Failure::new(format!("{address} needs a token{}", detail.unwrap_or_default())).with_hint(
+            "name a file that holds one with `--token-file`, or set SICKBAY_TOKEN; `[[token]]` in its configuration says whose are known",
+        );
+    }
     match serde_json::from_slice::<Problem>(&answer.body) {
         Ok(problem) => {
             let failure = Failure::new(format!("{address} answered {}: {}", problem.status, escaped(&problem.detail)));
@@ -225,11 +320,16 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_http_addresses_are_taken() {
-        for url in ["http://127.0.0.1:9470", "http://localhost:9470/", "http://[::1]:9470", "http://localhost/behind/a/proxy/"] {
+    fn only_http_addresses_are_taken() {
+        for url in [
+            "https://sickbay.internal",
+            "http://127.0.0.1:9470",
+            "http://localhost:9470/",
+            "http://[::1]:9470",
+            "http://localhost/behind/a/proxy/",
+        ] {
             assert!(Client::new(url).is_ok(), "{url}");
         }
-        assert!(refused("https://localhost").contains("not built yet"));
         for url in ["ftp://localhost", "http://localhost?x", "localhost?x", "unix:/run/sickbay", "localhost:port", "a b", "", "http://"] {
             refused(url);
         }
@@ -246,6 +346,30 @@ mod tests {
         ] {
             assert!(!refused(url).contains("hunter2"), "{url}");
         }
+    }
+
+    #[test]
+    fn a_token_is_one_line_and_no_message_repeats_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        std::fs::write(&file, "hunter2\n").unwrap();
+        let value = authorization(Some(&file)).unwrap().unwrap();
+        assert_eq!(value.to_str().unwrap(), "Bearer hunter2");
+        assert!(!format!("{value:?}").contains("hunter2"));
+        for wrong in ["", "\n", "hunter2 hunter3", "hunter2\nhunter3", "hünter2"] {
+            std::fs::write(&file, wrong).unwrap();
+            let failure = authorization(Some(&file)).unwrap_err();
+            assert!(!failure.to_string().contains("nter"), "{failure}");
+        }
+        let failure = authorization(Some(&dir.path().join("absent"))).unwrap_err();
+        assert!(failure.hint().unwrap().contains("--token-file"));
+    }
+
+    #[test]
+    fn who_needs_a_token_is_told_how_to_give_one() {
+        let failure = refusal("https://h/p", &Answer { status: StatusCode::UNAUTHORIZED, body: Bytes::new() });
+        assert_eq!(failure.to_string(), "https://h/p needs a token");
+        assert!(failure.hint().unwrap().contains("SICKBAY_TOKEN"));
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub fn run(args: PluginArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn list(args: &ClientArgs) -> anyhow::Result<String> {
-    let client = Client::new(&args.url)?;
+    let client = Client::of(args)?;
     Ok(match args.output {
         OutputFormat::Json => {
             let items: Vec<Value> = Client::block_on(client.list(PLUGINS))?;
@@ -98,7 +98,7 @@ fn is_file(text: &str) -> bool {
 }
 
 fn inspect_name(name: &str, args: &ClientArgs) -> anyhow::Result<String> {
-    let client = Client::new(&args.url)?;
+    let client = Client::of(args)?;
     let path = format!("{PLUGINS}/{}", path_segment(name));
     Ok(match args.output {
         OutputFormat::Json => {

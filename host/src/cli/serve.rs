@@ -26,7 +26,7 @@ pub struct ServeArgs {
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     logging::start(args.log_format);
-    match (serve(&args.config, args.log_format, |address| tracing::info!("listening on http://{address}")), args.log_format) {
+    match (serve(&args.config, args.log_format, |scheme, address| tracing::info!("listening on {scheme}://{address}")), args.log_format) {
         (Err(error), LogFormat::Json) => {
             let hint = error.downcast_ref::<Failure>().and_then(Failure::hint);
             tracing::error!(hint, "{error:#}");
@@ -39,10 +39,10 @@ pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 /// Serves a configuration and calls `on_ready` once its checks run.
 pub fn run_until_stopped(config: PathBuf, on_ready: Box<dyn FnOnce(SocketAddr) + Send>) -> anyhow::Result<ExitCode> {
     logging::start(LogFormat::Text);
-    serve(&config, LogFormat::Text, on_ready)
+    serve(&config, LogFormat::Text, |_scheme, address| on_ready(address))
 }
 
-fn serve(path: &Path, format: LogFormat, on_ready: impl FnOnce(SocketAddr)) -> anyhow::Result<ExitCode> {
+fn serve(path: &Path, format: LogFormat, on_ready: impl FnOnce(&str, SocketAddr)) -> anyhow::Result<ExitCode> {
     let told = |errors: ConfigErrors| match format {
         LogFormat::Text => mistakes(&errors),
         LogFormat::Json => {
@@ -51,6 +51,7 @@ fn serve(path: &Path, format: LogFormat, on_ready: impl FnOnce(SocketAddr)) -> a
         }
     };
     let config = config::load(path).map_err(told)?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let refused = |error: StartError| match error {
         StartError::Config(errors) => told(errors),
         StartError::Other(error) => error,
@@ -63,7 +64,7 @@ fn serve(path: &Path, format: LogFormat, on_ready: impl FnOnce(SocketAddr)) -> a
             started = Daemon::start(config) => started.map_err(refused)?,
             _ = &mut stop => return Ok(ExitCode::SUCCESS),
         };
-        on_ready(daemon.address);
+        on_ready(scheme, daemon.address);
         stop.await?;
         tracing::info!("stopping");
         daemon.stop().await?;

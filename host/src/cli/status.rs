@@ -42,7 +42,7 @@ pub struct StatusArgs {
 }
 
 pub fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&args.client.url)?;
+    let client = Client::of(&args.client)?;
     let text = match (args.name, args.client.output) {
         // What the API gave, also what this version does not know.
         (None, OutputFormat::Json) => {

@@ -17,7 +17,7 @@ use super::settings::{Scope, check_isolation, lowered_limits};
 use super::targets;
 use super::text::{CheckText, FolderText, GrantsText, Placed};
 use super::values;
-use super::{Check, FAILURES_DEFAULT, Place, PluginSettings, SUCCESSES_DEFAULT};
+use super::{Check, FAILURES_DEFAULT, Isolation, Place, PluginSettings, SUCCESSES_DEFAULT};
 
 const CHECKS_MAX: usize = 100_000;
 const CONSECUTIVE_MAX: u32 = 100;
@@ -184,6 +184,7 @@ fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, scope: &
         labels,
         grants: Arc::new(grants(&written.grants, target, scope)),
         limits: shared.limits,
+        isolation: shared.isolation,
         place: shared.place.clone(),
         name,
     }

@@ -14,10 +14,9 @@ struct Later {
 
 const REMOVE: &str = "remove it";
 
-const LATER: [Later; 14] = [
+const LATER: [Later; 13] = [
     Later { table: "", key: "sources", written: "[sources]", hint: REMOVE },
     Later { table: "", key: "secrets", written: "[secrets]", hint: REMOVE },
-    Later { table: "", key: "token", written: "[[token]]", hint: REMOVE },
     Later { table: "", key: "sink", written: "[[sink]]", hint: REMOVE },
     Later { table: "", key: "route", written: "[route]", hint: REMOVE },
     Later { table: "", key: "inhibit", written: "[[inhibit]]", hint: REMOVE },

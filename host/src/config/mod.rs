@@ -5,9 +5,10 @@
 //! holds checks against what a plugin says of itself, once the plugin is loaded.
 //!
 //! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
-//! `settings`, `check`, `cadence` and `targets` judge the values; `against` judges a check against its plugin: `violation` tells what breaks the plugin's
-//! schema, `needs` what the plugin asks for and the check does not grant. `values`, `later` and `suggest` are the pure parts: single
-//! values, keys of later versions, what a slip was meant to be. `place` and `diagnostic` are about messages.
+//! `settings`, `check`, `cadence` and `targets` judge the values; `against` judges a check against its plugin: `violation` tells what breaks
+//! the plugin's schema, `needs` what the plugin asks for and the check does not grant. `access` and `certificate` judge who may ask, and
+//! the listener's TLS. `values`, `later` and `suggest` are the pure parts: single values, keys of later versions, what a slip was meant to
+//! be. `place` and `diagnostic` are about messages.
 //!
 //! Limits: a file has at most 8 MiB, all files 64 MiB, there are at most 100,000 checks; the `config` of a check has at most
 //! 64 KiB as JSON, 32 labels, 32 conditions, 64 grants of a kind, 1,000 targets of 256 bytes; 50 mistakes and 50 warnings are listed.
@@ -16,8 +17,10 @@
 //! Invariant: these types hold no state of the running host.
 //! Invariant: no diagnostic shows a password that stands in a URL.
 
+mod access;
 mod against;
 mod cadence;
+mod certificate;
 mod check;
 mod diagnostic;
 mod free;
@@ -46,7 +49,9 @@ use sickbay_core::{Policy, Rule, Schedule};
 use sickbay_runtime::Limits;
 use sickbay_store::Retention;
 
+pub use access::{Role, Token};
 pub use against::{KindInfo, PluginJudge, check_against};
+pub use certificate::ListenerTls;
 pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity, counted, verdict};
 pub use needs::{can_be_granted, covers as covers_need, filled as filled_need, line_to_add};
 pub use read::{CHECKS_FOLDER, Stamp};
@@ -77,9 +82,15 @@ pub struct Config {
     pub dir: PathBuf,
     /// Every file that was read, the main file first.
     pub files: Vec<PathBuf>,
-    /// How the files looked before they were read.
+    /// What these files name and was read with them: hashes of tokens, the listener's certificate and key.
+    pub beside: Vec<PathBuf>,
+    /// How all of them looked before they were read.
     pub stamp: Stamp,
     pub server: Server,
+    /// None where the listener speaks HTTP.
+    pub tls: Option<ListenerTls>,
+    /// Names and hashes are unique. At least one where `server.listen` is not loopback.
+    pub tokens: Vec<Token>,
     pub store: StoreSettings,
     pub retention: Retention,
     pub plugins: Plugins,
@@ -94,7 +105,7 @@ pub struct Config {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Loopback.
+    /// Where it is not loopback there are [`Config::tokens`].
     pub listen: SocketAddr,
 }
 
@@ -249,6 +260,8 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     // Without the main file the limits of plugins are not known, so checks cannot be judged fairly.
     let Some(ReadFile { source, file: Some(main) }) = files.next() else { return Err(findings.into_errors()) };
 
+    let beside = access::files_named(&main, &dir);
+    let stamp = stamp.beside(&beside);
     let settings = settings(&main, &mut Scope { source: &source, dir: &dir, findings: &mut findings });
     let mut reader = CheckReader::new(&settings.plugin, &dir);
     reader.read_file(main.check, &source, &mut findings);
@@ -269,8 +282,11 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         path: path.to_path_buf(),
         dir,
         files: paths,
+        beside,
         stamp,
         server: settings.server,
+        tls: settings.tls,
+        tokens: settings.tokens,
         store: settings.store,
         retention: settings.retention,
         plugins: settings.plugins,
@@ -279,6 +295,12 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         checks,
         warnings,
     })
+}
+
+/// The files that a configuration names and that are read with it, whether or not it is right: what mends it may be one of them.
+pub fn beside(path: &Path) -> Vec<PathBuf> {
+    let main = read::main_file(path);
+    main.map_or_else(Vec::new, |main| access::files_named(&main, &folder_of(path)))
 }
 
 /// The JSON Schema (2020-12) of the file, for editors.

@@ -73,6 +73,12 @@ impl Stamp {
         };
         Stamp(files.into_iter().map(look).collect())
     }
+
+    /// With the looks of `files`, which the configuration names.
+    pub fn beside(mut self, files: &[PathBuf]) -> Stamp {
+        self.0.extend(files.iter().map(|file| (file.clone(), fs::metadata(file).ok().map(|metadata| Look::of(&metadata)))));
+        self
+    }
 }
 
 /// The main file, first, and those of `checks.d` by name. What could not be read is noted and left out.
@@ -85,6 +91,12 @@ pub(super) fn files(path: &Path, findings: &mut Findings) -> Vec<ReadFile> {
         files.extend(read(&path, FileRole::Checks, &mut bytes_left, findings));
     }
     files
+}
+
+/// The main file alone, as far as its shape is right.
+pub(super) fn main_file(path: &Path) -> Option<FileText> {
+    let mut bytes_left = ALL_FILES_BYTES_MAX;
+    read(path, FileRole::Main, &mut bytes_left, &mut Findings::default())?.file
 }
 
 /// The `.toml` files of the folder, sorted; hidden ones are those of editors.

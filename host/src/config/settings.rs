@@ -17,7 +17,9 @@ use super::diagnostic::{Findings, Problem, shown};
 use super::place::{Source, Span};
 use super::text::{EgressText, FileText, LimitsText, Placed, PluginText, RetentionText};
 use super::values::{self, DurationBounds};
-use super::{CONCURRENCY_DEFAULT, Isolation, PluginSettings, Plugins, RUNS_DEFAULT, Server, StoreSettings, later};
+use super::{
+    CONCURRENCY_DEFAULT, Isolation, ListenerTls, PluginSettings, Plugins, RUNS_DEFAULT, Server, StoreSettings, Token, access, certificate, later,
+};
 
 const PORT_DEFAULT: u16 = 9470;
 const STORE_DEFAULT: &str = "sqlite:sickbay.db";
@@ -58,6 +60,8 @@ impl Scope<'_> {
 /// Every table but the checks.
 pub(super) struct Settings {
     pub server: Server,
+    pub tls: Option<ListenerTls>,
+    pub tokens: Vec<Token>,
     pub store: StoreSettings,
     pub retention: Retention,
     pub plugins: Plugins,
@@ -71,8 +75,13 @@ pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
     let url = file.store.as_ref().and_then(|store| store.url.as_ref());
     let dir = scope.dir;
     let plugins = file.plugins.as_ref().and_then(|plugins| plugins.dir.as_ref());
+    let tls = file.server.as_ref().and_then(|server| server.tls.as_ref());
+    let address = scope.read(listen, listen_default, |text| listen_address(text));
+    access::judge_reach(listen, address, file, scope);
     Settings {
-        server: Server { listen: scope.read(listen, listen_default, |text| listen_address(text)) },
+        server: Server { listen: address },
+        tls: tls.and_then(|tls| certificate::listener_tls(tls, scope)),
+        tokens: access::tokens(&file.token, scope),
         store: StoreSettings { url: scope.read(url, STORE_DEFAULT.to_owned(), |text| store_url(text)) },
         retention: retention(file.retention.as_ref(), scope),
         plugins: Plugins { dir: scope.read(plugins, dir.join(PLUGINS_DIR_DEFAULT), |text| folder("dir", text, dir)) },
@@ -84,16 +93,9 @@ pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
 fn listen_address(text: &str) -> Result<SocketAddr, Problem> {
     let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).unwrap_or(PORT_DEFAULT);
     let hint = format!("write \"127.0.0.1:{port}\"");
-    let Ok(address) = text.parse::<SocketAddr>() else {
-        return Err(Problem::new("`listen` is not an address with a port")
-            .reason(format!("\"{}\" has not the form IP:PORT", shown(text)))
-            .hint(hint));
-    };
-    if !address.ip().is_loopback() {
-        let reason = "an address that other machines reach requires tokens";
-        return Err(later::not_yet("a `listen` address that is not loopback").reason(reason).hint(hint));
-    }
-    Ok(address)
+    text.parse().map_err(|_| {
+        Problem::new("`listen` is not an address with a port").reason(format!("\"{}\" has not the form IP:PORT", shown(text))).hint(hint)
+    })
 }
 
 /// The URL as it is written; the store resolves its path. No message quotes it: it may hold a password.
@@ -325,10 +327,10 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_is_listened_on() {
+    fn an_address_has_a_port() {
         assert!(listen_address("127.0.0.1:0").is_ok());
         assert!(listen_address("[::1]:9470").is_ok());
-        assert_eq!(hint("0.0.0.0:8080").as_deref(), Some("write \"127.0.0.1:8080\""));
+        assert!(listen_address("0.0.0.0:8080").is_ok());
         assert_eq!(hint("localhost:8080").as_deref(), Some("write \"127.0.0.1:8080\""));
         assert_eq!(hint("127.0.0.1").as_deref(), Some("write \"127.0.0.1:9470\""));
     }

@@ -198,8 +198,8 @@ fn wrong_type(schema: &Value, value: &DeValue<'_>, path: &str, key: &str) -> Pro
     }
     let wanted: Vec<&str> = type_names(schema).into_iter().map(type_words).collect();
     let problem = Problem::new(format!("`{}` must be {}, not {}", shown(key), wanted.join(" or "), value_words(value)));
-    if path == "check" {
-        return problem.hint("write the header with two brackets: [[check]]");
+    if matches!(path, "check" | "token") {
+        return problem.hint(format!("write the header with two brackets: [[{path}]]"));
     }
     let single = matches!(value, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_));
     match (example(schema), wanted.as_slice()) {
@@ -264,7 +264,7 @@ fn table_words(path: &str, role: FileRole) -> String {
     match (path, role) {
         ("", FileRole::Main) => "the file".to_owned(),
         ("", FileRole::Checks) => "a file of `checks.d`".to_owned(),
-        ("check", _) => "`[[check]]`".to_owned(),
+        ("check" | "token", _) => format!("`[[{path}]]`"),
         ("plugin.*", _) => "`[plugin.NAME]`".to_owned(),
         (path, _) => match path.rsplit_once('.') {
             Some((_, last)) => format!("`{last}`"),

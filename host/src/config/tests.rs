@@ -89,7 +89,7 @@ fn mistakes_of_all_files_are_found_together() {
     assert_eq!(
         messages(load(&dir.path().join("sickbay.toml"))),
         [
-            "a `listen` address that is not loopback is known but not built yet in this version",
+            "a `listen` address that is not loopback needs a token",
             "unknown key `port` in `[server]`",
             "this is not valid TOML",
             "`[server]` does not belong in a file of `checks.d`",

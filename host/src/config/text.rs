@@ -37,6 +37,9 @@ pub(super) struct FileText {
     pub plugin: BTreeMap<Placed<String>, PluginText>,
     /// What network addresses plugins may reach beside public ones.
     pub egress: Option<EgressText>,
+    /// Who may ask where `listen` is not a loopback address.
+    #[serde(default)]
+    pub token: Vec<Placed<TokenText>>,
     /// What is checked. Files in `checks.d` hold more of these.
     #[serde(default)]
     pub check: Vec<Placed<CheckText>>,
@@ -46,9 +49,40 @@ pub(super) struct FileText {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServerText {
-    /// Address and port, loopback only in this version. Default: 127.0.0.1:9470.
+    /// Address and port; one that is not loopback needs a `[[token]]`. Default: 127.0.0.1:9470.
     #[schemars(example = &"127.0.0.1:9470")]
     pub listen: Option<Placed<String>>,
+    /// The certificate with which the listener speaks HTTPS. Default: it speaks HTTP.
+    pub tls: Option<TlsText>,
+}
+
+/// The certificate with which the listener speaks HTTPS.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TlsText {
+    /// A PEM file: the certificate, then those between it and a root. Read again when it changes.
+    #[schemars(example = &"server.pem")]
+    pub cert_file: Placed<String>,
+    /// A PEM file with the certificate's private key.
+    #[schemars(example = &"server.key")]
+    pub key_file: Placed<String>,
+}
+
+/// Who may ask where `listen` is not a loopback address.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenText {
+    /// Unique; whose token it is.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]{0,62}$"), example = &"grafana")]
+    pub name: Placed<String>,
+    /// `viewer` reads, `operator` also runs checks, `admin` does everything.
+    #[schemars(example = &"viewer")]
+    pub role: Placed<String>,
+    /// The SHA-256 of the token, in 64 hexadecimal digits.
+    pub hash: Option<Placed<String>>,
+    /// A file that holds the hash. Read again when it changes.
+    #[schemars(example = &"grafana.token")]
+    pub hash_file: Option<Placed<String>>,
 }
 
 /// Where results are kept.

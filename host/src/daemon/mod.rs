@@ -175,8 +175,10 @@ async fn listen(live: &Arc<Live>, tasks: &TaskTracker, stop: &CancellationToken)
     })?;
     let address = listener.local_addr()?;
     let router = api::router(Arc::clone(live), address);
-    let stop = stop.clone();
-    tasks.spawn(async move { api::serve(listener, router, stop.cancelled_owned()).await });
+    let (stop, live) = (stop.clone(), Arc::clone(live));
+    // Asked for each connection: a renewed certificate is the next one's.
+    let transport: api::server::Transport = Arc::new(move || live.config.load().tls.as_ref().map(|tls| Arc::clone(&tls.0)));
+    tasks.spawn(async move { api::serve(listener, router, transport, stop.cancelled_owned()).await });
     Ok(address)
 }
 

@@ -44,6 +44,7 @@ impl Reloader {
         // Nobody else replaces it, so this is the configuration of the start.
         let started = Started::of(&self.live.config.load());
         let mut known = self.live.config.load().stamp.clone();
+        let mut beside = self.live.config.load().beside.clone();
         loop {
             let asked = tokio::select! {
                 () = stop.cancelled() => return,
@@ -51,10 +52,10 @@ impl Reloader {
                 () = self.woken.notified() => { tokio::time::sleep(DEBOUNCE).await; false }
                 () = tokio::time::sleep(RESCAN) => false,
             };
-            let now = Stamp::of(&started.path);
-            if asked || now != known {
+            if asked || Stamp::of(&started.path).beside(&beside) != known {
                 // Before the files are read: a change meanwhile is one to come back for.
-                known = now;
+                beside = named_beside(&started.path).await;
+                known = Stamp::of(&started.path).beside(&beside);
                 self.reload(&started).await;
                 self.woken.notify_one();
             }
@@ -111,6 +112,13 @@ impl Reloader {
         self.changed.send_replace(());
         Ok(())
     }
+}
+
+/// The files that the configuration names now, whether or not it is right.
+async fn named_beside(path: &Path) -> Vec<PathBuf> {
+    let path = path.to_path_buf();
+    // A loss would be one of the runtime; the files themselves are still looked at.
+    tokio::task::spawn_blocking(move || config::beside(&path)).await.unwrap_or_default()
 }
 
 /// What the process was started with, and only a restart changes.

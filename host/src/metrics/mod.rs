@@ -92,6 +92,36 @@ impl TrapReason {
     }
 }
 
+/// Why a request was not let in: label `reason` of `sickbay_api_denied_total`. A closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeniedReason {
+    /// It is for another host, comes from a foreign page, or says so in a way that cannot be read.
+    Foreign,
+    /// It has no token.
+    Missing,
+    /// Its token is nobody's.
+    Unknown,
+    /// So is this one, and too many before it from the same address were.
+    TooMany,
+    /// Its token does not allow it.
+    Role,
+}
+
+impl DeniedReason {
+    pub const ALL: [DeniedReason; 5] =
+        [DeniedReason::Foreign, DeniedReason::Missing, DeniedReason::Unknown, DeniedReason::TooMany, DeniedReason::Role];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeniedReason::Foreign => "foreign",
+            DeniedReason::Missing => "missing",
+            DeniedReason::Unknown => "unknown",
+            DeniedReason::TooMany => "too_many",
+            DeniedReason::Role => "role",
+        }
+    }
+}
+
 /// The counters of the process; cheap to clone, all clones are one.
 #[derive(Clone)]
 pub struct Metrics {
@@ -106,6 +136,7 @@ struct Families {
     plugin_traps: IntCounterVec,
     quota_exceeded: IntCounterVec,
     egress_denied: IntCounterVec,
+    api_denied: IntCounterVec,
     reload_successful: IntGauge,
 }
 
@@ -157,6 +188,12 @@ impl Metrics {
                 "Uses of a capability that were denied, by capability and reason.",
                 &["plugin", "capability", "reason"],
             ),
+            api_denied: counters(
+                &registry,
+                "sickbay_api_denied_total",
+                "Requests that were not let in, by reason: foreign, missing, unknown, too_many, role.",
+                &["reason"],
+            ),
             reload_successful: gauge(
                 &registry,
                 "sickbay_config_last_reload_successful",
@@ -165,6 +202,10 @@ impl Metrics {
             registry,
         };
         families.reload_successful.set(1);
+        // From the beginning, so that the first one is a rise.
+        for reason in DeniedReason::ALL {
+            families.api_denied.with_label_values(&[reason.as_str()]);
+        }
         Metrics { families: Arc::new(families) }
     }
 
@@ -191,6 +232,10 @@ impl Metrics {
 
     pub fn egress_denied(&self, plugin: &str, capability: Capability, reason: DenialReason) {
         self.families.egress_denied.with_label_values(&[plugin, capability.as_str(), reason.as_str()]).inc();
+    }
+
+    pub fn api_denied(&self, reason: DeniedReason) {
+        self.families.api_denied.with_label_values(&[reason.as_str()]).inc();
     }
 
     /// How the last attempt to read the configuration ended.

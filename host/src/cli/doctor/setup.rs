@@ -96,7 +96,8 @@ fn ask(listen: SocketAddr) -> std::io::Result<String> {
 }
 
 fn is_sickbay(answer: &str) -> bool {
-    answer.starts_with("HTTP/1.1 ") && answer.contains("\"healthy\"")
+    // One that asks for a token or for TLS answers with a problem of ours.
+    answer.starts_with("HTTP/1.1 ") && (answer.contains("\"healthy\"") || answer.contains("urn:sickbay:problem:"))
 }
 
 fn address(listen: SocketAddr, used: Use) -> Finding {
@@ -116,6 +117,7 @@ mod tests {
     #[test]
     fn an_unhealthy_sickbay_is_still_sickbay() {
         assert!(is_sickbay("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"healthy\":false,\"checks\":[]}"));
+        assert!(is_sickbay("HTTP/1.1 401 Unauthorized\r\n\r\n{\"type\":\"urn:sickbay:problem:token-missing\"}"));
         assert!(!is_sickbay("HTTP/1.1 200 OK\r\n\r\n<html>nginx</html>"));
         assert!(!is_sickbay(""));
     }
