@@ -5,7 +5,11 @@
 
 use std::fmt;
 
+use crate::bindings::sickbay::plugin::files::FileError;
 use crate::bindings::sickbay::plugin::http::HttpError;
+use crate::bindings::sickbay::plugin::net::NetError;
+use crate::bindings::sickbay::plugin::redis::RedisError;
+use crate::bindings::sickbay::plugin::secrets::SecretError;
 use crate::bindings::sickbay::plugin::system::SystemError;
 use crate::report::{FAILURE_MESSAGE_BYTES_MAX, cut};
 use crate::{Denial, Failure, Report};
@@ -104,6 +108,59 @@ impl From<HttpError> for Error {
     }
 }
 
+impl From<RedisError> for Error {
+    fn from(error: RedisError) -> Error {
+        match error {
+            RedisError::Denied(denial) => Error::denied(denial),
+            RedisError::Invalid(message) => Error::configuration(message),
+            RedisError::Quota(message) => Error::quota(message),
+            RedisError::Connect(message) | RedisError::Other(message) => Error::service("connection", message),
+            RedisError::Authentication(message) => Error::service("authentication", message),
+            RedisError::Timeout(message) => Error::service("timeout", message),
+        }
+    }
+}
+
+impl From<NetError> for Error {
+    fn from(error: NetError) -> Error {
+        match error {
+            NetError::Denied(denial) => Error::denied(denial),
+            NetError::Invalid(message) => Error::configuration(message),
+            NetError::Quota(message) => Error::quota(message),
+            NetError::Dns(message) => Error::service("dns", message),
+            NetError::Refused(message) => Error::service("refused", message),
+            NetError::Connect(message) | NetError::Other(message) => Error::service("connection", message),
+            NetError::Tls(message) => Error::service("tls", message),
+            NetError::Timeout(message) => Error::service("timeout", message),
+            NetError::Closed(message) => Error::service("protocol", message),
+        }
+    }
+}
+
+/// A file is what a check is about: one that is not there, or that the system does not give, is the target's state.
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Error {
+        match error {
+            FileError::Denied(denial) => Error::denied(denial),
+            FileError::Invalid(message) => Error::configuration(message),
+            FileError::Quota(message) => Error::quota(message),
+            FileError::NotFound(message) => Error::service("missing", message),
+            FileError::Refused(message) | FileError::Other(message) => Error::service("file-system", message),
+        }
+    }
+}
+
+impl From<SecretError> for Error {
+    fn from(error: SecretError) -> Error {
+        match error {
+            SecretError::Denied(denial) => Error::denied(denial),
+            SecretError::Invalid(message) => Error::configuration(message),
+            SecretError::Quota(message) => Error::quota(message),
+            SecretError::Other(message) => Error::service("secret", message),
+        }
+    }
+}
+
 /// The machine is no service that could refuse: what cannot be read cannot be judged.
 impl From<SystemError> for Error {
     fn from(error: SystemError) -> Error {
@@ -139,6 +196,22 @@ mod tests {
     }
 
     #[test]
+    fn the_other_capabilities_tell_the_same_kinds() {
+        let cases = [
+            (Error::from(RedisError::Authentication("x".into())), "authentication"),
+            (Error::from(RedisError::Connect("x".into())), "connection"),
+            (Error::from(NetError::Refused("x".into())), "refused"),
+            (Error::from(NetError::Closed("x".into())), "protocol"),
+            (Error::from(FileError::NotFound("x".into())), "missing"),
+            (Error::from(FileError::Refused("x".into())), "file-system"),
+            (Error::from(SecretError::Other("x".into())), "secret"),
+        ];
+        for (error, failure) in cases {
+            assert_eq!(error.into_answer().expect("a report").failure.as_deref(), Some(failure));
+        }
+    }
+
+    #[test]
     fn what_the_plugin_or_its_configuration_did_is_a_failure() {
         let denial = Denial { reason: "no grant".into(), hint: String::new() };
         let cases = [
@@ -148,6 +221,10 @@ mod tests {
             (Error::from(SystemError::Denied(denial)), "denied"),
             (Error::from(SystemError::Unsupported("x".into())), "configuration"),
             (Error::from(SystemError::Other("x".into())), "internal"),
+            (Error::from(RedisError::Invalid("x".into())), "configuration"),
+            (Error::from(NetError::Quota("x".into())), "quota"),
+            (Error::from(FileError::Invalid("x".into())), "configuration"),
+            (Error::from(SecretError::Quota("x".into())), "quota"),
         ];
         for (error, kind) in cases {
             assert_eq!(error.into_answer().expect_err("a failure").kind, kind);

@@ -7,7 +7,9 @@
 //! - [`Check`]: one kind of check. [`Request`] is what one run is asked, [`Report`] what it found.
 //! - [`Error`]: what `?` makes of a failed call. What the *service* did becomes a critical report, what the *plugin or its
 //!   configuration* did becomes a failure, which the host records as `unknown`.
-//! - [`http`], [`system`], [`state`], [`log`], [`clock`]: what a run may use, as far as the operator granted it.
+//! - [`http`], [`redis`], [`net`], [`files`], [`secrets`], [`system`], [`state`], [`log`], [`clock`]: what a run may use, as far as the
+//!   operator granted it.
+//! - [`limit`], [`expiry`]: judging a number and a certificate.
 //! - `testing` (native only): a scripted host, so that `cargo test` runs a check without WebAssembly.
 //!
 //! A plugin imports only what it calls: one that never sends a request has no `http` import.
@@ -27,8 +29,14 @@ mod plugin;
 mod report;
 
 pub mod clock;
+pub mod expiry;
+pub mod files;
 pub mod http;
+pub mod limit;
 pub mod log;
+pub mod net;
+pub mod redis;
+pub mod secrets;
 pub mod state;
 pub mod system;
 
@@ -53,7 +61,7 @@ pub mod prelude {
     pub use serde::Deserialize;
     pub use serde_json::{Value, json};
 
-    pub use crate::{Check, Error, MetricInfo, Need, Report, Request, Status, clock, http, log, state, system};
+    pub use crate::{Check, Error, MetricInfo, Need, Report, Request, Status, clock, files, http, log, net, redis, secrets, state, system};
 }
 
 /// What the code behind [`plugin!`] calls; no part of the interface.

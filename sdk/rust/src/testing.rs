@@ -25,15 +25,27 @@
 //! assert_eq!(host.sent[0].request.url, "http://localhost/");
 //! ```
 
+pub(crate) mod files;
+pub(crate) mod net;
+pub(crate) mod redis;
+pub(crate) mod secrets;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
 use serde_json::Value;
 
+pub use self::files::FakeFile;
+pub use self::net::{Dialogue, tls_until};
+pub use self::redis::bulk;
 use crate::bindings::exports::sickbay::plugin::check as wire;
+use crate::files::Space;
 use crate::http::{Call, HttpError, Options, Request, Response};
 use crate::log::Level;
+use crate::net::{DnsAnswer, NetError, Target};
+use crate::redis::{Node, RedisError};
+use crate::secrets::SecretInfo;
 use crate::system::{Cpu, Disk, DiskIo, Listener, Load, Memory, OpenFiles, Process, SystemError};
 use crate::{Check, Denial, Failure, Label, Report, Status, Timings};
 
@@ -49,10 +61,30 @@ pub struct FakeHost {
     /// Answers to HTTP requests, in order.
     pub responses: VecDeque<Result<Response, HttpError>>,
     pub machine: Machine,
+    /// Answers to Redis commands, in order.
+    pub replies: VecDeque<Result<Vec<Node>, RedisError>>,
+    /// What connections answer, in the order in which they are opened.
+    pub dialogues: VecDeque<Result<Dialogue, NetError>>,
+    /// Answers to lookups, in order.
+    pub names: VecDeque<Result<DnsAnswer, NetError>>,
+    /// Files by their whole path.
+    pub files: BTreeMap<String, FakeFile>,
+    /// Room on the file system, whatever the path.
+    pub space: Option<Space>,
+    /// Secrets by name; others are denied.
+    pub secrets: BTreeMap<String, SecretInfo>,
     /// Kept between runs; a run that fails changes nothing.
     pub state: BTreeMap<String, Vec<u8>>,
     /// Every request that the check sent.
     pub sent: Vec<Call>,
+    /// Every Redis command, its arguments with a space between.
+    pub commands: Vec<String>,
+    /// Every connection that was asked for.
+    pub targets: Vec<Target>,
+    /// What was sent over connections.
+    pub said: Vec<Vec<u8>>,
+    /// Every lookup, as `NAME KIND`.
+    pub lookups: Vec<String>,
     /// Every line that the check logged.
     pub lines: Vec<Line>,
 }
@@ -101,6 +133,30 @@ impl FakeHost {
     /// Adds the answer to the next HTTP request.
     pub fn http(mut self, answer: Result<Response, HttpError>) -> FakeHost {
         self.responses.push_back(answer);
+        self
+    }
+
+    /// Adds the answer to the next Redis command.
+    pub fn redis(mut self, answer: Result<Vec<Node>, RedisError>) -> FakeHost {
+        self.replies.push_back(answer);
+        self
+    }
+
+    /// Adds what the next connection answers.
+    pub fn net(mut self, answer: Result<Dialogue, NetError>) -> FakeHost {
+        self.dialogues.push_back(answer);
+        self
+    }
+
+    /// Adds the answer to the next lookup.
+    pub fn dns(mut self, answer: Result<DnsAnswer, NetError>) -> FakeHost {
+        self.names.push_back(answer);
+        self
+    }
+
+    /// Adds a file, or puts another in its place.
+    pub fn file(mut self, path: &str, bytes: &[u8], modified_at: u64) -> FakeHost {
+        self.files.insert(path.to_owned(), FakeFile::new(path, bytes, modified_at));
         self
     }
 
