@@ -40,7 +40,7 @@ pub use denial::{Capability, DenialReason};
 pub use egress::EgressSettings;
 pub use grants::{GrantError, Grants};
 pub use lent::{Lent, RunScope, Usage};
-pub use services::{Services, ServicesError};
+pub use services::{ServiceSettings, Services, ServicesError};
 
 /// The contract's types and the traits that answer its calls.
 use sickbay_runtime::bindings::sickbay::plugin as contract;

@@ -1,17 +1,20 @@
 //! The host's own means, made once and shared by all runs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(test)]
 use ipnet::IpNet;
+#[cfg(test)]
 use rustls::RootCertStore;
 
 use crate::dns::Resolver;
 use crate::egress::{EgressPolicy, EgressSettings};
+use crate::files;
 use crate::postgres;
 use crate::redis;
 use crate::secrets;
-use crate::files;
 use crate::system::Machine;
 use crate::tls::{self, Tls};
 
@@ -27,6 +30,15 @@ pub struct Services {
     pub(crate) files: files::Reader,
 }
 
+/// What the operator configured of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceSettings {
+    pub egress: EgressSettings,
+    pub postgres: BTreeMap<String, postgres::PostgresSettings>,
+    pub redis: BTreeMap<String, redis::RedisSettings>,
+    pub secrets: BTreeMap<String, secrets::SecretSettings>,
+}
+
 /// The host's own means cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ServicesError {
@@ -38,18 +50,43 @@ pub enum ServicesError {
     Root { path: PathBuf, source: rustls::Error },
     #[error("TLS cannot be set up")]
     Setup { source: rustls::Error },
+    #[error("a PostgreSQL source cannot be used: {0}")]
+    Postgres(Box<postgres::SourceError>),
+    #[error("a Redis source cannot be used: {0}")]
+    Redis(Box<redis::SourceError>),
 }
 
 impl Services {
     /// Reads the root certificates, which takes some milliseconds. Needs no runtime.
-    pub fn new(settings: &EgressSettings) -> Result<Arc<Services>, ServicesError> {
-        Services::with_roots(&settings.private, tls::roots(settings.ca_file.as_deref())?)
+    pub fn new(settings: &ServiceSettings) -> Result<Arc<Services>, ServicesError> {
+        Services::made(settings, &postgres::Sources::default(), &redis::Sources::default())
     }
 
+    /// These by other settings: a source whose settings are the same stays, with its connections.
+    pub fn renewed(&self, settings: &ServiceSettings) -> Result<Arc<Services>, ServicesError> {
+        Services::made(settings, &self.postgres, &self.redis)
+    }
+
+    fn made(settings: &ServiceSettings, postgres: &postgres::Sources, redis: &redis::Sources) -> Result<Arc<Services>, ServicesError> {
+        let roots = tls::roots(settings.egress.ca_file.as_deref())?;
+        Ok(Arc::new(Services {
+            egress: EgressPolicy::new(&settings.egress.private),
+            tls: Tls::new(roots)?,
+            resolver: Resolver::of_this_machine(),
+            machine: Machine::new(),
+            postgres: postgres.renewed(&settings.postgres).map_err(|error| ServicesError::Postgres(Box::new(error)))?,
+            redis: redis.renewed(&settings.redis).map_err(|error| ServicesError::Redis(Box::new(error)))?,
+            secrets: secrets::Vault::new(&settings.secrets),
+            files: files::Reader::default(),
+        }))
+    }
+
+    #[cfg(test)]
     pub(crate) fn with_roots(private: &[IpNet], roots: RootCertStore) -> Result<Arc<Services>, ServicesError> {
         Services::with(private, roots, Resolver::of_this_machine())
     }
 
+    #[cfg(test)]
     pub(crate) fn with(private: &[IpNet], roots: RootCertStore, resolver: Resolver) -> Result<Arc<Services>, ServicesError> {
         Ok(Arc::new(Services {
             egress: EgressPolicy::new(private),

@@ -48,16 +48,7 @@ impl<L> RunContext<L> {
         table.set_max_capacity(HANDLES_MAX);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_BYTES_MAX);
-        RunContext {
-            door: Door { lent },
-            memory,
-            output: None,
-            output_bytes_max,
-            table,
-            wasi: None,
-            folders: Vec::new(),
-            http,
-        }
+        RunContext { door: Door { lent }, memory, output: None, output_bytes_max, table, wasi: None, folders: Vec::new(), http }
     }
 
     /// For the next run of the instance.

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use sickbay_capabilities::{EgressSettings, Grants, Lent, RunScope, Services, Usage};
-use sickbay_core::{Judgement, Label, Metric, MetricKind, Rule, Status, judge};
+use sickbay_capabilities::secrets::{OpenError, Placeholders, Template};
+use sickbay_capabilities::{Grants, Lent, RunScope, ServiceSettings, Services, Usage};
+use sickbay_core::{Finding, Judgement, Label, Metric, MetricKind, Rule, Status, judge};
 use sickbay_runtime::{CheckRequest, Kind, Limits, RunUsage, SandboxSettings};
 use tokio::time::Instant;
 
@@ -54,6 +55,7 @@ struct Probe {
     timeout: Duration,
     rules: Vec<Rule>,
     labels: Vec<Label>,
+    secrets: Option<Template>,
     grants: Arc<Grants>,
     limits: Limits,
     services: Arc<Services>,
@@ -82,7 +84,7 @@ async fn of_configuration(path: &Path, name: &str) -> anyhow::Result<Probe> {
     let config = load(path)?;
     tell(&config.warnings);
     let check = config.checks.iter().find(|check| check.name == name).ok_or_else(|| no_check(&config, path, name))?;
-    let services = Services::new(&config.egress)?;
+    let services = Services::new(&config.services)?;
     let file = config.plugins.dir.join(format!("{}.wasm", check.plugin));
     if !file.exists() {
         return Err(no_plugin(&config, check).into());
@@ -99,6 +101,7 @@ async fn of_configuration(path: &Path, name: &str) -> anyhow::Result<Probe> {
         timeout: check.timeout,
         rules: check.rules.clone(),
         labels: check.labels.iter().map(|(name, value)| Label { name: name.clone(), value: value.clone() }).collect(),
+        secrets: check.secrets.clone(),
         grants: Arc::clone(&check.grants),
         limits: config.limits_of(check),
         services,
@@ -165,6 +168,7 @@ async fn of_file(file: &Path, kind: Option<&str>) -> anyhow::Result<Probe> {
         timeout: Duration::from_secs(10),
         rules: Vec::new(),
         labels: Vec::new(),
+        secrets: None,
         grants: Arc::default(),
         limits: Limits::default(),
         services,
@@ -177,7 +181,7 @@ pub(super) async fn load_file(file: &Path) -> anyhow::Result<(Arc<Services>, Loa
     if !file.exists() {
         return Err(no_file(file).into());
     }
-    let services = Services::new(&EgressSettings::default())?;
+    let services = Services::new(&ServiceSettings::default())?;
     let sandbox = Sandbox::new(&SandboxSettings { artifacts: artifacts(&std::env::temp_dir()), worker: std::env::current_exe()? })?;
     let loaded = open(&sandbox, &services, file).await?;
     Ok((services, loaded))
@@ -222,6 +226,13 @@ struct Ran {
 }
 
 impl Probe {
+    /// A secret that `config` names cannot be had: the guest is not asked.
+    fn without_secret(&self, error: &OpenError) -> Ran {
+        let failure = sickbay_core::Failure { kind: "configuration".to_owned(), message: error.to_string() };
+        let (judgement, _) = judge(Finding::Failure(failure), &self.rules);
+        Ran { judgement, metrics: Arc::from([]), details: None, usage: RunUsage::default(), calls: Usage::default(), output: String::new() }
+    }
+
     async fn run(&self) -> Ran {
         let scope = RunScope {
             check: Arc::from(self.name.as_str()),
@@ -230,21 +241,40 @@ impl Probe {
             deadline: Instant::now() + host_calls_end(self.timeout),
             state: Arc::new(BTreeMap::new()),
         };
-        let lent = Lent::new(&self.services, &self.grants, &self.limits, scope);
+        let opened = match &self.secrets {
+            None => Ok((self.config.clone(), Placeholders::default())),
+            Some(template) => {
+                let opened = self.services.open_secrets(template, scope.deadline).await;
+                opened.map(|opened| (opened.config_text, opened.placeholders))
+            }
+        };
+        let (config, placeholders) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return self.without_secret(&error),
+        };
+        let lent = Lent::new(&self.services, &self.grants, &self.limits, scope).with_secrets(placeholders);
         let request = CheckRequest {
             check: &self.name,
             target: self.target.as_deref(),
             kind: &self.kind,
-            config: &self.config,
+            config: &config,
             scheduled_at: clock::now(),
             attempt: 1,
             labels: &self.labels,
             previous: None,
         };
         let outcome = self.plugin.check(&request, lent, &self.limits, self.timeout).await;
-        let (judgement, report) = judge(outcome.finding, &self.rules);
+        let secrets = outcome.lent.secrets().clone();
+        let (judgement, report) = judge(secrets.mask_finding(outcome.finding), &self.rules);
         let (metrics, details) = report.map(|report| (report.metrics, report.details)).unwrap_or_default();
-        Ran { judgement, metrics, details, usage: outcome.usage, calls: outcome.lent.finish(), output: outcome.output }
+        Ran {
+            judgement,
+            metrics,
+            details,
+            usage: outcome.usage,
+            calls: outcome.lent.finish(),
+            output: secrets.mask_text(&outcome.output).into_owned(),
+        }
     }
 }
 

@@ -70,7 +70,7 @@ async fn load_plugins(config: &Config) -> anyhow::Result<(Registry, Refused)> {
     let mut refused = Refused::new();
     let Ok(entries) = std::fs::read_dir(&config.plugins.dir) else { return Ok((registry, refused)) };
     let sandbox = sandbox(config)?;
-    let services = Services::new(&config.egress)?;
+    let services = Services::new(&config.services)?;
     let mut files: Vec<(String, PathBuf)> =
         entries.flatten().filter_map(|entry| Some((name_of(&entry.path())?, entry.path()))).take(PLUGINS_MAX).collect();
     files.sort();

@@ -185,7 +185,9 @@ fn judge_config(check: &Check, kind: &JudgedKind<'_>) -> Vec<Diagnostic> {
         }
     };
     let mut found = Vec::new();
-    for error in schema.validator.iter_errors(&check.config).take(CONFIG_ERRORS_MAX) {
+    // Braces are no URL: the schema sees something in place of a secret.
+    let sample = check.secrets.as_ref().and_then(|template| serde_json::from_str(&template.sample()).ok());
+    for error in schema.validator.iter_errors(sample.as_ref().unwrap_or(&check.config)).take(CONFIG_ERRORS_MAX) {
         for (spot, problem) in problems(&error, &schema.value) {
             let span = match &spot {
                 Spot::Key(pointer) => place.config.key(pointer),

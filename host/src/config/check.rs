@@ -1,11 +1,12 @@
 //! One check: its values, bounds and defaults, its conditions and grants compiled.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use sickbay_capabilities::{GrantError, Grants, files, http, system};
+use sickbay_capabilities::secrets::Template;
+use sickbay_capabilities::{GrantError, Grants, ServiceSettings, files, http, net, postgres, redis, secrets, system};
 use sickbay_core::{Condition, ConditionError, Policy, Rule, Status};
 use sickbay_runtime::Limits;
 
@@ -14,8 +15,9 @@ use super::diagnostic::{Findings, Problem, shown, without_credentials};
 use super::free::{self, ConfigPlaces};
 use super::place::{Source, Span};
 use super::settings::{Scope, check_isolation, lowered_limits};
+use super::suggest;
 use super::targets;
-use super::text::{CheckText, FolderText, GrantsText, Placed};
+use super::text::{CheckText, FolderText, GrantsText, Placed, PostgresGrantText, RedisGrantText, SecretGrantText};
 use super::values;
 use super::{Check, FAILURES_DEFAULT, Isolation, Place, PluginSettings, SUCCESSES_DEFAULT};
 
@@ -33,6 +35,7 @@ const LABELS_RESERVED: [&str; 4] = ["alertname", "check", "kind", "plugin"];
 /// Reads the checks of all files, in their order.
 pub(super) struct CheckReader<'a> {
     plugin: &'a BTreeMap<String, PluginSettings>,
+    names: Named,
     /// Relative paths resolve against it.
     dir: &'a Path,
     /// Names that are taken, and where.
@@ -43,8 +46,8 @@ pub(super) struct CheckReader<'a> {
 }
 
 impl<'a> CheckReader<'a> {
-    pub(super) fn new(plugin: &'a BTreeMap<String, PluginSettings>, dir: &'a Path) -> CheckReader<'a> {
-        CheckReader { plugin, dir, taken: HashMap::new(), compiled: HashMap::new(), checks: Vec::new() }
+    pub(super) fn new(plugin: &'a BTreeMap<String, PluginSettings>, services: &ServiceSettings, dir: &'a Path) -> CheckReader<'a> {
+        CheckReader { plugin, names: Named::of(services), dir, taken: HashMap::new(), compiled: HashMap::new(), checks: Vec::new() }
     }
 
     pub(super) fn into_checks(self) -> Vec<Arc<Check>> {
@@ -93,7 +96,7 @@ impl<'a> CheckReader<'a> {
                 config: config_places,
             },
         };
-        targets::targets(written, scope).into_iter().map(|target| check_of(written, &shared, target, scope)).collect()
+        targets::targets(written, scope).into_iter().map(|target| check_of(written, &shared, target, &self.names, scope)).collect()
     }
 
     fn read_name(&mut self, name: &Placed<String>, source: &Arc<Source>, scope: &mut Scope<'_>) {
@@ -160,7 +163,7 @@ struct Shared {
     place: Place,
 }
 
-fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, scope: &mut Scope<'_>) -> Check {
+fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, names: &Named, scope: &mut Scope<'_>) -> Check {
     let name = targets::name(written.name.value(), target);
     let mut config = shared.config.clone();
     targets::fill(&mut config, target);
@@ -170,7 +173,9 @@ fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, scope: &
     if let Some(target) = target {
         labels.insert(targets::LABEL.to_owned(), target.to_owned());
     }
+    let grants = grants(&written.grants, target, names, scope);
     Check {
+        secrets: template(written, &config_text, &grants, names, scope),
         plugin: written.plugin.value().clone(),
         kind: written.kind.as_ref().map(|kind| kind.value().clone()),
         target: target.map(str::to_owned),
@@ -182,7 +187,7 @@ fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, scope: &
         rules: shared.rules.clone(),
         policy: shared.policy,
         labels,
-        grants: Arc::new(grants(&written.grants, target, scope)),
+        grants: Arc::new(grants),
         limits: shared.limits,
         isolation: shared.isolation,
         place: shared.place.clone(),
@@ -258,9 +263,15 @@ fn label_name(name: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn grants(written: &GrantsText, target: Option<&str>, scope: &mut Scope<'_>) -> Grants {
+fn grants(written: &GrantsText, target: Option<&str>, names: &Named, scope: &mut Scope<'_>) -> Grants {
     let beyond = |list: &[Placed<String>]| list.get(GRANTS_MAX).map(Placed::span);
-    let excess = beyond(&written.http).or_else(|| beyond(&written.system)).or_else(|| written.files.get(GRANTS_MAX).map(Placed::span));
+    let excess = beyond(&written.http)
+        .or_else(|| beyond(&written.system))
+        .or_else(|| beyond(&written.net))
+        .or_else(|| written.files.get(GRANTS_MAX).map(Placed::span))
+        .or_else(|| written.postgres.get(GRANTS_MAX).map(Placed::span))
+        .or_else(|| written.redis.get(GRANTS_MAX).map(Placed::span))
+        .or_else(|| written.secrets.get(GRANTS_MAX).map(Placed::span));
     if let Some(span) = excess {
         let reason = format!("a check has at most {GRANTS_MAX} of a kind");
         return refuse(scope, span, Problem::new("too many grants").reason(reason).hint("write wider ones"));
@@ -289,7 +300,128 @@ fn grants(written: &GrantsText, target: Option<&str>, scope: &mut Scope<'_>) -> 
             granted.files.push(grant);
         }
     }
+    for text in &written.net {
+        match targets::filled(text.value(), target).parse::<net::Grant>() {
+            Ok(grant) => granted.net.push(grant),
+            Err(error) => note_grant(scope, text, error),
+        }
+    }
+    for grant in &written.postgres {
+        if let Some(grant) = postgres_grant(grant.value(), names, scope) {
+            granted.postgres.push(grant);
+        }
+    }
+    for grant in &written.redis {
+        granted.redis.push(redis_grant(grant.value(), names, scope));
+    }
+    for grant in &written.secrets {
+        if let Some(grant) = secret_grant(grant.value(), names, scope) {
+            granted.secrets.push(grant);
+        }
+    }
     granted
+}
+
+/// What grants may name: tables of the main file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Named {
+    pub postgres: BTreeSet<String>,
+    pub redis: BTreeSet<String>,
+    pub secrets: BTreeSet<String>,
+}
+
+impl Named {
+    pub(super) fn of(services: &ServiceSettings) -> Named {
+        Named {
+            postgres: services.postgres.keys().cloned().collect(),
+            redis: services.redis.keys().cloned().collect(),
+            secrets: services.secrets.keys().cloned().collect(),
+        }
+    }
+}
+
+fn postgres_grant(written: &PostgresGrantText, names: &Named, scope: &mut Scope<'_>) -> Option<postgres::Grant> {
+    note_unknown("sources.postgres", &written.source, &names.postgres, scope);
+    let mut grant = postgres::Grant::new(written.source.value());
+    if let Some(rows_max) = &written.rows_max {
+        grant = scope.read(Some(rows_max), None, |rows| grant.with_rows_max(*rows).map(Some).map_err(grant_problem))?;
+    }
+    if let Some(access) = &written.access {
+        grant = scope.read(Some(access), None, |word| grant.with_access(word).map(Some).map_err(grant_problem))?;
+    }
+    Some(grant)
+}
+
+fn redis_grant(written: &RedisGrantText, names: &Named, scope: &mut Scope<'_>) -> redis::Grant {
+    note_unknown("sources.redis", &written.source, &names.redis, scope);
+    let mut grant = redis::Grant::new(written.source.value());
+    for text in &written.commands {
+        if let Err(error) = grant.allow_command(text.value()) {
+            note_grant(scope, text, error);
+        }
+    }
+    for text in &written.keys {
+        if let Err(error) = grant.allow_key(text.value()) {
+            note_grant(scope, text, error);
+        }
+    }
+    grant
+}
+
+fn secret_grant(written: &SecretGrantText, names: &Named, scope: &mut Scope<'_>) -> Option<secrets::Grant> {
+    note_unknown("secrets", &written.name, &names.secrets, scope);
+    let mut grant = match secrets::Grant::new(written.name.value()) {
+        Ok(grant) => grant,
+        Err(error) => {
+            note_grant(scope, &written.name, error);
+            return None;
+        }
+    };
+    for text in &written.to {
+        if let Err(error) = grant.allow(text.value()) {
+            note_grant(scope, text, error);
+        }
+    }
+    Some(grant)
+}
+
+fn note_unknown(table: &str, name: &Placed<String>, known: &BTreeSet<String>, scope: &mut Scope<'_>) {
+    if known.contains(name.value()) {
+        return;
+    }
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    let hint = match suggest::nearest(name.value(), &names) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("add `[{table}.{}]` to the main file", shown(name.value())),
+    };
+    scope.note(name.span(), Problem::new(format!("there is no `[{table}.{}]`", shown(name.value()))).hint(hint));
+}
+
+fn grant_problem(error: GrantError) -> Problem {
+    Problem::new(error.message).hint(error.hint)
+}
+
+/// Where `config` names secrets; each must be in `[secrets]`.
+fn template(written: &CheckText, config_text: &str, grants: &Grants, names: &Named, scope: &mut Scope<'_>) -> Option<Template> {
+    let table = written.config.as_ref()?;
+    let template = match Template::parse(config_text) {
+        Ok(template) => template?,
+        Err(error) => {
+            scope.note(table.span(), grant_problem(error));
+            return None;
+        }
+    };
+    for name in template.names() {
+        if !names.secrets.contains(name) {
+            let problem = Problem::new(format!("`config` names the secret `{}`, and there is no `[secrets.{}]`", shown(name), shown(name)));
+            scope.note(table.span(), problem.hint("add the table to the main file, with `env` or `file`"));
+        } else if !grants.secrets.iter().any(|grant| grant.name() == name) {
+            let problem = Problem::warning(format!("`config` names the secret `{}`, and no grant says where it may go", shown(name)));
+            let hint = format!("add `secrets = [{{ name = \"{}\", to = [\"https://HOST/*\"] }}]` to its `grants`", shown(name));
+            scope.note(table.span(), problem.hint(hint));
+        }
+    }
+    Some(template)
 }
 
 /// A folder that no other one hides from the guest.

@@ -14,9 +14,7 @@ struct Later {
 
 const REMOVE: &str = "remove it";
 
-const LATER: [Later; 13] = [
-    Later { table: "", key: "sources", written: "[sources]", hint: REMOVE },
-    Later { table: "", key: "secrets", written: "[secrets]", hint: REMOVE },
+const LATER: [Later; 7] = [
     Later { table: "", key: "sink", written: "[[sink]]", hint: REMOVE },
     Later { table: "", key: "route", written: "[route]", hint: REMOVE },
     Later { table: "", key: "inhibit", written: "[[inhibit]]", hint: REMOVE },
@@ -24,10 +22,6 @@ const LATER: [Later; 13] = [
     Later { table: "", key: "heartbeat", written: "[heartbeat]", hint: REMOVE },
     Later { table: "", key: "cluster", written: "[cluster]", hint: REMOVE },
     Later { table: "check", key: "depends_on", written: "depends_on", hint: REMOVE },
-    Later { table: "check.grants", key: "postgres", written: "postgres", hint: REMOVE },
-    Later { table: "check.grants", key: "redis", written: "redis", hint: REMOVE },
-    Later { table: "check.grants", key: "net", written: "net", hint: REMOVE },
-    Later { table: "check.grants", key: "secrets", written: "secrets", hint: REMOVE },
 ];
 
 /// What to say about `key` in `table` where it belongs to a later version.

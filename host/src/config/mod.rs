@@ -30,6 +30,7 @@ mod place;
 mod read;
 mod settings;
 mod shape;
+mod sources;
 mod suggest;
 mod targets;
 mod text;
@@ -44,7 +45,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use sickbay_capabilities::{EgressSettings, Grants};
+use sickbay_capabilities::secrets::Template;
+use sickbay_capabilities::{Grants, ServiceSettings};
 use sickbay_core::{Policy, Rule, Schedule};
 use sickbay_runtime::Limits;
 use sickbay_store::Retention;
@@ -96,7 +98,8 @@ pub struct Config {
     pub plugins: Plugins,
     /// The tables `[plugin.NAME]`; see [`Config::settings_of`].
     pub plugin: BTreeMap<String, PluginSettings>,
-    pub egress: EgressSettings,
+    /// Egress, sources and secrets.
+    pub services: ServiceSettings,
     /// In the order of the files. Names are unique.
     pub checks: Vec<Arc<Check>>,
     /// What is allowed and still odd.
@@ -181,6 +184,8 @@ pub struct Check {
     pub config: Value,
     /// `config` as text.
     pub config_text: Arc<str>,
+    /// Where `config` names secrets.
+    pub secrets: Option<Template>,
     /// Critical ones first, in the order of the file.
     pub rules: Vec<Rule>,
     pub policy: Policy,
@@ -263,7 +268,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let beside = access::files_named(&main, &dir);
     let stamp = stamp.beside(&beside);
     let settings = settings(&main, &mut Scope { source: &source, dir: &dir, findings: &mut findings });
-    let mut reader = CheckReader::new(&settings.plugin, &dir);
+    let mut reader = CheckReader::new(&settings.plugin, &settings.services, &dir);
     reader.read_file(main.check, &source, &mut findings);
     for ReadFile { source, file } in files {
         if let Some(file) = file {
@@ -291,7 +296,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         retention: settings.retention,
         plugins: settings.plugins,
         plugin: settings.plugin,
-        egress: settings.egress,
+        services: settings.services,
         checks,
         warnings,
     })

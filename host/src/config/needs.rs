@@ -17,6 +17,8 @@ use super::diagnostic::{Problem, listed, sentence, shown};
 use super::free::escaped;
 use super::{Check, KindInfo, later, suggest, values};
 
+const CAPABILITIES: [&str; 7] = ["http", "system", "files", "net", "postgres", "redis", "secrets"];
+
 /// A longer value is not put into a line; its place in the line stays.
 const VALUE_BYTES_MAX: usize = 512;
 /// A longer path is cut in a line, and a `*` put at the cut.
@@ -28,8 +30,12 @@ const SCHEMES: [&str; 4] = ["http", "https", "ws", "wss"];
 pub(super) fn not_granted(check: &Check, plugin: &str, kind: &KindInfo<'_>, need: &Need, schema: Option<&Value>) -> Option<Problem> {
     let capability = need.capability.as_str();
     let reason = if need.reason.is_empty() { String::new() } else { format!(" ({})", sentence(&need.reason)) };
-    let asks =
-        format!("check `{}`: the kind `{}` of plugin `{}` asks for `{capability}`{reason}", check.written_name(), shown(kind.name), shown(plugin));
+    let asks = format!(
+        "check `{}`: the kind `{}` of plugin `{}` asks for `{capability}`{reason}",
+        check.written_name(),
+        shown(kind.name),
+        shown(plugin)
+    );
     match granted(&check.grants, capability) {
         Some(true) => None,
         Some(false) => {
@@ -49,6 +55,10 @@ fn granted(grants: &Grants, capability: &str) -> Option<bool> {
         "http" => Some(!grants.http.is_empty()),
         "system" => Some(grants.system != system::Grant::default()),
         "files" => Some(!grants.files.is_empty()),
+        "net" => Some(!grants.net.is_empty()),
+        "postgres" => Some(!grants.postgres.is_empty()),
+        "redis" => Some(!grants.redis.is_empty()),
+        "secrets" => Some(!grants.secrets.is_empty()),
         // Every run has them.
         "state" | "log" => Some(true),
         _ => None,
@@ -89,7 +99,7 @@ pub fn can_be_granted(capability: &str) -> bool {
 /// What to do in `check`, so that it grants what the need asks for.
 pub fn line_to_add(check: &Check, need: &Need, schema: Option<&Value>) -> String {
     let (line, open) = filled(need, &check.config, schema);
-    let has_others = ["http", "system", "files"].iter().any(|capability| granted(&check.grants, capability) == Some(true));
+    let has_others = CAPABILITIES.iter().any(|capability| granted(&check.grants, capability) == Some(true));
     let add = if has_others { format!("add `{line}` to its `grants`") } else { format!("add `grants = {{ {line} }}`") };
     if open.is_empty() { add } else { format!("{add}, with what is checked in place of {}", listed(open.iter().map(String::as_str))) }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use sickbay_capabilities::EgressSettings;
+use sickbay_capabilities::{EgressSettings, ServiceSettings};
 use sickbay_core::Quota;
 use sickbay_runtime::Limits;
 use sickbay_store::{Retention, StoreError};
@@ -18,7 +18,8 @@ use super::place::{Source, Span};
 use super::text::{EgressText, FileText, LimitsText, Placed, PluginText, RetentionText};
 use super::values::{self, DurationBounds};
 use super::{
-    CONCURRENCY_DEFAULT, Isolation, ListenerTls, PluginSettings, Plugins, RUNS_DEFAULT, Server, StoreSettings, Token, access, certificate, later,
+    CONCURRENCY_DEFAULT, Isolation, ListenerTls, PluginSettings, Plugins, RUNS_DEFAULT, Server, StoreSettings, Token, access, certificate,
+    sources,
 };
 
 const PORT_DEFAULT: u16 = 9470;
@@ -66,7 +67,7 @@ pub(super) struct Settings {
     pub retention: Retention,
     pub plugins: Plugins,
     pub plugin: BTreeMap<String, PluginSettings>,
-    pub egress: EgressSettings,
+    pub services: ServiceSettings,
 }
 
 pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
@@ -77,6 +78,7 @@ pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
     let plugins = file.plugins.as_ref().and_then(|plugins| plugins.dir.as_ref());
     let tls = file.server.as_ref().and_then(|server| server.tls.as_ref());
     let address = scope.read(listen, listen_default, |text| listen_address(text));
+    let sources = sources::sources(&file.sources, scope);
     access::judge_reach(listen, address, file, scope);
     Settings {
         server: Server { listen: address },
@@ -86,7 +88,12 @@ pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
         retention: retention(file.retention.as_ref(), scope),
         plugins: Plugins { dir: scope.read(plugins, dir.join(PLUGINS_DIR_DEFAULT), |text| folder("dir", text, dir)) },
         plugin: plugin_tables(&file.plugin, scope),
-        egress: file.egress.as_ref().map_or_else(EgressSettings::default, |egress| egress_settings(egress, scope)),
+        services: ServiceSettings {
+            egress: file.egress.as_ref().map_or_else(EgressSettings::default, |egress| egress_settings(egress, scope)),
+            postgres: sources.postgres,
+            redis: sources.redis,
+            secrets: sources::secrets(&file.secrets, scope),
+        },
     }
 }
 

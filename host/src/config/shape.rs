@@ -222,7 +222,9 @@ fn unknown_key(key: &str, schema: &Value, path: &str, role: FileRole) -> Problem
     let problem = problem.reason(format!("the keys here are {}", listed(known.iter().copied())));
     match suggest::nearest(key, &known) {
         // What a denial prints is a line of `grants`.
-        _ if path == "check" && matches!(key, "http" | "system" | "files") => problem.hint(format!("write `grants = {{ {key} = [...] }}`")),
+        _ if path == "check" && matches!(key, "http" | "system" | "files" | "net") => {
+            problem.hint(format!("write `grants = {{ {key} = [...] }}`"))
+        }
         _ if path.is_empty() && key == "listen" => problem.hint("it belongs under `[server]`"),
         Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
         None if path == "check" => problem.hint("what is for the plugin belongs in `config`; remove the key otherwise"),

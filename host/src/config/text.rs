@@ -40,6 +40,12 @@ pub(super) struct FileText {
     /// Who may ask where `listen` is not a loopback address.
     #[serde(default)]
     pub token: Vec<Placed<TokenText>>,
+    /// Databases that checks may be granted, by kind and name.
+    #[serde(default)]
+    pub sources: SourcesText,
+    /// Secrets that a `config` may name as `{{secret:NAME}}`.
+    #[serde(default)]
+    pub secrets: BTreeMap<Placed<String>, Placed<SecretText>>,
     /// What is checked. Files in `checks.d` hold more of these.
     #[serde(default)]
     pub check: Vec<Placed<CheckText>>,
@@ -159,12 +165,97 @@ pub(super) struct LimitsText {
     /// What the guest may send to the network. Default: 1MiB.
     #[schemars(example = &"1MiB")]
     pub bytes_out: Option<Placed<SizeText>>,
-    /// Rows of all queries together; nothing makes queries in this version. Default: 10000.
+    /// Rows of all queries together. Default: 10000.
     #[schemars(range(min = 0), example = 10_000)]
     pub rows: Option<Placed<i64>>,
     /// Log lines beyond it are dropped. Default: 64KiB.
     #[schemars(example = &"64KiB")]
     pub log_bytes: Option<Placed<SizeText>>,
+}
+
+/// Databases that checks may be granted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourcesText {
+    /// PostgreSQL servers.
+    #[serde(default)]
+    pub postgres: BTreeMap<Placed<String>, Placed<PostgresSourceText>>,
+    /// Redis servers.
+    #[serde(default)]
+    pub redis: BTreeMap<Placed<String>, Placed<RedisSourceText>>,
+}
+
+/// A PostgreSQL server, or a PgBouncer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PostgresSourceText {
+    /// `postgres://user:password@host/database`; `${NAME}` stands for an environment variable.
+    #[schemars(example = &"${DATABASE_URL}")]
+    pub url: Option<Placed<String>>,
+    /// A file that holds the URL.
+    #[schemars(example = &"database.url")]
+    pub url_file: Option<Placed<String>>,
+    /// `read-only` or `read-write`; a grant may only have less. Default: read-only.
+    #[schemars(example = &"read-only")]
+    pub access: Option<Placed<String>>,
+    /// Connections at once. Default: 4.
+    #[schemars(range(min = 1), example = 4)]
+    pub connections_max: Option<Placed<i64>>,
+    /// The server ends a statement after so long. Default: 5s.
+    #[schemars(example = &"5s")]
+    pub statement_timeout: Option<Placed<DurationText>>,
+    /// `postgres`, or `pgbouncer` for its own console. Default: postgres.
+    #[schemars(example = &"postgres")]
+    pub dialect: Option<Placed<String>>,
+    /// A pooler in transaction mode stands in between. Default: false.
+    pub pooled: Option<Placed<bool>>,
+}
+
+/// A Redis server, a cluster, or one behind sentinels.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RedisSourceText {
+    /// `redis://user:password@host:6379/0`, `rediss://` for TLS, `unix:///path`; `${NAME}` stands for an environment variable.
+    #[schemars(example = &"${REDIS_URL}")]
+    pub url: Option<Placed<String>>,
+    /// A file that holds the URL.
+    #[schemars(example = &"redis.url")]
+    pub url_file: Option<Placed<String>>,
+    /// The URL is a node of a cluster. Default: false.
+    pub cluster: Option<Placed<bool>>,
+    /// URLs of sentinels; the host of `url` is the master's name then.
+    #[schemars(example = ["redis://10.0.0.1:26379"])]
+    pub sentinels: Option<Vec<Placed<String>>>,
+    /// Connections at once. Default: 4.
+    #[schemars(range(min = 1), example = 4)]
+    pub connections_max: Option<Placed<i64>>,
+    /// A PEM file with certificates that are trusted beside the system's.
+    #[schemars(example = &"ca.pem")]
+    pub ca_file: Option<Placed<String>>,
+    /// A certificate for a server that asks for one.
+    #[schemars(example = &"client.pem")]
+    pub cert_file: Option<Placed<String>>,
+    /// Its key.
+    #[schemars(example = &"client.key")]
+    pub key_file: Option<Placed<String>>,
+}
+
+/// Where a secret comes from: exactly one of `env` and `file`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretText {
+    /// An environment variable.
+    #[schemars(example = &"SLACK_TOKEN")]
+    pub env: Option<Placed<String>>,
+    /// A file that holds nothing else; read again when it changes.
+    #[schemars(example = &"slack.token")]
+    pub file: Option<Placed<String>>,
+    /// What it was, while it is being rotated: an environment variable.
+    #[schemars(example = &"SLACK_TOKEN_OLD")]
+    pub previous_env: Option<Placed<String>>,
+    /// What it was, while it is being rotated: a file.
+    #[schemars(example = &"slack.token.old")]
+    pub previous_file: Option<Placed<String>>,
 }
 
 /// What network addresses plugins may reach beside public ones.
@@ -256,6 +347,64 @@ pub(super) struct GrantsText {
     /// Folders of this machine.
     #[serde(default)]
     pub files: Vec<Placed<FolderText>>,
+    /// Connections (`tcp://`, `tls://`, `unix://`) and names that DNS may be asked for (`dns://`).
+    #[serde(default)]
+    #[schemars(example = ["tcp://db.internal:5432"])]
+    pub net: Vec<Placed<String>>,
+    /// Sources of `[sources.postgres]`.
+    #[serde(default)]
+    pub postgres: Vec<Placed<PostgresGrantText>>,
+    /// Sources of `[sources.redis]`.
+    #[serde(default)]
+    pub redis: Vec<Placed<RedisGrantText>>,
+    /// Secrets of `[secrets]`, and where each may go.
+    #[serde(default)]
+    pub secrets: Vec<Placed<SecretGrantText>>,
+}
+
+/// A PostgreSQL source that the runs of a check may ask.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PostgresGrantText {
+    /// Its name in `[sources.postgres]`.
+    #[schemars(example = &"main")]
+    pub source: Placed<String>,
+    /// Rows of one answer. Default: 1000.
+    #[schemars(range(min = 1), example = 1000)]
+    pub rows_max: Option<Placed<i64>>,
+    /// `read-only` or `read-write`, which the source must have too. Default: read-only.
+    #[schemars(example = &"read-only")]
+    pub access: Option<Placed<String>>,
+}
+
+/// A Redis source that the runs of a check may ask.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RedisGrantText {
+    /// Its name in `[sources.redis]`.
+    #[schemars(example = &"cache")]
+    pub source: Placed<String>,
+    /// Commands, or a command with its subcommand.
+    #[serde(default)]
+    #[schemars(example = ["INFO", "LLEN"])]
+    pub commands: Vec<Placed<String>>,
+    /// Patterns of keys. Default: none.
+    #[serde(default)]
+    #[schemars(example = ["celery*"])]
+    pub keys: Vec<Placed<String>>,
+}
+
+/// A secret that the runs of a check may use.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretGrantText {
+    /// Its name in `[secrets]`.
+    #[schemars(example = &"slack-token")]
+    pub name: Placed<String>,
+    /// Where it may go: patterns as in `http` (without the method: any) and `net`. Default: nowhere.
+    #[serde(default)]
+    #[schemars(example = ["https://hooks.slack.com/*"])]
+    pub to: Vec<Placed<String>>,
 }
 
 /// A folder that the runs of a check may use.

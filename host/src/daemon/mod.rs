@@ -72,7 +72,7 @@ impl Daemon {
         let store = open_store(&config).await?;
         let live = live(Arc::clone(&config), store, &tasks).await?;
         let address = listen(&live, &tasks, &api_stop).await?;
-        let services = Services::new(&config.egress).map_err(anyhow::Error::from)?;
+        let services = Services::new(&config.services).map_err(anyhow::Error::from)?;
         let sandbox = Arc::new(sandbox(&config)?);
 
         let folder_woken = Arc::new(Notify::new());

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sickbay_capabilities::Services;
 use sickbay_core::{Reason, Report};
 use sickbay_store::{Committed, ResultRecord, Store};
 use tokio::signal::unix::Signal;
@@ -96,12 +95,17 @@ impl Reloader {
 
     async fn apply(&self, config: Config) -> Result<(), String> {
         let before = self.live.config.load_full();
-        let services =
-            if before.egress == config.egress { None } else { Some(Services::new(&config.egress).map_err(|error| error.to_string())?) };
+        let runner = self.live.runner.load_full();
+        let services = match &runner {
+            Some(runner) if before.services != config.services => {
+                Some(runner.services().renewed(&config.services).map_err(|error| error.to_string())?)
+            }
+            _ => None,
+        };
         let config = Arc::new(config);
         let memories = memories(&self.live, &config).await?;
         let table = table(&config, &self.live.plugins, &memories);
-        if let (Some(runner), Some(services)) = (self.live.runner.load_full(), services) {
+        if let (Some(runner), Some(services)) = (runner, services) {
             runner.replace_services(services);
         }
         self.live.config.store(config);

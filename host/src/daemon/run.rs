@@ -11,14 +11,16 @@
 //! on is counted as skipped and leaves no record.
 //! Invariant: the permit is held while the instance lives, never while the queue is full.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use sickbay_capabilities::secrets::{OpenError, Placeholders};
 use sickbay_capabilities::{Lent, RunScope, Services, Usage};
-use sickbay_core::{CheckState, EndCause, Finding, Quota, StateKind, Status, Timestamp, judge};
+use sickbay_core::{CheckState, EndCause, Failure, Finding, Quota, StateKind, Status, Timestamp, judge};
 use sickbay_runtime::{CheckRequest, RunOutcome as Ran, RunUsage};
 use sickbay_store::{Receipt, ResultRecord, Trigger};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -74,10 +76,22 @@ struct Ended {
     plugin_state: Option<Arc<BTreeMap<String, Vec<u8>>>>,
 }
 
+impl Ended {
+    /// A secret that `config` names cannot be had: the guest is not asked.
+    fn without_secret(error: &OpenError, turn: &Turn) -> Ended {
+        let failure = Failure { kind: "configuration".to_owned(), message: error.to_string() };
+        Ended { finding: Finding::Failure(failure), plugin_version: Arc::clone(&turn.loaded.version), plugin_state: None }
+    }
+}
+
 impl Runner {
     pub fn new(live: Arc<Live>, services: Arc<Services>, runs: TaskTracker) -> Runner {
         let permits = Arc::new(Semaphore::new(RUNS_MAX));
         Runner { live, services: ArcSwap::from(services), permits, run_ids: AtomicU64::new(1), runs }
+    }
+
+    pub fn services(&self) -> Arc<Services> {
+        self.services.load_full()
     }
 
     pub fn replace_services(&self, services: Arc<Services>) {
@@ -163,13 +177,21 @@ impl Runner {
             deadline: Instant::now() + host_calls_end(spec.timeout),
             state: check.memory.plugin_state.load_full(),
         };
-        let lent = Lent::new(&self.services.load(), &spec.grants, &check.limits, scope);
+        let services = self.services.load_full();
+        let (config, placeholders) = match &spec.secrets {
+            None => (Cow::Borrowed(&*spec.config_text), Placeholders::default()),
+            Some(template) => match services.open_secrets(template, scope.deadline).await {
+                Ok(opened) => (Cow::Owned(opened.config_text), opened.placeholders),
+                Err(error) => return Ended::without_secret(&error, &turn),
+            },
+        };
+        let lent = Lent::new(&services, &spec.grants, &check.limits, scope).with_secrets(placeholders);
         let (reported, attempt) = check.with(|observed| (observed.reported.clone(), attempt(&observed.state)));
         let request = CheckRequest {
             check: spec.written_name(),
             target: spec.target.as_deref(),
             kind: &turn.kind,
-            config: &spec.config_text,
+            config: &config,
             scheduled_at,
             attempt,
             labels: &check.labels,
@@ -180,9 +202,11 @@ impl Runner {
             Isolation::Warm { runs_max } => self.on_kept(check, &turn, &request, lent, runs_max).await,
         };
         let Ran { finding, usage, output, lent } = ran;
+        let secrets = lent.secrets().clone();
         let calls = lent.finish();
+        let finding = secrets.mask_finding(finding);
         self.count(check, &turn, &finding, &usage, &calls);
-        log_output(check, &output, usage.output_bytes_dropped);
+        log_output(check, &secrets.mask_text(&output), usage.output_bytes_dropped);
         drop(turn.permits);
         let plugin_state = kept(&finding, calls).map(Arc::new);
         Ended { finding, plugin_version: Arc::clone(&turn.loaded.version), plugin_state }
@@ -326,7 +350,7 @@ fn log_output(check: &LiveCheck, output: &str, bytes_dropped: u64) {
 
 #[cfg(test)]
 mod tests {
-    use sickbay_capabilities::EgressSettings;
+    use sickbay_capabilities::ServiceSettings;
     use sickbay_core::Reason;
 
     use super::*;
@@ -339,7 +363,7 @@ mod tests {
     }
 
     fn runner(host: &Host) -> Arc<Runner> {
-        let services = Services::new(&EgressSettings::default()).unwrap();
+        let services = Services::new(&ServiceSettings::default()).unwrap();
         Arc::new(Runner::new(Arc::clone(&host.live), services, TaskTracker::new()))
     }
 

@@ -238,7 +238,7 @@ fn first_time(name: &str, cadence: &Cadence<'_>, last: Option<Timestamp>, now: T
 
 #[cfg(test)]
 mod tests {
-    use sickbay_capabilities::{EgressSettings, Services};
+    use sickbay_capabilities::{ServiceSettings, Services};
     use sickbay_core::{Cron, Zone};
 
     use super::*;
@@ -248,7 +248,7 @@ mod tests {
 
     fn scheduler(host: &Host, shard: Shard) -> Scheduler {
         let (live, runs) = (Arc::clone(&host.live), TaskTracker::new());
-        let services = Services::new(&EgressSettings::default()).unwrap();
+        let services = Services::new(&ServiceSettings::default()).unwrap();
         let runner = Arc::new(Runner::new(Arc::clone(&live), services, runs.clone()));
         Scheduler::new(live, runner, runs, watch::Sender::new(()).subscribe(), shard)
     }

@@ -246,7 +246,7 @@ async fn a_directory_renamed_between_two_calls_is_looked_for_anew() {
 #[tokio::test]
 async fn a_file_that_is_closed_to_the_host_is_refused() {
     let setup = Setup::new();
-    fs::set_permissions(setup.within("plain"), Permissions::from_mode(0)).expect("permissions");
+    fs::set_permissions(setup.within("plain"), Permissions::from_mode(0o000)).expect("permissions");
     // Root reads it all the same.
     let closed = File::open(setup.within("plain")).is_err();
     let read = bytes(&mut setup.lent("ro"), "/data/plain").await;

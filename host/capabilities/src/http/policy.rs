@@ -57,7 +57,7 @@ impl<'url> Target<'url> {
 
 impl Grant {
     /// For others that name where something may go, as grants of secrets do.
-    pub(crate) fn covers(&self, method: &str, url: &Url) -> bool {
+    pub(crate) fn covers_url(&self, method: &str, url: &Url) -> bool {
         Target::of(url).is_ok_and(|target| authorise(std::slice::from_ref(self), method, &target).is_ok())
     }
 }

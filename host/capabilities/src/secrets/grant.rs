@@ -43,6 +43,10 @@ impl Grant {
         Err(error(format!("`{shown}` is no name of a secret"), "write the NAME of a `[secrets.NAME]`"))
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Adds one text of `to`.
     pub fn allow(&mut self, text: &str) -> Result<(), GrantError> {
         if self.to.len() >= TO_MAX {
@@ -64,7 +68,7 @@ impl Grant {
 impl To {
     fn covers(&self, towards: &Towards<'_>) -> bool {
         match (self, *towards) {
-            (To::Http(grant), Towards::Http { method, url }) => grant.covers(method, url),
+            (To::Http(grant), Towards::Http { method, url }) => grant.covers_url(method, url),
             (To::Net(grant), Towards::Host { security, host, port }) => {
                 let over = |security| grant.covers(&Asked::Host { security, host, port });
                 // Whoever may have it in plain may have it encrypted.

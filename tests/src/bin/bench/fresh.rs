@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use sickbay_capabilities::{EgressSettings, Grants, Lent, RunScope, Services};
+use sickbay_capabilities::{Grants, Lent, RunScope, ServiceSettings, Services};
 use sickbay_core::{Finding, Timestamp};
 use sickbay_runtime::bindings::CheckPluginPre;
 use sickbay_runtime::bindings::exports::sickbay::plugin::check;
@@ -109,7 +109,7 @@ struct Whole {
 
 impl Whole {
     async fn load(settings: &SandboxSettings, component: Vec<u8>) -> anyhow::Result<Whole> {
-        let services = Services::new(&EgressSettings::default()).context("the capabilities cannot be set up")?;
+        let services = Services::new(&ServiceSettings::default()).context("the capabilities cannot be set up")?;
         let sandbox = Sandbox::<Lent>::new(settings).context("the sandbox does not start")?;
         let (grants, limits, check) = (Arc::new(Grants::default()), Limits::default(), Arc::from(CHECK));
         let nothing = lent(&services, &grants, &limits, &check);
