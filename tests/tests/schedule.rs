@@ -73,6 +73,7 @@ async fn a_soft_state_is_tried_again_sooner_and_a_hard_one_at_the_normal_cadence
     assert_eq!((times[0] - times[1]) % 500, 0, "retries are counted from the schedule: {times:?}");
     // Another check's run comes later than any further retry would have.
     sickbay.configure(&(check("down", "hostile", "24h", more) + &check("after", "hostile", "1s", "kind = \"ok\"")));
+    until("the other check is there", async || sickbay.check_names().await.len() == 2).await;
     until("others ran some times", async || sickbay.results("after").await.len() >= 3).await;
     assert_eq!(sickbay.results("down").await.len(), 3);
 }

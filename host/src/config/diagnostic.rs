@@ -346,6 +346,11 @@ pub(super) fn without_credentials(text: &str) -> Cow<'_, str> {
     let Some(scheme_end) = text.find("://") else { return Cow::Borrowed(text) };
     let (head, rest) = text.split_at(scheme_end + 3);
     let end = rest.find(|character: char| character.is_whitespace() || matches!(character, '"' | '\'' | ',')).unwrap_or(rest.len());
+    // A password with a blank or a comma in it ends no URL: an `@` before the closing quote belongs to it.
+    let quoted = rest.find('"').unwrap_or(rest.len());
+    let begins_with_user =
+        rest[..end].split(['/', '@']).next().is_some_and(|user| user.split_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_err()));
+    let end = if begins_with_user { rest[..quoted].rfind('@').map_or(end, |at| end.max(at + 1)) } else { end };
     let (authority, tail) = rest.split_at(end);
     let masked = match authority.rfind('@') {
         Some(at) => stars(&authority[..at]) + &without_password_parameter(&authority[at..]),

@@ -15,7 +15,7 @@ use url::{Host, Url};
 
 use super::diagnostic::{Problem, listed, sentence, shown};
 use super::free::escaped;
-use super::{Check, KindInfo, later, suggest, values};
+use super::{Check, KindInfo, suggest, values};
 
 const CAPABILITIES: [&str; 7] = ["http", "system", "files", "net", "postgres", "redis", "secrets"];
 
@@ -42,10 +42,8 @@ pub(super) fn not_granted(check: &Check, plugin: &str, kind: &KindInfo<'_>, need
             let problem = Problem::warning(format!("{asks}, and nothing of `{capability}` is granted"));
             Some(problem.hint(line_to_add(check, need, schema)))
         }
-        None => later::key("check.grants", capability).map(|_| {
-            let problem = Problem::warning(format!("{asks}, which is known but not built yet in this version"));
-            problem.hint("such calls are denied; look for a kind that does without")
-        }),
+        // Nothing that this version knows of.
+        None => None,
     }
 }
 

@@ -323,10 +323,10 @@ mod tests {
 
     #[test]
     fn a_key_of_a_later_version_is_not_called_unknown() {
-        let text = format!("[[sink]]\nname = \"x\"\n{CHECK}grants = {{ redis = [] }}\n");
+        let text = format!("[[sink]]\nname = \"x\"\n{CHECK}depends_on = []\n");
         assert_eq!(
             messages(&text),
-            ["`[[sink]]` is known but not built yet in this version", "`redis` is known but not built yet in this version"]
+            ["`[[sink]]` is known but not built yet in this version", "`depends_on` is known but not built yet in this version"]
         );
     }
 

@@ -259,10 +259,9 @@ mod tests {
 
     #[test]
     fn a_variable_stands_anywhere_in_a_url() {
-        // Cargo sets it for every test.
-        let version = env!("CARGO_PKG_VERSION");
-        let text = expanded("redis://:${CARGO_PKG_VERSION}@cache/${CARGO_PKG_VERSION}").unwrap();
-        assert_eq!(text, format!("redis://:{version}@cache/{version}"));
+        // A test has it, whatever starts it.
+        let path = env::var("PATH").unwrap();
+        assert_eq!(expanded("redis://:${PATH}@cache/${PATH}").unwrap(), format!("redis://:{path}@cache/{path}"));
         assert_eq!(expanded("redis://cache").unwrap(), "redis://cache");
         assert!(expanded("redis://${SICKBAY_NO_SUCH_VARIABLE}").is_err());
         assert!(expanded("redis://${OPEN").is_err());

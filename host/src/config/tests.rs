@@ -291,13 +291,6 @@ fn what_a_kind_needs_and_its_check_does_not_grant_is_a_warning_with_the_line_to_
 }
 
 #[test]
-fn a_need_that_this_version_does_not_lend_is_told_as_such() {
-    let found = against_needs("", &[need("postgres", "counts rows", "postgres = [{ source = \"{source}\" }]")]);
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].contains("asks for `postgres` (counts rows), which is known but not built yet"), "{found:?}");
-}
-
-#[test]
 fn what_can_never_be_sent_is_told_at_its_value() {
     let needs = [need("http", "", "http = [\"{method} {url}\"]"), need("http", "", "http = [\"GET {url}\"]")];
     let found = against_needs("config = { url = \"example.com\", method = \"get\" }\ngrants = { http = [\"GET http://x/\"] }", &needs);

@@ -96,6 +96,12 @@ async fn converse(call: &Call, bounds: &Bounds) -> Result<(Vec<RowSet>, Taken), 
                 }
                 return Err(error.into_failure(&source.name, &source.settings.endpoint));
             }
+            Trouble::Ended(_) => {
+                if wanted_at_first(call) == Wanted::Any {
+                    place.give_back(session);
+                }
+                return Err(failure_of(trouble, source));
+            }
             trouble => return Err(failure_of(trouble, source)),
         }
         wanted = Wanted::Dialled;
@@ -205,7 +211,9 @@ fn malformed() -> Failure {
 fn failure_of(trouble: Trouble, source: &Source) -> Failure {
     let name = &source.name;
     match trouble {
-        Trouble::Timeout(time) => Failure::Timeout(format!("the statement on source `{name}` did not end within {} ms", time.as_millis())),
+        Trouble::Timeout(time) | Trouble::Ended(time) => {
+            Failure::Timeout(format!("the statement on source `{name}` did not end within {} ms", time.as_millis()))
+        }
         Trouble::Server(error) | Trouble::Broken(Broken::Refused(error)) | Trouble::Stale(Broken::Refused(error)) => {
             error.into_failure(name, &source.settings.endpoint)
         }

@@ -72,7 +72,7 @@ pub(super) struct Said {
     pub(super) after: After,
 }
 
-/// Why a call came to nothing. After anything but [`Trouble::Server`] the session is lost.
+/// Why a call came to nothing. After anything but [`Trouble::Server`] and [`Trouble::Ended`] the session is lost.
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// The session was dead before it was told anything that matters: the call can be made over another one.
@@ -81,7 +81,9 @@ pub(super) enum Trouble {
     Outdated,
     Broken(Broken),
     Server(ServerError),
-    /// The statement took this long.
+    /// The server ended the statement after this long, because it was told to.
+    Ended(Duration),
+    /// The statement took this long, and the server did not end it.
     Timeout(Duration),
 }
 
@@ -110,7 +112,11 @@ impl Turn {
     }
 
     fn timed_out(&self) -> Trouble {
-        Trouble::Timeout(self.deadline.saturating_duration_since(self.began))
+        Trouble::Timeout(self.time())
+    }
+
+    fn time(&self) -> Duration {
+        self.deadline.saturating_duration_since(self.began)
     }
 
     /// An error of the server, unless it is our own limit.
@@ -119,7 +125,7 @@ impl Turn {
             return Trouble::Broken(Broken::Refused(error));
         }
         if error.is_cancelled() && sent.elapsed().as_millis() >= self.server_ms {
-            return self.timed_out();
+            return Trouble::Ended(self.time());
         }
         Trouble::Server(error)
     }

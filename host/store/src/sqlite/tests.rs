@@ -125,7 +125,9 @@ async fn a_write_that_nobody_waits_for_any_more_leaves_no_transaction() {
         assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
     let written = store.write(&shared(vec![record("api", 1), record("api", 2)])).await.unwrap();
-    assert_eq!(written, [Some(1), Some(2)]);
+    // Whether the first one came to its commit is nobody's to know.
+    assert!(matches!(written[..], [Some(1) | None, Some(2)]), "{written:?}");
+    assert_eq!(store.bounds().await.unwrap(), (Some(1), 2));
 }
 
 #[tokio::test]
