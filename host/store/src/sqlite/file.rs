@@ -61,6 +61,13 @@ impl DatabaseFile {
         look.there
     }
 
+    /// The same, looked at now.
+    pub(super) fn is_there_now(&self, now: Instant) -> bool {
+        let there = self.found();
+        *self.look.lock().unwrap_or_else(PoisonError::into_inner) = Look { at: now, there };
+        there
+    }
+
     fn found(&self) -> bool {
         match identity(&self.path) {
             Ok(identity) => identity == self.identity,

@@ -242,7 +242,12 @@ impl Store for SqliteStore {
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             self.still_there()?;
-            self.read_anything().await
+            let answered = self.read_anything().await;
+            // A reader that opens the file finds out before the next look is due.
+            match (&answered, &self.file) {
+                (Err(_), Some(file)) if !file.is_there_now(Instant::now()) => Err(StoreError::Replaced { database: self.database.clone() }),
+                _ => answered,
+            }
         })
     }
 
