@@ -110,8 +110,6 @@ pub(crate) async fn dial(
     connect(destination, &addresses, deadline, progress).await
 }
 
-/// Tries one after the other; each but the last gets its share of the time that is left, so that one that swallows packets does not
-/// use up all of it.
 async fn connect(
     destination: &Destination<'_>,
     addresses: &[SocketAddr],
@@ -120,6 +118,14 @@ async fn connect(
 ) -> Result<(TcpStream, SocketAddr), Failure> {
     let started = Instant::now();
     progress.phase = Phase::Connect;
+    let connected = connect_to_any(addresses, deadline).await.map_err(|error| unconnected(destination, &error))?;
+    progress.timings.connect_us = Some(microseconds_since(started));
+    Ok(connected)
+}
+
+/// Tries one after the other; each but the last gets its share of the time that is left, so that one that swallows packets does not
+/// use up all of it.
+pub(crate) async fn connect_to_any(addresses: &[SocketAddr], deadline: Instant) -> io::Result<(TcpStream, SocketAddr)> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for (index, &address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
@@ -131,16 +137,13 @@ async fn connect(
             timeout(share, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         };
         match outcome.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
-            Ok(stream) => {
-                progress.timings.connect_us = Some(microseconds_since(started));
-                return Ok((stream, address));
-            }
+            Ok(stream) => return Ok((stream, address)),
             // That one of them is refused tells more than that another cannot be reached from here.
             Err(error) if last.kind() != io::ErrorKind::ConnectionRefused => last = error,
             Err(_) => {}
         }
     }
-    Err(unconnected(destination, &last))
+    Err(last)
 }
 
 fn unconnected(destination: &Destination<'_>, error: &io::Error) -> Failure {

@@ -11,12 +11,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{Instant, timeout};
+use tokio::net::UnixStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use super::failure::Failure;
 use super::settings::{Address, RedisSettings};
+use crate::dial::connect_to_any;
 use crate::failure::Failure as NetworkFailure;
 use crate::services::Services;
 use crate::tls;
@@ -49,7 +50,8 @@ pub(super) async fn dial(
         Some(address) => vec![address],
         None => names.services.resolver.addresses(&names.plugin, host).await.map_err(unresolved)?,
     };
-    let stream = connect(&addresses, port, deadline).await.map_err(|error| unconnected(&error))?;
+    let addresses: Vec<SocketAddr> = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
+    let (stream, _) = connect_to_any(&addresses, deadline).await.map_err(|error| unconnected(&error))?;
     let Some(connector) = connector else { return Ok(Box::new(stream)) };
     let name = tls::server_name(host, literal)
         .ok_or_else(|| Failure::Invalid("the host of the source's `url` cannot be the name of a certificate".to_owned()))?;
@@ -63,28 +65,6 @@ fn unresolved(failure: NetworkFailure) -> Failure {
         NetworkFailure::Host(message) | NetworkFailure::Invalid(message) => Failure::Invalid(message),
         _ => Failure::Connect("the name of the server does not resolve".to_owned()),
     }
-}
-
-/// Tries one after the other; each but the last gets its share of the time that is left.
-async fn connect(addresses: &[IpAddr], port: u16, deadline: Instant) -> io::Result<TcpStream> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for (index, &address) in addresses.iter().enumerate() {
-        let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
-        let attempt = TcpStream::connect(SocketAddr::new(address, port));
-        let outcome = if left == 1 {
-            attempt.await
-        } else {
-            let share = deadline.saturating_duration_since(Instant::now()) / left;
-            timeout(share, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        };
-        match outcome.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
-            Ok(stream) => return Ok(stream),
-            // That one of them is refused tells more than that another cannot be reached from here.
-            Err(error) if last.kind() != io::ErrorKind::ConnectionRefused => last = error,
-            Err(_) => {}
-        }
-    }
-    Err(last)
 }
 
 fn unconnected(error: &io::Error) -> Failure {
