@@ -169,10 +169,11 @@ impl Scheduler {
         }
         let Ok(running) = running else { return };
         let (runner, check) = (Arc::clone(&self.runner), Arc::clone(check));
-        self.runs.spawn(async move {
+        // In a box: a task is moved several times before it stays, and a run is some kilobytes.
+        self.runs.spawn(Box::pin(async move {
             runner.run_scheduled(&check, scheduled_at).await;
             drop(running);
-        });
+        }));
     }
 }
 

@@ -76,7 +76,7 @@ impl Lent {
     }
 
     fn begin(&self, (outgoing, terms): (Outgoing, Terms), purse: &Arc<Purse>) -> Exchange {
-        Exchange { task: tokio::spawn(client::exchange(self.means(terms, purse), outgoing)) }
+        Exchange { task: tokio::spawn(Box::pin(client::exchange(self.means(terms, purse), outgoing))) }
     }
 
     pub(super) fn means(&self, terms: Terms, purse: &Arc<Purse>) -> Means {
