@@ -46,6 +46,8 @@ async fn a_version_that_asks_for_more_waits_and_is_told_everywhere() {
     until("it is counted", async || sickbay.plugin_loads("swap", "quarantined").await == 1.0).await;
     assert_eq!(quarantined(&sickbay).await, 1.0);
     until("it is in the log", async || sickbay.log().lines().any(|log| log.contains("quarantined: ") && log.contains("GET {url}"))).await;
+    let page = sickbay.get("/").await.text();
+    assert!(page.contains("A new version of plugin <strong>swap</strong> asks for more"), "{page}");
     let url = sickbay.url();
     for verb in ["list", "inspect"] {
         let mut arguments = vec!["plugin", verb, "--url", url.as_str()];

@@ -31,8 +31,8 @@ const REFRESH_SECONDS: u32 = 10;
 const ROWS_MAX: usize = 500;
 /// Enough for the 512 bytes that the contract allows a summary, and a bound for what is ours.
 const TEXT_CHARACTERS_MAX: usize = 512;
-/// Refused plugins that are named above the table.
-const REFUSED_SHOWN_MAX: usize = 10;
+/// Plugins that are named above the table: so many whose file was refused, and so many of which a version waits.
+const PLUGINS_SHOWN_MAX: usize = 10;
 
 /// What a newcomer reads where the table will be.
 const FIRST_CHECK: &str = r#"[[check]]
@@ -69,6 +69,8 @@ struct Shown {
     reload_failed: bool,
     /// Names and messages of plugins whose file was refused.
     refused: Vec<(String, String)>,
+    /// Names of plugins of which a version waits, and what would let it serve.
+    quarantined: Vec<(String, String)>,
 }
 
 struct Row {
@@ -102,7 +104,16 @@ impl Shown {
         let pages = checks.len().div_ceil(ROWS_MAX).max(1);
         let page = page.min(pages);
         let rows = checks.iter().skip((page - 1) * ROWS_MAX).take(ROWS_MAX).map(|(_, check)| Row::of(check)).collect();
-        Shown { now, page, pages, counts, rows, reload_failed: live.reload.load().error.is_some(), refused: refused(live) }
+        Shown {
+            now,
+            page,
+            pages,
+            counts,
+            rows,
+            reload_failed: live.reload.load().error.is_some(),
+            refused: refused(live),
+            quarantined: quarantined(live),
+        }
     }
 
     fn markup(&self) -> Markup {
@@ -160,6 +171,11 @@ impl Shown {
             }
             @for (name, message) in &self.refused {
                 p.notice role="status" { "The file of plugin " strong { (name) } " was refused: " (cut(message)) }
+            }
+            @for (name, hint) in &self.quarantined {
+                p.notice role="status" {
+                    "A new version of plugin " strong { (name) } " asks for more than is granted, so the one before it serves: " (cut(hint))
+                }
             }
         }
     }
@@ -246,7 +262,16 @@ fn rank(check: &LiveCheck) -> usize {
 fn refused(live: &Live) -> Vec<(String, String)> {
     let refused =
         live.plugins.all().into_iter().filter_map(|slot| slot.last_error().map(|error| (slot.name.clone(), error.message.clone())));
-    refused.take(REFUSED_SHOWN_MAX).collect()
+    refused.take(PLUGINS_SHOWN_MAX).collect()
+}
+
+fn quarantined(live: &Live) -> Vec<(String, String)> {
+    let quarantined = live
+        .plugins
+        .all()
+        .into_iter()
+        .filter_map(|slot| slot.quarantined().map(|waiting| (slot.name.clone(), waiting.beyond.hint.clone())));
+    quarantined.take(PLUGINS_SHOWN_MAX).collect()
 }
 
 fn cut(text: &str) -> &str {
