@@ -13,6 +13,7 @@ use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -81,6 +82,11 @@ impl Postgres {
     /// Over the UNIX socket, without a password.
     pub fn socket_url(&self) -> String {
         format!("postgres:///{DATABASE}?host={}&port={}&user={USER}", self.folder.display(), self.port)
+    }
+
+    /// One of the programs that came with the server: `psql` itself, not what stands for it on the path.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
     }
 
     /// What the superuser's `psql` prints: a line for each row, `|` between its values.
@@ -216,6 +222,8 @@ fn as_owner(program: impl AsRef<Path>) -> Command {
 fn shell(script: &str) -> Command {
     let mut command = as_owner("sh");
     command.args(["-c", script, "sh"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Ctrl-C ends the tests; the shell has its work to do after them.
+    command.process_group(0);
     command
 }
 

@@ -1,6 +1,5 @@
 //! Sickbay as users run it, with a configuration, a plugin folder, a store and an artifact cache of its own.
 
-use std::fmt::Write;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -108,12 +107,12 @@ impl Daemon {
 
 /// `count` checks of `plugin` that run every `every`; `rest` is what else each of them says.
 pub(crate) fn checks(count: usize, plugin: &str, every: &str, rest: &str) -> String {
-    let mut text = String::new();
-    for number in 0..count {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "[[check]]\nname = \"{}\"\nplugin = \"{plugin}\"\nevery = \"{every}\"\n{rest}", check_name(plugin, number));
-    }
-    text
+    (0..count).map(|number| check(number, plugin, every, rest)).collect()
+}
+
+/// One of them.
+pub(crate) fn check(number: usize, plugin: &str, every: &str, rest: &str) -> String {
+    format!("[[check]]\nname = \"{}\"\nplugin = \"{plugin}\"\nevery = \"{every}\"\n{rest}\n", check_name(plugin, number))
 }
 
 pub(crate) fn check_name(plugin: &str, number: usize) -> String {

@@ -2,7 +2,8 @@
 //!
 //! Who is who: a [`Measure`] starts what it needs, measures and gives [`Figure`]s, each one line of JSON on standard output. `daemon.rs`
 //! starts Sickbay with a configuration and a folder of its own; `process.rs` reads what the kernel counts of a process; `scrape.rs` reads
-//! `/metrics`; `client.rs` asks over HTTP; `target.rs` is the server that HTTP checks ask.
+//! `/metrics`; `client.rs` asks over HTTP; `exporter.rs` scrapes what others run; `target.rs` is the server that HTTP checks ask,
+//! `servers.rs` starts databases.
 //!
 //! How: everything is compared with what ran next to it in the same run, so that a slow or busy machine moves both sides. Processor time
 //! is what the kernel counts for the whole process, including the scrape that ends a window: the figures are rather too high than too low.
@@ -13,13 +14,18 @@
 
 mod client;
 mod daemon;
+mod exporter;
 mod figure;
 mod fresh;
 mod http_check;
+mod mixed;
+mod postgres_connections;
 mod process;
+mod redis_memory;
 mod render;
 mod scheduled;
 mod scrape;
+mod servers;
 mod settings;
 mod spread;
 mod swap;
@@ -39,21 +45,36 @@ enum Measure {
     Fresh,
     Scheduled,
     HttpCheck,
+    PostgresConnections,
+    RedisMemory,
     TenThousand,
+    Mixed,
     Swap,
     Render,
 }
 
 impl Measure {
-    const ALL: [Measure; 6] =
-        [Measure::Fresh, Measure::Scheduled, Measure::HttpCheck, Measure::TenThousand, Measure::Swap, Measure::Render];
+    const ALL: [Measure; 9] = [
+        Measure::Fresh,
+        Measure::Scheduled,
+        Measure::HttpCheck,
+        Measure::PostgresConnections,
+        Measure::RedisMemory,
+        Measure::TenThousand,
+        Measure::Mixed,
+        Measure::Swap,
+        Measure::Render,
+    ];
 
     fn names(self) -> &'static [&'static str] {
         match self {
             Measure::Fresh => &fresh::NAMES,
             Measure::Scheduled => &scheduled::NAMES,
             Measure::HttpCheck => &http_check::NAMES,
+            Measure::PostgresConnections => &postgres_connections::NAMES,
+            Measure::RedisMemory => &redis_memory::NAMES,
             Measure::TenThousand => &ten_thousand::NAMES,
+            Measure::Mixed => &mixed::NAMES,
             Measure::Swap => &swap::NAMES,
             Measure::Render => &render::NAMES,
         }
@@ -64,7 +85,10 @@ impl Measure {
             Measure::Fresh => fresh::measure(settings).await,
             Measure::Scheduled => scheduled::measure(settings).await,
             Measure::HttpCheck => http_check::measure(settings).await,
+            Measure::PostgresConnections => postgres_connections::measure(settings).await,
+            Measure::RedisMemory => redis_memory::measure(settings).await,
             Measure::TenThousand => ten_thousand::measure(settings).await,
+            Measure::Mixed => mixed::measure(settings).await,
             Measure::Swap => swap::measure(settings).await,
             Measure::Render => render::measure(settings).await,
         }

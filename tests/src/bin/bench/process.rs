@@ -1,10 +1,11 @@
 //! What the kernel counts of a process, and processes that end with the bench.
 
 use std::fs;
-use std::process::{Child, ChildStdout, Command};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rustix::time::{ClockId, clock_gettime};
 
 /// The unit of times in `/proc/PID/stat`: fixed by the interface, whatever the kernel's own tick is.
@@ -56,8 +57,36 @@ impl Drop for Running {
     }
 }
 
+/// The first of `names` that is there: a path as it is, a name on the path for programs.
+pub(crate) fn program(names: &[&str]) -> Option<PathBuf> {
+    let folders: Vec<PathBuf> = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    let mut candidates = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    // Joined to a folder, an absolute path stays what it is.
+    candidates.find(|candidate| candidate.is_file())
+}
+
+/// Microseconds of processor time for each time that `command` is started and waited for: its own, together with what the starting and
+/// the collecting of a process costs the one that starts it.
+pub(crate) fn cpu_us_per_start(command: &mut Command, starts: u32) -> anyhow::Result<f64> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    start_and_wait(command, starts.div_ceil(20))?;
+    let (children_before, own_before) = (ended_children_cpu()?, thread_cpu());
+    start_and_wait(command, starts)?;
+    let children = ended_children_cpu()? - children_before;
+    let own = thread_cpu() - own_before;
+    Ok((children + own).as_secs_f64() * 1e6 / f64::from(starts))
+}
+
+fn start_and_wait(command: &mut Command, times: u32) -> anyhow::Result<()> {
+    for _ in 0..times {
+        let status = command.status().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        ensure!(status.success(), "{} ended with {status}", command.get_program().display());
+    }
+    Ok(())
+}
+
 /// Processor time of the children of this process that have ended.
-pub(crate) fn ended_children_cpu() -> anyhow::Result<Duration> {
+fn ended_children_cpu() -> anyhow::Result<Duration> {
     Ok(Times::of("self")?.ended_children)
 }
 
