@@ -8,6 +8,7 @@ use std::fmt;
 use crate::bindings::sickbay::plugin::files::FileError;
 use crate::bindings::sickbay::plugin::http::HttpError;
 use crate::bindings::sickbay::plugin::net::NetError;
+use crate::bindings::sickbay::plugin::postgres::PostgresError;
 use crate::bindings::sickbay::plugin::redis::RedisError;
 use crate::bindings::sickbay::plugin::secrets::SecretError;
 use crate::bindings::sickbay::plugin::system::SystemError;
@@ -108,6 +109,21 @@ impl From<HttpError> for Error {
     }
 }
 
+impl From<PostgresError> for Error {
+    fn from(error: PostgresError) -> Error {
+        match error {
+            PostgresError::Denied(denial) => Error::denied(denial),
+            PostgresError::Invalid(message) => Error::configuration(message),
+            PostgresError::Quota(message) => Error::quota(message),
+            PostgresError::Connect(message) | PostgresError::Other(message) => Error::service("connection", message),
+            PostgresError::Authentication(message) => Error::service("authentication", message),
+            PostgresError::TooManyConnections(message) => Error::service("too-many-connections", message),
+            PostgresError::Timeout(message) => Error::service("timeout", message),
+            PostgresError::Server(error) => crate::postgres::refusal(error),
+        }
+    }
+}
+
 impl From<RedisError> for Error {
     fn from(error: RedisError) -> Error {
         match error {
@@ -198,6 +214,8 @@ mod tests {
     #[test]
     fn the_other_capabilities_tell_the_same_kinds() {
         let cases = [
+            (Error::from(PostgresError::TooManyConnections("x".into())), "too-many-connections"),
+            (Error::from(PostgresError::Timeout("x".into())), "timeout"),
             (Error::from(RedisError::Authentication("x".into())), "authentication"),
             (Error::from(RedisError::Connect("x".into())), "connection"),
             (Error::from(NetError::Refused("x".into())), "refused"),
@@ -221,6 +239,7 @@ mod tests {
             (Error::from(SystemError::Denied(denial)), "denied"),
             (Error::from(SystemError::Unsupported("x".into())), "configuration"),
             (Error::from(SystemError::Other("x".into())), "internal"),
+            (Error::from(PostgresError::Quota("x".into())), "quota"),
             (Error::from(RedisError::Invalid("x".into())), "configuration"),
             (Error::from(NetError::Quota("x".into())), "quota"),
             (Error::from(FileError::Invalid("x".into())), "configuration"),

@@ -7,7 +7,7 @@
 //! - [`Check`]: one kind of check. [`Request`] is what one run is asked, [`Report`] what it found.
 //! - [`Error`]: what `?` makes of a failed call. What the *service* did becomes a critical report, what the *plugin or its
 //!   configuration* did becomes a failure, which the host records as `unknown`.
-//! - [`http`], [`redis`], [`net`], [`files`], [`secrets`], [`system`], [`state`], [`log`], [`clock`]: what a run may use, as far as the
+//! - [`http`], [`postgres`], [`redis`], [`net`], [`files`], [`secrets`], [`system`], [`state`], [`log`], [`clock`]: what a run may use, as far as the
 //!   operator granted it.
 //! - [`limit`], [`expiry`]: judging a number and a certificate.
 //! - `testing` (native only): a scripted host, so that `cargo test` runs a check without WebAssembly.
@@ -35,6 +35,7 @@ pub mod http;
 pub mod limit;
 pub mod log;
 pub mod net;
+pub mod postgres;
 pub mod redis;
 pub mod secrets;
 pub mod state;
@@ -61,7 +62,9 @@ pub mod prelude {
     pub use serde::Deserialize;
     pub use serde_json::{Value, json};
 
-    pub use crate::{Check, Error, MetricInfo, Need, Report, Request, Status, clock, files, http, log, net, redis, secrets, state, system};
+    pub use crate::{
+        Check, Error, MetricInfo, Need, Report, Request, Status, clock, files, http, log, net, postgres, redis, secrets, state, system,
+    };
 }
 
 /// What the code behind [`plugin!`] calls; no part of the interface.

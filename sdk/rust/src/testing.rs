@@ -27,6 +27,7 @@
 
 pub(crate) mod files;
 pub(crate) mod net;
+pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod secrets;
 
@@ -38,12 +39,14 @@ use serde_json::Value;
 
 pub use self::files::FakeFile;
 pub use self::net::{Dialogue, tls_until};
+pub use self::postgres::{refused, row, rows};
 pub use self::redis::bulk;
 use crate::bindings::exports::sickbay::plugin::check as wire;
 use crate::files::Space;
 use crate::http::{Call, HttpError, Options, Request, Response};
 use crate::log::Level;
 use crate::net::{DnsAnswer, NetError, Target};
+use crate::postgres::{PostgresError, Query, Rows};
 use crate::redis::{Node, RedisError};
 use crate::secrets::SecretInfo;
 use crate::system::{Cpu, Disk, DiskIo, Listener, Load, Memory, OpenFiles, Process, SystemError};
@@ -61,6 +64,8 @@ pub struct FakeHost {
     /// Answers to HTTP requests, in order.
     pub responses: VecDeque<Result<Response, HttpError>>,
     pub machine: Machine,
+    /// Answers to statements of PostgreSQL, in order.
+    pub rows: VecDeque<Result<Rows, PostgresError>>,
     /// Answers to Redis commands, in order.
     pub replies: VecDeque<Result<Vec<Node>, RedisError>>,
     /// What connections answer, in the order in which they are opened.
@@ -77,6 +82,8 @@ pub struct FakeHost {
     pub state: BTreeMap<String, Vec<u8>>,
     /// Every request that the check sent.
     pub sent: Vec<Call>,
+    /// Every statement of PostgreSQL with its parameters.
+    pub queries: Vec<Query>,
     /// Every Redis command, its arguments with a space between.
     pub commands: Vec<String>,
     /// Every connection that was asked for.
@@ -133,6 +140,12 @@ impl FakeHost {
     /// Adds the answer to the next HTTP request.
     pub fn http(mut self, answer: Result<Response, HttpError>) -> FakeHost {
         self.responses.push_back(answer);
+        self
+    }
+
+    /// Adds the answer to the next statement of PostgreSQL.
+    pub fn postgres(mut self, answer: Result<Rows, PostgresError>) -> FakeHost {
+        self.rows.push_back(answer);
         self
     }
 
