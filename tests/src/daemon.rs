@@ -92,24 +92,39 @@ impl Sickbay {
 
     /// Starts it and does not wait.
     pub fn spawn(&mut self) {
+        self.spawn_with(&[]);
+    }
+
+    /// The same, with `more` on its command line.
+    pub fn spawn_with(&mut self, more: &[&str]) {
         assert!(self.child.is_none(), "it runs already");
         self.log_begin = self.log().len();
         self.address = None;
         let log = OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
         let errors = log.try_clone().expect("a second handle of the log");
-        let mut command = program::command(self.folder(), &["serve", "--config", "sickbay.toml"]);
+        let mut command = program::command(self.folder(), &[&["serve", "--config", "sickbay.toml"][..], more].concat());
         self.child = Some(command.stdout(log).stderr(errors).spawn().expect("SICKBAY_BIN can be started"));
     }
 
     /// Starts it and waits until it says where it listens.
     pub async fn start_listening(&mut self) {
         self.spawn();
+        self.listen().await;
+    }
+
+    async fn listen(&mut self) {
         self.address = Some(found("sickbay listens", async || self.listening()).await);
     }
 
     /// Starts it and waits until its checks run.
     pub async fn start(&mut self) {
-        self.start_listening().await;
+        self.start_with(&[]).await;
+    }
+
+    /// The same, with `more` on its command line.
+    pub async fn start_with(&mut self, more: &[&str]) {
+        self.spawn_with(more);
+        self.listen().await;
         until("sickbay is ready", async || self.get("/readyz").await.status == 200).await;
     }
 

@@ -1,9 +1,12 @@
 //! The verbs as people and scripts call them: what goes where, and how they end.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
+use sickbay_tests::postgres::{DATABASE, PASSWORD, Postgres, USER};
 use sickbay_tests::program::{self, Ran};
+use sickbay_tests::redis::RedisServer;
 use sickbay_tests::{Sickbay, check, until};
 
 /// One check for each way a run can come out, and one whose plugin is not there.
@@ -362,6 +365,48 @@ async fn doctor_finds_what_is_wrong_with_a_configuration() {
     );
     let absent = run(&sickbay, "doctor --config absent.toml").await;
     assert!(absent.out.contains("absent.toml is not there"), "{absent:?}");
+}
+
+#[tokio::test]
+async fn doctor_enters_each_source_and_tells_what_its_role_may_do() {
+    let (server, cache) = (Postgres::start(), RedisServer::start(""));
+    server.sql("CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'boss-secret'");
+    let sickbay = Sickbay::prepared("", &["noop"]);
+    sickbay.write("boss.url", server.url_of("boss", "boss-secret", DATABASE));
+    sickbay.write("wrong.url", server.url_of(USER, "wrong-secret", DATABASE));
+    sickbay.write("api.token", "token-secret");
+    for file in ["boss.url", "wrong.url", "api.token"] {
+        let mode = if file == "boss.url" { 0o644 } else { 0o600 };
+        std::fs::set_permissions(sickbay.path(file), std::fs::Permissions::from_mode(mode)).expect("its mode can be set");
+    }
+    let tables = format!(
+        "[sources.postgres.good]\nurl = \"{}\"\n[sources.postgres.boss]\nurl_file = \"boss.url\"\n\
+         [sources.postgres.wrong]\nurl_file = \"wrong.url\"\n[sources.redis.cache]\nurl = \"{}\"\n\
+         [secrets.api]\nfile = \"api.token\"\n[secrets.gone]\nfile = \"gone.token\"\n",
+        server.url(),
+        cache.url()
+    );
+    sickbay.configure(&(tables + &check("fine", "noop", "24h", "")));
+    let doctor = run(&sickbay, "doctor").await;
+    assert_eq!(doctor.code, 1, "one source cannot be entered: {doctor:?}");
+    let found = |mark: &str, parts: &[&str]| {
+        let is_it = |line: &&str| line.starts_with(mark) && parts.iter().all(|part| line.contains(part));
+        assert!(doctor.out.lines().any(|line| is_it(&line)), "{mark} {parts:?} is not in {}", doctor.out);
+    };
+    found("ok ", &["postgres source", "`good` answers"]);
+    found("warn ", &["postgres source", "`boss` answers; its role has superuser"]);
+    found("wrong ", &["postgres source", "`wrong` cannot be entered: the server refused the user or password"]);
+    found("warn ", &["redis source", "`cache` answers without a password"]);
+    found("warn ", &["secrets", "the secret `gone` cannot be used"]);
+    found("warn ", &["secret file", "boss.url can be read by everybody"]);
+    assert_eq!(doctor.out.matches("can be read by everybody").count(), 1, "{}", doctor.out);
+    assert!(doctor.out.contains("hint: mend user and password in the URL") && doctor.out.contains("hint: chmod o= "), "{}", doctor.out);
+    let validate = run(&sickbay, "validate").await;
+    assert!(validate.code == 0 && validate.err.contains("warning: the secret `gone` cannot be used"), "{validate:?}");
+    for secret in [PASSWORD, "boss-secret", "wrong-secret", "token-secret"] {
+        assert!(!doctor.out.contains(secret) && !doctor.err.contains(secret) && !validate.err.contains(secret), "{doctor:?}");
+    }
+    assert!(!sickbay.path("sickbay.db").exists(), "nothing is started");
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ pub mod http;
 mod ledger;
 pub mod lent;
 pub mod log;
+mod material;
 pub mod meter;
 pub mod net;
 pub mod postgres;
@@ -40,7 +41,7 @@ pub use denial::{Capability, DenialReason};
 pub use egress::EgressSettings;
 pub use grants::{GrantError, Grants};
 pub use lent::{Lent, RunScope, Usage};
-pub use services::{ServiceSettings, Services, ServicesError};
+pub use services::{ServiceSettings, Services, ServicesError, Unentered};
 
 /// The contract's types and the traits that answer its calls.
 use sickbay_runtime::bindings::sickbay::plugin as contract;

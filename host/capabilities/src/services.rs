@@ -56,15 +56,39 @@ pub enum ServicesError {
     Redis(Box<redis::SourceError>),
 }
 
+/// A source that cannot be entered: why, and what to do. Neither names a host, a user or a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unentered {
+    pub message: String,
+    pub hint: String,
+}
+
+impl Unentered {
+    /// `hint` is for a message that brings none of its own.
+    pub(crate) fn new(message: String, hint: &str) -> Unentered {
+        const HINT_MARK: &str = "; hint: ";
+        match message.split_once(HINT_MARK) {
+            Some((message, own)) => Unentered { message: message.to_owned(), hint: own.to_owned() },
+            None => Unentered { hint: hint.to_owned(), message },
+        }
+    }
+}
+
 impl Services {
     /// Reads the root certificates, which takes some milliseconds. Needs no runtime.
     pub fn new(settings: &ServiceSettings) -> Result<Arc<Services>, ServicesError> {
         Services::made(settings, &postgres::Sources::default(), &redis::Sources::default())
     }
 
-    /// These by other settings: a source whose settings are the same stays, with its connections.
+    /// These by other settings: a source whose settings and files are the same stays, with its connections. See [`Services::retire`].
     pub fn renewed(&self, settings: &ServiceSettings) -> Result<Arc<Services>, ServicesError> {
         Services::made(settings, &self.postgres, &self.redis)
+    }
+
+    /// `successor` took the place of these: connections that it does not share are closed, those in use when their call ends.
+    pub fn retire(&self, successor: &Services) {
+        self.postgres.retire_for(&successor.postgres);
+        self.redis.retire_for(&successor.redis);
     }
 
     fn made(settings: &ServiceSettings, postgres: &postgres::Sources, redis: &redis::Sources) -> Result<Arc<Services>, ServicesError> {

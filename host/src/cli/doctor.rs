@@ -1,9 +1,10 @@
 //! `sickbay doctor [--fix]`: what this machine has, what is missing, and how to get it.
 //!
-//! Who is who: a [`Finding`] is one line of the table. `toolchain`, `machine` and `setup` look; the judging functions take what was
-//! seen and decide, so that tests need no other machine.
+//! Who is who: a [`Finding`] is one line of the table. `toolchain`, `machine`, `setup`, `sources` and `secrets` look; the judging functions
+//! take what was seen and decide, so that tests need no other machine.
 //!
 //! Invariant: without `--fix` nothing is changed.
+//! Invariant: no password and no secret is shown.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +14,9 @@ use clap::Args;
 use crate::toolchain::{self, Facts, Target};
 
 mod machine;
+mod secrets;
 mod setup;
+mod sources;
 
 #[derive(Args)]
 pub struct DoctorArgs {
@@ -96,6 +99,15 @@ struct Finding {
 impl Finding {
     fn new(subject: &'static str, mark: Mark, seen: impl Into<String>) -> Finding {
         Finding { subject, mark, seen: seen.into(), fix: None }
+    }
+
+    /// Of a message that brings its hint.
+    fn of_message(subject: &'static str, mark: Mark, message: &str) -> Finding {
+        const HINT_MARK: &str = "; hint: ";
+        match message.split_once(HINT_MARK) {
+            Some((seen, fix)) => Finding::new(subject, mark, seen).with_fix(fix),
+            None => Finding::new(subject, mark, message),
+        }
     }
 
     fn with_fix(mut self, fix: impl Into<String>) -> Finding {

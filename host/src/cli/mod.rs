@@ -90,7 +90,8 @@ enum Verb {
                       changes nothing. SIGHUP reads the configuration again. SIGTERM and Ctrl-C finish the runs under way and stop.\n\n\
                       The log goes to standard error, one line for each event; SICKBAY_LOG filters it.\n\n\
                       Examples:\n  sickbay serve\n  sickbay serve --config /etc/sickbay/sickbay.toml\n  sickbay serve --log-format json\n  \
-                      SICKBAY_LOG=sickbay=debug,plugin=off sickbay serve\n\n\
+                      SICKBAY_LOG=sickbay=debug,plugin=off sickbay serve\n  \
+                      sickbay serve --import-from sqlite:sickbay.db   the first start after `[store]` was changed\n\n\
                       Exit codes: 0 stopped as asked, 1 failed, 2 the configuration is wrong."
     )]
     Serve(serve::ServeArgs),
@@ -122,8 +123,9 @@ enum Verb {
     #[command(
         about = "Tell what this machine has and what is missing",
         long_about = None,
-        after_help = "It looks at what builds plugins, at this folder, and at the configuration with its plugin folder and its address. \
-                      Nothing is changed without --fix.\n\n\
+        after_help = "It looks at what builds plugins, at this folder, and at the configuration with its plugin folder, its address, its \
+                      secrets and its sources: each is entered, and a role that may do more than checks need is told. Nothing is changed \
+                      without --fix.\n\n\
                       Examples:\n  sickbay doctor\n  sickbay doctor --fix      add what building plugins needs\n  \
                       sickbay doctor --config sickbay-quickstart/sickbay.toml\n\n\
                       Exit codes: 0 nothing that is needed is missing or wrong, 1 something is."

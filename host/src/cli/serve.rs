@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::config::{self, Config, ConfigErrors};
-use crate::daemon::{self, Daemon, StartError};
+use crate::daemon::{self, Daemon, StartError, import};
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
 
@@ -21,12 +21,16 @@ pub struct ServeArgs {
     /// How log lines look, on standard error: text for people, json for collectors
     #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     log_format: LogFormat,
+    /// Copy all results out of the store that `[store]` named before, then serve; the store that it names now must be empty
+    #[arg(long, value_name = "URL")]
+    import_from: Option<String>,
 }
 
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     logging::start(args.log_format);
-    match (serve(&args.config, args.log_format, |scheme, address| tracing::info!("listening on {scheme}://{address}")), args.log_format) {
+    let on_ready = |scheme: &str, address: SocketAddr| tracing::info!("listening on {scheme}://{address}");
+    match (serve(&args.config, args.import_from.as_deref(), args.log_format, on_ready), args.log_format) {
         (Err(error), LogFormat::Json) => {
             let hint = error.downcast_ref::<Failure>().and_then(Failure::hint);
             tracing::error!(hint, "{error:#}");
@@ -39,10 +43,10 @@ pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 /// Serves a configuration and calls `on_ready` once its checks run.
 pub fn run_until_stopped(config: PathBuf, on_ready: Box<dyn FnOnce(SocketAddr) + Send>) -> anyhow::Result<ExitCode> {
     logging::start(LogFormat::Text);
-    serve(&config, LogFormat::Text, |_scheme, address| on_ready(address))
+    serve(&config, None, LogFormat::Text, |_scheme, address| on_ready(address))
 }
 
-fn serve(path: &Path, format: LogFormat, on_ready: impl FnOnce(&str, SocketAddr)) -> anyhow::Result<ExitCode> {
+fn serve(path: &Path, import_from: Option<&str>, format: LogFormat, on_ready: impl FnOnce(&str, SocketAddr)) -> anyhow::Result<ExitCode> {
     let told = |errors: ConfigErrors| match format {
         LogFormat::Text => mistakes(&errors),
         LogFormat::Json => {
@@ -60,6 +64,12 @@ fn serve(path: &Path, format: LogFormat, on_ready: impl FnOnce(&str, SocketAddr)
         // Listened to from the beginning: a stop during the first scan is a stop.
         let stop = daemon::stop_signal();
         tokio::pin!(stop);
+        if let Some(url) = import_from {
+            tokio::select! {
+                imported = import::import(&config, url) => imported?,
+                _ = &mut stop => return Err(anyhow::Error::from(import::interrupted())),
+            }
+        }
         let daemon = tokio::select! {
             started = Daemon::start(config) => started.map_err(refused)?,
             _ = &mut stop => return Ok(ExitCode::SUCCESS),

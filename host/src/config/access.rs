@@ -7,15 +7,11 @@
 //!
 //! Invariant: no message quotes a hash or what is in the file of one: it may be the token itself, put there by mistake.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-
-use rustix::fs::OFlags;
+use std::path::Path;
 
 use super::diagnostic::{Problem, shown};
+use super::read::small_file;
 use super::settings::Scope;
 use super::text::{FileText, Placed, TokenText};
 use super::values;
@@ -57,14 +53,6 @@ pub struct Token {
     pub role: Role,
     /// SHA-256 of the token.
     pub hash: [u8; 32],
-}
-
-/// Files that the main file names and that are read with it: a change of one is a change of the configuration.
-pub(super) fn files_named(file: &FileText, dir: &Path) -> Vec<PathBuf> {
-    let hashes = file.token.iter().filter_map(|token| token.value().hash_file.as_ref());
-    let tls = file.server.as_ref().and_then(|server| server.tls.as_ref());
-    let tls = tls.into_iter().flat_map(|tls| [&tls.cert_file, &tls.key_file]);
-    hashes.chain(tls).map(|path| dir.join(path.value())).take(2 * TOKENS_MAX).collect()
 }
 
 /// The tokens that are right; what is wrong with the others is noted.
@@ -146,32 +134,6 @@ fn digits(text: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
     }
     Some(hash)
-}
-
-/// The whole of a file that `key` names.
-pub(super) fn small_file(key: &str, text: &str, dir: &Path, bytes_max: u64) -> Result<Vec<u8>, Problem> {
-    let problem = |reason: String| {
-        Problem::new(format!("`{key}` is no file that can be read"))
-            .reason(reason)
-            .hint("write a path that is absolute or relative to the folder of this file, and let the user that Sickbay runs as read it")
-    };
-    let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => problem(format!("there is no \"{}\"", shown(text))),
-        io::ErrorKind::PermissionDenied => problem(format!("\"{}\" may not be read", shown(text))),
-        _ => problem(format!("\"{}\": {error}", shown(text))),
-    };
-    // Opening a pipe that nobody writes to would wait for ever.
-    let opened = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(dir.join(text));
-    let file = opened.map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err(problem(format!("\"{}\" is not a file", shown(text))));
-    }
-    let mut content = Vec::new();
-    file.take(bytes_max + 1).read_to_end(&mut content).map_err(unreadable)?;
-    if content.len() as u64 > bytes_max {
-        return Err(problem(format!("\"{}\" has more than {bytes_max} bytes", shown(text))));
-    }
-    Ok(content)
 }
 
 /// Whether the address, the tokens and TLS go together; `listen` is where the address is written.

@@ -18,8 +18,8 @@ use sickbay_core::Timestamp;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::access::small_file;
 use super::diagnostic::{Problem, shown};
+use super::read::small_file;
 use super::settings::Scope;
 use super::text::TlsText;
 use crate::clock;

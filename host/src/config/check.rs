@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use sickbay_capabilities::secrets::Template;
-use sickbay_capabilities::{GrantError, Grants, ServiceSettings, files, http, net, postgres, redis, secrets, system};
+use sickbay_capabilities::{GrantError, Grants, files, http, net, postgres, redis, secrets, system};
 use sickbay_core::{Condition, ConditionError, Policy, Rule, Status};
 use sickbay_runtime::Limits;
 
@@ -17,7 +17,7 @@ use super::place::{Source, Span};
 use super::settings::{Scope, check_isolation, lowered_limits};
 use super::suggest;
 use super::targets;
-use super::text::{CheckText, FolderText, GrantsText, Placed, PostgresGrantText, RedisGrantText, SecretGrantText};
+use super::text::{CheckText, FileText, FolderText, GrantsText, Placed, PostgresGrantText, RedisGrantText, SecretGrantText};
 use super::values;
 use super::{Check, FAILURES_DEFAULT, Isolation, Place, PluginSettings, SUCCESSES_DEFAULT};
 
@@ -46,8 +46,8 @@ pub(super) struct CheckReader<'a> {
 }
 
 impl<'a> CheckReader<'a> {
-    pub(super) fn new(plugin: &'a BTreeMap<String, PluginSettings>, services: &ServiceSettings, dir: &'a Path) -> CheckReader<'a> {
-        CheckReader { plugin, names: Named::of(services), dir, taken: HashMap::new(), compiled: HashMap::new(), checks: Vec::new() }
+    pub(super) fn new(plugin: &'a BTreeMap<String, PluginSettings>, names: Named, dir: &'a Path) -> CheckReader<'a> {
+        CheckReader { plugin, names, dir, taken: HashMap::new(), compiled: HashMap::new(), checks: Vec::new() }
     }
 
     pub(super) fn into_checks(self) -> Vec<Arc<Check>> {
@@ -322,7 +322,7 @@ fn grants(written: &GrantsText, target: Option<&str>, names: &Named, scope: &mut
     granted
 }
 
-/// What grants may name: tables of the main file.
+/// What grants may name: tables of the main file, also those with a mistake, which is told at its place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Named {
     pub postgres: BTreeSet<String>,
@@ -331,11 +331,12 @@ pub(super) struct Named {
 }
 
 impl Named {
-    pub(super) fn of(services: &ServiceSettings) -> Named {
+    pub(super) fn of(file: &FileText) -> Named {
+        let name = |name: &Placed<String>| name.value().clone();
         Named {
-            postgres: services.postgres.keys().cloned().collect(),
-            redis: services.redis.keys().cloned().collect(),
-            secrets: services.secrets.keys().cloned().collect(),
+            postgres: file.sources.postgres.keys().map(name).collect(),
+            redis: file.sources.redis.keys().map(name).collect(),
+            secrets: file.secrets.keys().map(name).collect(),
         }
     }
 }

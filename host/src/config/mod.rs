@@ -7,7 +7,8 @@
 //! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
 //! `settings`, `check`, `cadence` and `targets` judge the values; `against` judges a check against its plugin: `violation` tells what breaks
 //! the plugin's schema, `needs` what the plugin asks for and the check does not grant. `access` and `certificate` judge who may ask, and
-//! the listener's TLS. `values`, `later` and `suggest` are the pure parts: single values, keys of later versions, what a slip was meant to
+//! the listener's TLS; `sources` judges databases and secrets. `named` knows the files that the main file names, `url_text` reads what may
+//! hold a password. `values`, `later` and `suggest` are the pure parts: single values, keys of later versions, what a slip was meant to
 //! be. `place` and `diagnostic` are about messages.
 //!
 //! Limits: a file has at most 8 MiB, all files 64 MiB, there are at most 100,000 checks; the `config` of a check has at most
@@ -25,6 +26,7 @@ mod check;
 mod diagnostic;
 mod free;
 mod later;
+mod named;
 mod needs;
 mod place;
 mod read;
@@ -34,6 +36,7 @@ mod sources;
 mod suggest;
 mod targets;
 mod text;
+mod url_text;
 mod values;
 mod violation;
 mod weight;
@@ -59,7 +62,7 @@ pub use needs::{can_be_granted, covers as covers_need, filled as filled_need, li
 pub use read::{CHECKS_FOLDER, Stamp};
 pub use suggest::nearest;
 
-use check::CheckReader;
+use check::{CheckReader, Named};
 use diagnostic::{Findings, Problem};
 use free::ConfigPlaces;
 use place::{Source, Span};
@@ -84,8 +87,12 @@ pub struct Config {
     pub dir: PathBuf,
     /// Every file that was read, the main file first.
     pub files: Vec<PathBuf>,
-    /// What these files name and was read with them: hashes of tokens, the listener's certificate and key.
+    /// What these files name and was read with them: hashes of tokens, URLs of databases, certificates and keys.
     pub beside: Vec<PathBuf>,
+    /// How `beside` looked before it was read.
+    pub beside_stamp: Stamp,
+    /// What they name and nobody but Sickbay should be able to read: URLs, keys, secrets.
+    pub confidential: Vec<PathBuf>,
     /// How all of them looked before they were read.
     pub stamp: Stamp,
     pub server: Server,
@@ -265,10 +272,11 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     // Without the main file the limits of plugins are not known, so checks cannot be judged fairly.
     let Some(ReadFile { source, file: Some(main) }) = files.next() else { return Err(findings.into_errors()) };
 
-    let beside = access::files_named(&main, &dir);
-    let stamp = stamp.beside(&beside);
+    let beside = named::watched(&main, &dir);
+    let (beside_stamp, stamp) = (Stamp::default().beside(&beside), stamp.beside(&beside));
     let settings = settings(&main, &mut Scope { source: &source, dir: &dir, findings: &mut findings });
-    let mut reader = CheckReader::new(&settings.plugin, &settings.services, &dir);
+    let confidential = named::confidential(&main, &dir);
+    let mut reader = CheckReader::new(&settings.plugin, Named::of(&main), &dir);
     reader.read_file(main.check, &source, &mut findings);
     for ReadFile { source, file } in files {
         if let Some(file) = file {
@@ -288,6 +296,8 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         dir,
         files: paths,
         beside,
+        beside_stamp,
+        confidential,
         stamp,
         server: settings.server,
         tls: settings.tls,
@@ -305,7 +315,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
 /// The files that a configuration names and that are read with it, whether or not it is right: what mends it may be one of them.
 pub fn beside(path: &Path) -> Vec<PathBuf> {
     let main = read::main_file(path);
-    main.map_or_else(Vec::new, |main| access::files_named(&main, &folder_of(path)))
+    main.map_or_else(Vec::new, |main| named::watched(&main, &folder_of(path)))
 }
 
 /// The JSON Schema (2020-12) of the file, for editors.

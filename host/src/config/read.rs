@@ -260,6 +260,32 @@ fn syntax_problem(message: &str, line: &str) -> Problem {
     if bare_text { problem.hint("texts stand in quotes, for example: every = \"10s\"") } else { problem }
 }
 
+/// The whole of a file that `key` of the main file names. What is in it is in no message.
+pub(super) fn small_file(key: &str, text: &str, dir: &Path, bytes_max: u64) -> Result<Vec<u8>, Problem> {
+    let problem = |reason: String| {
+        Problem::new(format!("`{key}` is no file that can be read"))
+            .reason(reason)
+            .hint("write a path that is absolute or relative to the folder of this file, and let the user that Sickbay runs as read it")
+    };
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => problem(format!("there is no \"{}\"", shown(text))),
+        io::ErrorKind::PermissionDenied => problem(format!("\"{}\" may not be read", shown(text))),
+        _ => problem(format!("\"{}\": {error}", shown(text))),
+    };
+    // Opening a pipe that nobody writes to would wait for ever.
+    let opened = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(dir.join(text));
+    let file = opened.map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(problem(format!("\"{}\" is not a file", shown(text))));
+    }
+    let mut content = Vec::new();
+    file.take(bytes_max + 1).read_to_end(&mut content).map_err(unreadable)?;
+    if content.len() as u64 > bytes_max {
+        return Err(problem(format!("\"{}\" has more than {bytes_max} bytes", shown(text))));
+    }
+    Ok(content)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,8 @@ use sickbay_store::{Retention, StoreError};
 
 use super::diagnostic::{Findings, Problem, shown};
 use super::place::{Source, Span};
-use super::text::{EgressText, FileText, LimitsText, Placed, PluginText, RetentionText};
+use super::text::{EgressText, FileText, LimitsText, Placed, PluginText, RetentionText, StoreText};
+use super::url_text::UrlKey;
 use super::values::{self, DurationBounds};
 use super::{
     CONCURRENCY_DEFAULT, Isolation, ListenerTls, PluginSettings, Plugins, RUNS_DEFAULT, Server, StoreSettings, Token, access, certificate,
@@ -73,7 +74,6 @@ pub(super) struct Settings {
 pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
     let listen = file.server.as_ref().and_then(|server| server.listen.as_ref());
     let listen_default = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT_DEFAULT);
-    let url = file.store.as_ref().and_then(|store| store.url.as_ref());
     let dir = scope.dir;
     let plugins = file.plugins.as_ref().and_then(|plugins| plugins.dir.as_ref());
     let tls = file.server.as_ref().and_then(|server| server.tls.as_ref());
@@ -84,7 +84,7 @@ pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
         server: Server { listen: address },
         tls: tls.and_then(|tls| certificate::listener_tls(tls, scope)),
         tokens: access::tokens(&file.token, scope),
-        store: StoreSettings { url: scope.read(url, STORE_DEFAULT.to_owned(), |text| store_url(text)) },
+        store: StoreSettings { url: store(file.store.as_ref(), scope).unwrap_or_else(|| STORE_DEFAULT.to_owned()) },
         retention: retention(file.retention.as_ref(), scope),
         plugins: Plugins { dir: scope.read(plugins, dir.join(PLUGINS_DIR_DEFAULT), |text| folder("dir", text, dir)) },
         plugin: plugin_tables(&file.plugin, scope),
@@ -105,30 +105,49 @@ fn listen_address(text: &str) -> Result<SocketAddr, Problem> {
     })
 }
 
-/// The URL as it is written; the store resolves its path. No message quotes it: it may hold a password.
-fn store_url(text: &str) -> Result<String, Problem> {
+/// The URL of the store. None where none is written, or where it is wrong (which is noted).
+fn store(written: Option<&StoreText>, scope: &mut Scope<'_>) -> Option<String> {
+    let StoreText { url, url_file } = written?;
+    let key = match UrlKey::of(url.as_ref(), url_file.as_ref()) {
+        Ok(key) => key?,
+        Err(file) => {
+            scope.note(file, Problem::new("`[store]` has both `url` and `url_file`").hint("remove one of them"));
+            return None;
+        }
+    };
+    match key.text(scope.dir).and_then(|text| store_url(key.as_str(), text)) {
+        Ok(url) => Some(url),
+        Err(problem) => {
+            scope.note(key.span(), problem);
+            None
+        }
+    }
+}
+
+/// The URL, if it names a store; the store resolves its path. No message quotes it: it may hold a password.
+fn store_url(key: &str, text: String) -> Result<String, Problem> {
     if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-        return match sickbay_store::validate(text) {
-            Ok(()) => Ok(text.to_owned()),
+        return match sickbay_store::validate(&text) {
+            Ok(()) => Ok(text),
             Err(StoreError::Address { reason, hint }) => {
-                Err(Problem::new("`url` names no store").reason(format!("it {reason}")).hint(hint))
+                Err(Problem::new(format!("`{key}` names no store")).reason(format!("it {reason}")).hint(hint))
             }
             Err(error) => Err(Problem::new(error.to_string())),
         };
     }
     let Some(file) = text.strip_prefix("sqlite:") else {
-        return Err(Problem::new("`url` names no store")
+        return Err(Problem::new(format!("`{key}` names no store"))
             .reason("it begins neither with `sqlite:` nor with `postgres://`")
             .hint(format!("write \"{STORE_DEFAULT}\"")));
     };
     let file = file.strip_prefix("//").unwrap_or(file);
     if file.contains('?') {
-        return Err(Problem::new("`url` has options").reason("a store has none").hint("remove what follows `?`"));
+        return Err(Problem::new(format!("`{key}` has options")).reason("a store has none").hint("remove what follows `?`"));
     }
     if file.is_empty() || file.ends_with('/') || file.contains('\0') {
-        return Err(Problem::new("`url` names no file").hint(format!("write \"{STORE_DEFAULT}\"")));
+        return Err(Problem::new(format!("`{key}` names no file")).hint(format!("write \"{STORE_DEFAULT}\"")));
     }
-    Ok(text.to_owned())
+    Ok(text)
 }
 
 fn retention(written: Option<&RetentionText>, scope: &mut Scope<'_>) -> Retention {
@@ -345,16 +364,16 @@ mod tests {
     #[test]
     fn a_store_is_a_file_memory_or_a_server() {
         for good in ["sqlite:sickbay.db", "sqlite:///var/lib/s.db", "sqlite::memory:", "postgres://me:secret@db/x?sslmode=verify-full"] {
-            assert_eq!(store_url(good), Ok(good.to_owned()));
+            assert_eq!(store_url("url", good.to_owned()), Ok(good.to_owned()));
         }
         for bad in ["sqlite:", "sqlite:data/", "sqlite:s.db?mode=ro", "sickbay.db", "mysql://db/x", "postgres:x", "postgres://db/x?y=z"] {
-            assert!(store_url(bad).is_err(), "{bad}");
+            assert!(store_url("url", bad.to_owned()).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn a_refused_store_does_not_show_its_password() {
-        let problem = store_url("postgres://me:12/secret@db/x").expect_err("the password is not encoded");
+        let problem = store_url("url", "postgres://me:12/secret@db/x".to_owned()).expect_err("the password is not encoded");
         assert!(!format!("{problem:?}").contains("secret"));
     }
 

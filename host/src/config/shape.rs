@@ -267,7 +267,7 @@ fn table_words(path: &str, role: FileRole) -> String {
         ("", FileRole::Main) => "the file".to_owned(),
         ("", FileRole::Checks) => "a file of `checks.d`".to_owned(),
         ("check" | "token", _) => format!("`[[{path}]]`"),
-        ("plugin.*", _) => "`[plugin.NAME]`".to_owned(),
+        ("plugin.*" | "sources.postgres.*" | "sources.redis.*" | "secrets.*", _) => format!("`[{}NAME]`", path.trim_end_matches('*')),
         (path, _) => match path.rsplit_once('.') {
             Some((_, last)) => format!("`{last}`"),
             None => format!("`[{path}]`"),

@@ -1,24 +1,22 @@
 //! What checks name: databases in `[sources]` and secrets in `[secrets]`.
 //!
-//! A URL may hold a password, so it comes from the environment or a file: `${NAME}` in `url` is replaced, `url_file` is read.
+//! A source's URL may hold a password, so it comes from the environment or a file (`url_text`). A secret that cannot be used is a warning:
+//! it is read again by every run that needs it, and may be there by then.
 //!
 //! Invariant: no diagnostic quotes a URL, a variable's value or what a file holds; only names and paths.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sickbay_capabilities::{postgres, redis, secrets};
 
 use super::diagnostic::{Problem, shown};
 use super::settings::Scope;
 use super::text::{Placed, PostgresSourceText, RedisSourceText, SecretText, SourcesText};
+use super::url_text::{UrlKey, expanded};
 use super::values::{self, DurationBounds};
 
 const NAMES_MAX: usize = 1_000;
-const URL_FILE_BYTES_MAX: u64 = 4 << 10;
 const STATEMENT_TIMEOUT: DurationBounds = DurationBounds {
     least: std::time::Duration::from_millis(10),
     least_text: "10ms",
@@ -60,10 +58,28 @@ pub(super) fn secrets(
             scope.note(name.span(), problem.hint("write where it comes from, for example: env = \"API_TOKEN\""));
             continue;
         };
+        if let (Some(_), Some(file)) = (previous_env, previous_file) {
+            let problem = Problem::new(format!("the secret `{}` has both `previous_env` and `previous_file`", shown(name.value())));
+            scope.note(file.span(), problem.hint("remove one of them"));
+        }
         let previous = origin(previous_env.as_ref(), previous_file.as_ref(), scope);
         tables.insert(name.value().clone(), secrets::SecretSettings { current, previous });
     }
+    for unusable in secrets::unusable(&tables) {
+        if let Some(name) = written.keys().find(|name| *name.value() == unusable.name) {
+            scope.note(name.span(), unusable_secret(&unusable));
+        }
+    }
     tables
+}
+
+fn unusable_secret(unusable: &secrets::Unusable) -> Problem {
+    const HINT_MARK: &str = "; hint: ";
+    let told = unusable.to_string();
+    match told.split_once(HINT_MARK) {
+        Some((message, hint)) => Problem::warning(message).hint(hint),
+        None => Problem::warning(told),
+    }
 }
 
 /// Tables with names that can be used, at most [`NAMES_MAX`].
@@ -98,18 +114,18 @@ fn origin(env: Option<&Placed<String>>, file: Option<&Placed<String>>, scope: &S
 
 fn postgres_source(name: &Placed<String>, written: &PostgresSourceText, scope: &mut Scope<'_>) -> Option<postgres::PostgresSettings> {
     let PostgresSourceText { url, url_file, access, connections_max, statement_timeout, dialect, pooled } = written;
-    let (place, text) = url_text(name, url.as_ref(), url_file.as_ref(), scope)?;
+    let (key, text) = url_text(name, url.as_ref(), url_file.as_ref(), scope)?;
     let parsed = postgres::Endpoint::parse(&text).map_err(|error| unusable(error.message, error.hint));
     let endpoint = match parsed {
         Ok(endpoint) => endpoint.within(scope.dir),
         Err(problem) => {
-            scope.note(place.span(), problem);
+            scope.note(key.span(), problem);
             return None;
         }
     };
     if !endpoint.ignored().is_empty() {
         let problem = Problem::warning(format!("parameters of the URL are not used: {}", endpoint.ignored().join(", ")));
-        scope.note(place.span(), problem.hint("remove them"));
+        scope.note(key.span(), problem.hint("remove them"));
     }
     let mut settings = postgres::PostgresSettings::new(endpoint);
     settings.access = scope.read(access.as_ref(), settings.access, |word| {
@@ -130,11 +146,11 @@ fn postgres_source(name: &Placed<String>, written: &PostgresSourceText, scope: &
 
 fn redis_source(name: &Placed<String>, written: &RedisSourceText, scope: &mut Scope<'_>) -> Option<redis::RedisSettings> {
     let RedisSourceText { url, url_file, cluster, sentinels, connections_max, ca_file, cert_file, key_file } = written;
-    let (place, text) = url_text(name, url.as_ref(), url_file.as_ref(), scope)?;
+    let (key, text) = url_text(name, url.as_ref(), url_file.as_ref(), scope)?;
     let endpoint = match redis::Endpoint::parse(&text) {
         Ok(endpoint) => endpoint,
         Err(error) => {
-            scope.note(place.span(), unusable(error.message, error.hint));
+            scope.note(key.span(), unusable(error.message, error.hint));
             return None;
         }
     };
@@ -155,7 +171,7 @@ fn redis_source(name: &Placed<String>, written: &RedisSourceText, scope: &mut Sc
         }
     };
     if let Err(error) = settings.check() {
-        scope.note(place.span(), Problem::new(error.message).hint(error.hint));
+        scope.note(key.span(), Problem::new(error.message).hint(error.hint));
         return None;
     }
     Some(settings)
@@ -188,61 +204,33 @@ fn topology(cluster: Option<&Placed<bool>>, sentinels: Option<&[Placed<String>]>
     }
 }
 
-/// The URL of a source, and where it is written.
+/// The URL of a source, and the key that says it.
 fn url_text<'w>(
-    name: &'w Placed<String>,
+    name: &Placed<String>,
     url: Option<&'w Placed<String>>,
     url_file: Option<&'w Placed<String>>,
     scope: &mut Scope<'_>,
-) -> Option<(&'w Placed<String>, String)> {
-    let (place, read) = match (url, url_file) {
-        (Some(url), None) => (url, expanded(url.value())),
-        (None, Some(file)) => (file, of_file(&scope.dir.join(file.value()))),
-        _ => {
-            let problem = Problem::new(format!("the source `{}` has not exactly one of `url` and `url_file`", shown(name.value())));
-            (name, Err(problem.hint("write where it is, for example: url = \"${DATABASE_URL}\"")))
+) -> Option<(UrlKey<'w>, String)> {
+    let key = match UrlKey::of(url, url_file) {
+        Ok(Some(key)) => key,
+        Ok(None) => {
+            let problem = Problem::new(format!("the source `{}` has neither `url` nor `url_file`", shown(name.value())));
+            scope.note(name.span(), problem.hint("write where it is, for example: url = \"${DATABASE_URL}\""));
+            return None;
+        }
+        Err(file) => {
+            let problem = Problem::new(format!("the source `{}` has both `url` and `url_file`", shown(name.value())));
+            scope.note(file, problem.hint("remove one of them"));
+            return None;
         }
     };
-    match read {
-        Ok(text) => Some((place, text)),
+    match key.text(scope.dir) {
+        Ok(text) => Some((key, text)),
         Err(problem) => {
-            scope.note(place.span(), problem);
+            scope.note(key.span(), problem);
             None
         }
     }
-}
-
-/// `text` with the values of its `${NAME}`.
-fn expanded(text: &str) -> Result<String, Problem> {
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        filled.push_str(before);
-        let Some((variable, behind)) = after.split_once('}') else {
-            return Err(Problem::new("a `${` is not closed").hint("write `${NAME}`"));
-        };
-        let value = env::var(variable).map_err(|_| {
-            Problem::new(format!("the environment variable `{}` is not set", shown(variable)))
-                .hint("set it where Sickbay is started, or name a file with `url_file`")
-        })?;
-        filled.push_str(&value);
-        rest = behind;
-    }
-    filled.push_str(rest);
-    Ok(filled)
-}
-
-fn of_file(path: &Path) -> Result<String, Problem> {
-    let failed = |why: String| {
-        Problem::new(format!("`url_file` cannot be read: {}", path.display())).reason(why).hint("it holds nothing but the URL, in one line")
-    };
-    let mut text = String::new();
-    let opened = fs::File::open(path).map_err(|error| failed(error.to_string()))?;
-    opened.take(URL_FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
-    if text.len() as u64 > URL_FILE_BYTES_MAX {
-        return Err(failed(format!("it has more than {URL_FILE_BYTES_MAX} bytes")));
-    }
-    Ok(text.trim().to_owned())
 }
 
 fn unusable(message: String, hint: String) -> Problem {
@@ -251,30 +239,4 @@ fn unusable(message: String, hint: String) -> Problem {
 
 fn no_word(key: &str, word: &str, words: &str) -> Problem {
     Problem::new(format!("`{key}` is not `{}`", shown(word))).hint(format!("write {words}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variable_stands_anywhere_in_a_url() {
-        // A test has it, whatever starts it.
-        let path = env::var("PATH").unwrap();
-        assert_eq!(expanded("redis://:${PATH}@cache/${PATH}").unwrap(), format!("redis://:{path}@cache/{path}"));
-        assert_eq!(expanded("redis://cache").unwrap(), "redis://cache");
-        assert!(expanded("redis://${SICKBAY_NO_SUCH_VARIABLE}").is_err());
-        assert!(expanded("redis://${OPEN").is_err());
-    }
-
-    #[test]
-    fn a_file_holds_the_url_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("url");
-        fs::write(&path, "redis://cache:6379\n").unwrap();
-        assert_eq!(of_file(&path).unwrap(), "redis://cache:6379");
-        fs::write(&path, vec![b'a'; 5_000]).unwrap();
-        assert!(of_file(&path).is_err());
-        assert!(of_file(&folder.path().join("none")).is_err());
-    }
 }

@@ -1,7 +1,7 @@
 //! What a person probably meant by a word that is not known.
 
-/// Words from other systems for keys of a check.
-const SYNONYMS: [(&str, &str); 28] = [
+/// Words from other systems for keys.
+const SYNONYMS: [(&str, &str); 32] = [
     ("args", "config"),
     ("attempts", "failures"),
     ("crit", "critical"),
@@ -30,6 +30,10 @@ const SYNONYMS: [(&str, &str); 28] = [
     ("directory", "dir"),
     ("address", "listen"),
     ("bind", "listen"),
+    ("dsn", "url"),
+    ("uri", "url"),
+    ("max_connections", "connections_max"),
+    ("pool_size", "connections_max"),
 ];
 
 /// The known name that `written` is a slip or another word for.

@@ -162,6 +162,47 @@ fn a_check_with_cron_has_no_interval_and_the_longer_default_timeout() {
 }
 
 #[test]
+fn the_url_of_the_store_comes_from_the_environment_or_a_file() {
+    // A test has it, whatever starts it.
+    let path = std::env::var("PATH").expect("a test has one");
+    assert_eq!(good("[store]\nurl = \"sqlite:${PATH}.db\"\n").store.url, format!("sqlite:{path}.db"));
+    let url = "postgres://me:hunter2@db/checks";
+    let dir = folder(&[("sickbay.toml", "[store]\nurl_file = \"store.url\"\n"), ("store.url", &format!("{url}\n"))]);
+    let load = || load(&dir.path().join("sickbay.toml"));
+    let config = load().unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!((config.store.url.as_str(), &config.beside), (url, &vec![dir.path().join("store.url")]));
+    assert_eq!(config.confidential, config.beside);
+    assert!(!format!("{config:?}").contains("hunter2"));
+    for wrong in [format!("{url}?nonsense=1"), "hunter2".to_owned(), String::new()] {
+        fs::write(dir.path().join("store.url"), wrong).expect("the folder is writable");
+        let told = load().expect_err("it names no store").to_string();
+        assert!(told.contains("`url_file` names no store") && !told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_table_is_not_told_again_where_a_grant_names_it() {
+    let grants = "grants = { postgres = [{ source = \"main\" }], secrets = [{ name = \"key\" }] }";
+    let told = messages(load_text(&format!("[sources.postgres.main]\n[secrets.key]\n{}", check(grants))));
+    assert_eq!(told, ["the source `main` has neither `url` nor `url_file`", "the secret `key` has not exactly one of `env` and `file`"]);
+}
+
+#[test]
+fn a_secret_that_cannot_be_used_is_a_warning_at_its_table() {
+    let dir = folder(&[
+        ("sickbay.toml", &format!("[secrets.good]\nfile = \"good\"\n[secrets.short]\nfile = \"short\"\n{}", check(""))),
+        ("good", "swordfish"),
+        ("short", "?!"),
+    ]);
+    let config = load(&dir.path().join("sickbay.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+    let [warning] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
+    assert_eq!((warning.severity, warning.line, warning.column), (Severity::Warning, 3, 10));
+    let told = warning.to_string();
+    assert!(told.contains("the secret `short` cannot be used") && told.contains("\n  hint: use a longer secret"), "{told}");
+    assert!(!told.contains("?!"), "{told}");
+}
+
+#[test]
 fn text_that_looks_like_a_variable_stays_text() {
     let config = good(&check("config = { url = \"${HOME}\" }"));
     assert_eq!(config.checks.first().map(|check| check.config_text.to_string()).as_deref(), Some("{\"url\":\"${HOME}\"}"));

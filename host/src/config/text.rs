@@ -5,19 +5,23 @@
 //!
 //! Invariant: these types are the only list of the keys. `shape.rs` and the JSON Schema are derived from them.
 
-use std::borrow::Cow;
+mod check;
+mod grants;
+mod parts;
+mod sources;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use toml::Spanned;
 
-use super::place::Span;
+pub(super) use check::CheckText;
+pub(super) use grants::{FolderText, GrantsText, PostgresGrantText, RedisGrantText, SecretGrantText};
+pub(super) use parts::{DurationText, Free, Placed, SizeText};
+pub(super) use sources::{PostgresSourceText, RedisSourceText, SecretText, SourcesText};
 
 /// The whole configuration of Sickbay. Relative paths resolve against the folder of the file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -96,9 +100,13 @@ pub(super) struct TokenText {
 #[serde(deny_unknown_fields)]
 pub(super) struct StoreText {
     /// `sqlite:` and the path of a file, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; what that leaves out comes from PGHOST,
-    /// PGUSER, PGPASSWORD and their like, or from the password file. Default: sqlite:sickbay.db.
+    /// PGUSER, PGPASSWORD and their like, or from the password file. `${NAME}` stands for an environment variable. Default:
+    /// sqlite:sickbay.db.
     #[schemars(example = &"sqlite:sickbay.db")]
     pub url: Option<Placed<String>>,
+    /// A file that holds the URL.
+    #[schemars(example = &"store.url")]
+    pub url_file: Option<Placed<String>>,
 }
 
 /// How long results are kept.
@@ -173,91 +181,6 @@ pub(super) struct LimitsText {
     pub log_bytes: Option<Placed<SizeText>>,
 }
 
-/// Databases that checks may be granted.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SourcesText {
-    /// PostgreSQL servers.
-    #[serde(default)]
-    pub postgres: BTreeMap<Placed<String>, Placed<PostgresSourceText>>,
-    /// Redis servers.
-    #[serde(default)]
-    pub redis: BTreeMap<Placed<String>, Placed<RedisSourceText>>,
-}
-
-/// A PostgreSQL server, or a PgBouncer.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PostgresSourceText {
-    /// `postgres://user:password@host/database`; `${NAME}` stands for an environment variable.
-    #[schemars(example = &"${DATABASE_URL}")]
-    pub url: Option<Placed<String>>,
-    /// A file that holds the URL.
-    #[schemars(example = &"database.url")]
-    pub url_file: Option<Placed<String>>,
-    /// `read-only` or `read-write`; a grant may only have less. Default: read-only.
-    #[schemars(example = &"read-only")]
-    pub access: Option<Placed<String>>,
-    /// Connections at once. Default: 4.
-    #[schemars(range(min = 1), example = 4)]
-    pub connections_max: Option<Placed<i64>>,
-    /// The server ends a statement after so long. Default: 5s.
-    #[schemars(example = &"5s")]
-    pub statement_timeout: Option<Placed<DurationText>>,
-    /// `postgres`, or `pgbouncer` for its own console. Default: postgres.
-    #[schemars(example = &"postgres")]
-    pub dialect: Option<Placed<String>>,
-    /// A pooler in transaction mode stands in between. Default: false.
-    pub pooled: Option<Placed<bool>>,
-}
-
-/// A Redis server, a cluster, or one behind sentinels.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RedisSourceText {
-    /// `redis://user:password@host:6379/0`, `rediss://` for TLS, `unix:///path`; `${NAME}` stands for an environment variable.
-    #[schemars(example = &"${REDIS_URL}")]
-    pub url: Option<Placed<String>>,
-    /// A file that holds the URL.
-    #[schemars(example = &"redis.url")]
-    pub url_file: Option<Placed<String>>,
-    /// The URL is a node of a cluster. Default: false.
-    pub cluster: Option<Placed<bool>>,
-    /// URLs of sentinels; the host of `url` is the master's name then.
-    #[schemars(example = ["redis://10.0.0.1:26379"])]
-    pub sentinels: Option<Vec<Placed<String>>>,
-    /// Connections at once. Default: 4.
-    #[schemars(range(min = 1), example = 4)]
-    pub connections_max: Option<Placed<i64>>,
-    /// A PEM file with certificates that are trusted beside the system's.
-    #[schemars(example = &"ca.pem")]
-    pub ca_file: Option<Placed<String>>,
-    /// A certificate for a server that asks for one.
-    #[schemars(example = &"client.pem")]
-    pub cert_file: Option<Placed<String>>,
-    /// Its key.
-    #[schemars(example = &"client.key")]
-    pub key_file: Option<Placed<String>>,
-}
-
-/// Where a secret comes from: exactly one of `env` and `file`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SecretText {
-    /// An environment variable.
-    #[schemars(example = &"SLACK_TOKEN")]
-    pub env: Option<Placed<String>>,
-    /// A file that holds nothing else; read again when it changes.
-    #[schemars(example = &"slack.token")]
-    pub file: Option<Placed<String>>,
-    /// What it was, while it is being rotated: an environment variable.
-    #[schemars(example = &"SLACK_TOKEN_OLD")]
-    pub previous_env: Option<Placed<String>>,
-    /// What it was, while it is being rotated: a file.
-    #[schemars(example = &"slack.token.old")]
-    pub previous_file: Option<Placed<String>>,
-}
-
 /// What network addresses plugins may reach beside public ones.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -269,327 +192,6 @@ pub(super) struct EgressText {
     /// A PEM file with certificates that are trusted beside the system's.
     #[schemars(example = &"ca.pem")]
     pub ca_file: Option<Placed<String>>,
-}
-
-/// One check.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["every"] }, { "required": ["cron"] }]))]
-pub(super) struct CheckText {
-    /// Unique; the name of its metrics and results.
-    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]{0,62}$"), example = &"api")]
-    pub name: Placed<String>,
-    /// The plugin that runs it: the name of its file without `.wasm`.
-    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]{0,62}$"), example = &"http")]
-    pub plugin: Placed<String>,
-    /// Which of the plugin's kinds. May be left out where a plugin has one.
-    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]{0,62}$"), example = &"http")]
-    pub kind: Option<Placed<String>>,
-    /// How often it runs: 100ms to 24h. This or `cron`.
-    #[schemars(example = &"30s")]
-    pub every: Option<Placed<DurationText>>,
-    /// When it runs: minute, hour, day of the month, month and day of the week, or six fields with the second in front.
-    #[schemars(example = &"0 2 * * *")]
-    pub cron: Option<Placed<String>>,
-    /// The time zone of `cron`, by its name in the IANA database. Default: UTC.
-    #[schemars(example = &"Europe/Berlin")]
-    pub timezone: Option<Placed<String>>,
-    /// How often it runs while its state is soft: 100ms to 24h, at most `every`. Default: as always.
-    #[schemars(example = &"5s")]
-    pub retry_every: Option<Placed<DurationText>>,
-    /// Makes a check `NAME@TARGET` of each, with the label `target`; `{{target}}` in `config` and `grants` stands for it.
-    #[schemars(example = ["a.internal", "b.internal"])]
-    pub targets: Option<Placed<Vec<Placed<String>>>>,
-    /// When a run is given up: 10ms to 10m. Default: as `every`, but at least 1s and at most 10s.
-    #[schemars(example = &"5s")]
-    pub timeout: Option<Placed<DurationText>>,
-    /// What the plugin is told, by the schema of its kind.
-    pub config: Option<Placed<Free>>,
-    /// CEL conditions on the report: when one holds, the check is critical.
-    #[serde(default)]
-    #[schemars(example = ["report.metrics.latency_seconds > 1.0"])]
-    pub critical: Vec<Placed<String>>,
-    /// CEL conditions on the report: when one holds, the check is at least a warning.
-    #[serde(default)]
-    #[schemars(example = ["report.metrics.latency_seconds > 0.2"])]
-    pub warning: Vec<Placed<String>>,
-    /// Consecutive failures that make a failure hard. Default: 3.
-    #[schemars(range(min = 1, max = 100), example = 3)]
-    pub failures: Option<Placed<i64>>,
-    /// Consecutive successes that end a hard failure. Default: 2.
-    #[schemars(range(min = 1, max = 100), example = 2)]
-    pub successes: Option<Placed<i64>>,
-    /// What the API shows and filters by, and what the plugin is given.
-    #[serde(default)]
-    pub labels: BTreeMap<Placed<String>, Placed<String>>,
-    /// What its runs may reach. Default: nothing.
-    #[serde(default)]
-    pub grants: GrantsText,
-    /// Lower limits than the plugin's.
-    pub limits: Option<LimitsText>,
-    /// `fresh`: every run has an instance of its own, also where the plugin's are warm. Default: the plugin's.
-    #[schemars(example = &"fresh")]
-    pub isolation: Option<Placed<String>>,
-}
-
-/// What the runs of a check may reach.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GrantsText {
-    /// Method(s) and URL pattern of HTTP requests.
-    #[serde(default)]
-    #[schemars(example = ["GET https://api.internal:8000/health"])]
-    pub http: Vec<Placed<String>>,
-    /// Facts about this machine.
-    #[serde(default)]
-    #[schemars(example = ["cpu", "memory"])]
-    pub system: Vec<Placed<String>>,
-    /// Folders of this machine.
-    #[serde(default)]
-    pub files: Vec<Placed<FolderText>>,
-    /// Connections (`tcp://`, `tls://`, `unix://`) and names that DNS may be asked for (`dns://`).
-    #[serde(default)]
-    #[schemars(example = ["tcp://db.internal:5432"])]
-    pub net: Vec<Placed<String>>,
-    /// Sources of `[sources.postgres]`.
-    #[serde(default)]
-    pub postgres: Vec<Placed<PostgresGrantText>>,
-    /// Sources of `[sources.redis]`.
-    #[serde(default)]
-    pub redis: Vec<Placed<RedisGrantText>>,
-    /// Secrets of `[secrets]`, and where each may go.
-    #[serde(default)]
-    pub secrets: Vec<Placed<SecretGrantText>>,
-}
-
-/// A PostgreSQL source that the runs of a check may ask.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PostgresGrantText {
-    /// Its name in `[sources.postgres]`.
-    #[schemars(example = &"main")]
-    pub source: Placed<String>,
-    /// Rows of one answer. Default: 1000.
-    #[schemars(range(min = 1), example = 1000)]
-    pub rows_max: Option<Placed<i64>>,
-    /// `read-only` or `read-write`, which the source must have too. Default: read-only.
-    #[schemars(example = &"read-only")]
-    pub access: Option<Placed<String>>,
-}
-
-/// A Redis source that the runs of a check may ask.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RedisGrantText {
-    /// Its name in `[sources.redis]`.
-    #[schemars(example = &"cache")]
-    pub source: Placed<String>,
-    /// Commands, or a command with its subcommand.
-    #[serde(default)]
-    #[schemars(example = ["INFO", "LLEN"])]
-    pub commands: Vec<Placed<String>>,
-    /// Patterns of keys. Default: none.
-    #[serde(default)]
-    #[schemars(example = ["celery*"])]
-    pub keys: Vec<Placed<String>>,
-}
-
-/// A secret that the runs of a check may use.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SecretGrantText {
-    /// Its name in `[secrets]`.
-    #[schemars(example = &"slack-token")]
-    pub name: Placed<String>,
-    /// Where it may go: patterns as in `http` (without the method: any) and `net`. Default: nowhere.
-    #[serde(default)]
-    #[schemars(example = ["https://hooks.slack.com/*"])]
-    pub to: Vec<Placed<String>>,
-}
-
-/// A folder that the runs of a check may use.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FolderText {
-    /// Where it is on this machine.
-    #[schemars(example = &"/var/backups")]
-    pub host: Placed<String>,
-    /// The absolute path by which the plugin knows it.
-    #[schemars(example = &"/backups")]
-    pub guest: Placed<String>,
-    /// `ro`: to read; `rw`: to change too. Default: ro.
-    #[schemars(example = &"ro")]
-    pub mode: Option<Placed<String>>,
-}
-
-/// A value and where it stands in its file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Placed<T>(Spanned<T>);
-
-impl<T> Placed<T> {
-    pub(super) fn value(&self) -> &T {
-        self.0.get_ref()
-    }
-
-    pub(super) fn span(&self) -> Span {
-        Span::from(self.0.span())
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Placed<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
-/// A duration that has not been read yet.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(super) struct DurationText(pub String);
-
-impl JsonSchema for DurationText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        Cow::Borrowed("Duration")
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string" })
-    }
-}
-
-/// A size that has not been read yet: bytes as a number, or a number with a unit as text.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum SizeText {
-    Bytes(i64),
-    Text(String),
-}
-
-impl<'de> Deserialize<'de> for SizeText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SizeText, D::Error> {
-        deserializer.deserialize_any(SizeVisitor)
-    }
-}
-
-struct SizeVisitor;
-
-impl Visitor<'_> for SizeVisitor {
-    type Value = SizeText;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a size such as \"64MiB\", or a number of bytes")
-    }
-
-    fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<SizeText, E> {
-        Ok(SizeText::Bytes(bytes))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<SizeText, E> {
-        Ok(SizeText::Text(text.to_owned()))
-    }
-}
-
-impl JsonSchema for SizeText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        Cow::Borrowed("Size")
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "integer"], "minimum": 0 })
-    }
-}
-
-/// A table for a plugin: any keys and values, each with its place.
-#[derive(Debug)]
-pub(super) enum Free {
-    Boolean(bool),
-    Integer(i64),
-    Float(f64),
-    Text(String),
-    List(Vec<Placed<Free>>),
-    Table(Vec<(Placed<String>, Placed<Free>)>),
-}
-
-impl<'de> Deserialize<'de> for Free {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Free, D::Error> {
-        deserializer.deserialize_any(FreeVisitor)
-    }
-}
-
-struct FreeVisitor;
-
-impl<'de> Visitor<'de> for FreeVisitor {
-    type Value = Free;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value")
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Free, E> {
-        Ok(Free::Boolean(value))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Free, E> {
-        Ok(Free::Integer(value))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Free, E> {
-        Ok(Free::Float(value))
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Free, E> {
-        Ok(Free::Text(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Free, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Free::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Free, A::Error> {
-        let mut table = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            table.push(entry);
-        }
-        Ok(Free::Table(table))
-    }
-}
-
-impl JsonSchema for Free {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        Cow::Borrowed("PluginConfig")
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "object" })
-    }
 }
 
 /// The JSON Schema (2020-12) of the file, without references, made once.
@@ -635,6 +237,7 @@ fn remove_null(schema: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::place::Span;
 
     #[test]
     fn the_schema_has_no_null_and_no_reference() {

@@ -1,13 +1,15 @@
 //! The daemon: what is started, in which order, and how it ends.
 //!
 //! Start: configuration -> store -> listener and API -> sandbox -> first scan of the folder -> the checks against their plugins -> scheduler,
-//! folder, reloader, retention. An error before the scheduler ends the process with nothing run.
+//! folder, reloader, retention. An error before the scheduler ends the process with nothing run. Where asked, `import` comes before the
+//! store is opened.
 //! End (SIGTERM, Ctrl-C): the scheduler stops, runs under way finish within [`DRAIN_MAX`], the queue is flushed, the store closed.
 //!
 //! Invariant: every task of the daemon is started here; what runs checks ends by one token, the API by a second one after the last result
 //! is written.
 
 pub mod folder;
+pub mod import;
 pub mod reload;
 mod run;
 mod scheduler;
@@ -90,11 +92,12 @@ impl Daemon {
         let config_woken = Arc::new(Notify::new());
         let changed = watch::Sender::new(());
         start_schedulers(&live, &runner, &runs, &changed, &stop).map_err(anyhow::Error::from)?;
+        let watched = changed.subscribe();
         let reloader = reload::Reloader { live: Arc::clone(&live), woken: Arc::clone(&config_woken), changed, hangup };
         tasks.spawn(Arc::clone(&scanner).run(stop.clone()));
         tasks.spawn(reloader.run(stop.clone()));
         tasks.spawn(retention(Arc::clone(&live), stop.clone()));
-        tasks.spawn(watcher::watch(Arc::clone(&config), folder_woken, config_woken, stop.clone()));
+        tasks.spawn(watcher::watch(Arc::clone(&live), folder_woken, config_woken, watched, stop.clone()));
         live.scanned.store(true, Ordering::Release);
         Ok(Daemon { live, address, stop, api_stop, tasks, runs })
     }

@@ -97,7 +97,8 @@ impl Reloader {
         let before = self.live.config.load_full();
         let runner = self.live.runner.load_full();
         let services = match &runner {
-            Some(runner) if before.services != config.services => {
+            // The files may be other ones where all that is written is the same.
+            Some(runner) if before.services != config.services || before.beside_stamp != config.beside_stamp => {
                 Some(runner.services().renewed(&config.services).map_err(|error| error.to_string())?)
             }
             _ => None,
@@ -335,6 +336,20 @@ mod tests {
         assert_eq!(started.differences(&now), ["server.listen", "store.url"]);
         now.server.listen.set_port(9470);
         assert_eq!(started.differences(&now), ["store.url"]);
+    }
+
+    #[test]
+    fn a_changed_file_with_the_url_of_the_store_waits_for_a_restart() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("the folder is writable");
+        let load = || config::load(&dir.path().join("sickbay.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+        write("sickbay.toml", "[store]\nurl_file = \"store.url\"\n");
+        write("store.url", "sqlite:one.db\n");
+        let before = load();
+        write("store.url", "sqlite:another.db\n");
+        let now = load();
+        assert_ne!(before.stamp, now.stamp, "the reloader sees it");
+        assert_eq!(Started::of(&before).differences(&now), ["store.url"]);
     }
 
     #[test]

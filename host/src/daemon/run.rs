@@ -94,8 +94,10 @@ impl Runner {
         self.services.load_full()
     }
 
+    /// Runs under way go on with what they began with; connections that are not shared are closed behind them.
     pub fn replace_services(&self, services: Arc<Services>) {
-        self.services.store(services);
+        let before = self.services.swap(Arc::clone(&services));
+        before.retire(&services);
     }
 
     pub fn runs_in_flight(&self) -> usize {

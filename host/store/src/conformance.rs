@@ -404,7 +404,7 @@ pub async fn a_copy_has_the_same_results_numbers_and_values(from: &dyn Store, to
     write(from, vec![ResultRecord { plugin_state: Some(Arc::new(kept)), ..hostile("hostile", NOW.0) }]).await;
     from.prune(&Retention::default(), NOW).await.unwrap();
 
-    let copied = crate::copy(from, to).await.expect("it is copied");
+    let copied = crate::copy(from, to, &mut |_| {}).await.expect("it is copied");
     let wanted = all(from).await;
     assert_eq!(copied, wanted.len() as u64);
     assert_eq!(all(to).await, wanted);

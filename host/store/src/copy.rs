@@ -12,12 +12,23 @@ use crate::{Committed, PluginStates, ResultRecord, Store, StoreError};
 /// Results in one transaction.
 const PAGE_LEN: u32 = 1_000;
 
+/// How far a copy has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyProgress {
+    /// Results so far.
+    pub copied: u64,
+    /// Of the numbers that are kept; those of results that were pruned are passed over.
+    pub percent: u64,
+}
+
 /// Copies all that `from` keeps to `to`, which must never have had a result; gives how many results that were. Nobody writes to either
-/// meanwhile. A copy that ended with an error is begun again with an empty store.
-pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<u64, StoreError> {
+/// meanwhile. A copy that ended with an error is begun again with an empty store. `told` is called after each transaction.
+pub async fn copy(from: &dyn Store, to: &dyn Store, told: &mut (dyn FnMut(CopyProgress) + Send)) -> Result<u64, StoreError> {
     if to.bounds().await? != (None, 0) {
         return Err(StoreError::NotEmpty);
     }
+    let (first, end) = from.bounds().await?;
+    let (before, end) = (first.unwrap_or(1) - 1, end.max(1));
     let newest: HashSet<u64> = from.last().await?.iter().map(|last| last.seq).collect();
     let mut states = from.plugin_states().await?;
     let (mut copied, mut after) = (0, 0);
@@ -33,7 +44,12 @@ pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<u64, StoreError> {
             }
         }
         to.restore(&page).await?;
+        told(CopyProgress { copied, percent: percent(after - before, end - before) });
     }
+}
+
+fn percent(part: u64, whole: u64) -> u64 {
+    u64::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).unwrap_or(100)
 }
 
 fn keep_state(committed: &mut Committed, states: &mut PluginStates) {
@@ -59,10 +75,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn how_far_it_is_is_told_after_each_transaction() {
+        let (from, to) = (sqlite::open_memory().await.unwrap(), sqlite::open_memory().await.unwrap());
+        let len = u64::from(PAGE_LEN) + 500;
+        let records = (1..=len).map(|number| record("api", number)).collect();
+        from.write(&shared(records)).await.unwrap();
+        let mut told = Vec::new();
+        assert_eq!(copy(&from, &to, &mut |progress| told.push((progress.copied, progress.percent))).await.unwrap(), len);
+        assert_eq!(told, [(1_000, 66), (1_500, 100)]);
+        let empty = (sqlite::open_memory().await.unwrap(), sqlite::open_memory().await.unwrap());
+        assert_eq!(copy(&empty.0, &empty.1, &mut |_| panic!("nothing was copied")).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_missing_is_not_made_to_copy_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || crate::open_existing("sqlite:sickbay.db", folder.path());
+        let error = open().await.err().unwrap();
+        assert!(error.to_string().contains("there is no such file; hint: "), "{error}");
+        assert!(!folder.path().join("sickbay.db").exists());
+        crate::open("sqlite:sickbay.db", folder.path()).await.unwrap().close().await;
+        assert_eq!(open().await.unwrap().bounds().await.unwrap(), (None, 0));
+    }
+
+    #[tokio::test]
     async fn a_store_that_ever_had_a_result_is_not_copied_to() {
         let (from, to) = (sqlite::open_memory().await.unwrap(), sqlite::open_memory().await.unwrap());
         to.write(&shared(vec![record("api", 1)])).await.unwrap();
-        let error = copy(&from, &to).await.unwrap_err();
+        let error = copy(&from, &to, &mut |_| {}).await.unwrap_err();
         assert!(matches!(error, StoreError::NotEmpty), "{error:?}");
         assert!(error.to_string().contains("hint: "), "{error}");
         assert_eq!(to.bounds().await.unwrap(), (Some(1), 1));

@@ -26,7 +26,7 @@ use std::{path::Path, sync::Arc};
 
 use address::Address;
 
-pub use copy::copy;
+pub use copy::{CopyProgress, copy};
 pub use error::{Cause, StoreError};
 pub use queue::{BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, Receipt, ResultQueue};
 pub use record::{Committed, ResultRecord, Trigger};
@@ -47,6 +47,17 @@ pub async fn open(url: &str, base: &Path) -> Result<Arc<dyn Store>, StoreError> 
         Address::File(path) => Ok(Arc::new(sqlite::open_file(&path, sqlite::BUSY_TIMEOUT).await?)),
         Address::Server(server) => Ok(Arc::new(postgres::open(*server).await?)),
     }
+}
+
+/// As [`open`], a store that is there already: a file that is missing is not made.
+pub async fn open_existing(url: &str, base: &Path) -> Result<Arc<dyn Store>, StoreError> {
+    if let Address::File(path) = address::parse(url, base)?
+        && !path.exists()
+    {
+        let database = path.display().to_string();
+        return Err(StoreError::Unusable { database, reason: "there is no such file".to_owned(), hint: "name one that Sickbay made" });
+    }
+    open(url, base).await
 }
 
 /// Whether a URL names a store; nothing is opened.

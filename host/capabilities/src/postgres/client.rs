@@ -208,7 +208,7 @@ fn malformed() -> Failure {
     Failure::Other("what the server sent is not PostgreSQL's protocol".to_owned())
 }
 
-fn failure_of(trouble: Trouble, source: &Source) -> Failure {
+pub(super) fn failure_of(trouble: Trouble, source: &Source) -> Failure {
     let name = &source.name;
     match trouble {
         Trouble::Timeout(time) | Trouble::Ended(time) => {

@@ -6,7 +6,7 @@
 //! How: `host.rs` takes the guest's statements, `request.rs` holds them against the contract's bounds, `client.rs` goes through one call,
 //! `source.rs` gives it a connection for itself (`dial.rs`, `login.rs`), `conversation.rs` says what is to be said and in how many round
 //! trips, `session.rs`, `outgoing.rs` and `wire.rs` speak the protocol. `value.rs` with `types.rs`, `calendar.rs` and `array.rs` turns
-//! values into text and back. A call runs in one task of its own, which ends with the run.
+//! values into text and back. `standing.rs` tells what a source's role may do. A call runs in one task of its own, which ends with the run.
 //!
 //! The messages and the login are `postgres-protocol`'s; the connection is our own. sqlx's takes a message of any length whole into memory,
 //! asks for values in binary form, which has no text for types that are not known, cannot ask for the first rows of a statement that it
@@ -35,6 +35,7 @@ mod request;
 mod session;
 mod settings;
 mod source;
+mod standing;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -48,3 +49,4 @@ pub use settings::{
     Access, CONNECTIONS_DEFAULT, CONNECTIONS_MOST, Dialect, Endpoint, PostgresSettings, STATEMENT_TIMEOUT_DEFAULT, UrlError,
 };
 pub use source::Sources;
+pub use standing::Power;

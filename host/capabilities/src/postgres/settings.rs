@@ -244,6 +244,17 @@ impl Endpoint {
         &self.ignored
     }
 
+    /// Files of certificates that the URL names.
+    pub fn certificate_files(&self) -> impl Iterator<Item = &Path> {
+        let own = self.client_certificate.as_ref().map(|own| own.cert_file.as_path());
+        self.ca_file.as_deref().into_iter().chain(own)
+    }
+
+    /// The file of the key that the URL names.
+    pub fn key_file(&self) -> Option<&Path> {
+        self.client_certificate.as_ref().map(|own| own.key_file.as_path())
+    }
+
     /// Files that are named relatively are those of `folder`.
     #[must_use]
     pub fn within(mut self, folder: &Path) -> Endpoint {
@@ -345,11 +356,20 @@ fn encryption(word: &str) -> Result<Encryption, UrlError> {
         "require" => Encryption::Required,
         "verify-ca" => Encryption::Issuer,
         "verify-full" => Encryption::IssuerAndName,
-        _ => {
-            let hint = "write `disable`, `prefer`, `require`, `verify-ca` or `verify-full`";
-            return Err(UrlError::new("`sslmode` in the URL is no word that is known", hint));
-        }
+        _ => return Err(UrlError::new("`sslmode` in the URL is no word that is known", encryption_hint(word))),
     })
+}
+
+/// The word that was meant, never the one that is written.
+fn encryption_hint(written: &str) -> String {
+    const WORDS: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+    const SLIPS_MAX: usize = 2;
+    let written = written.to_ascii_lowercase();
+    let slips = |word: &&str| strsim::damerau_levenshtein(&written, word);
+    match WORDS.into_iter().min_by_key(slips).filter(|word| slips(word) <= SLIPS_MAX) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "write `disable`, `prefer`, `require`, `verify-ca` or `verify-full`".to_owned(),
+    }
 }
 
 fn present(part: Option<&str>) -> Result<Option<String>, UrlError> {
@@ -416,12 +436,25 @@ mod tests {
     }
 
     #[test]
+    fn a_slip_in_sslmode_is_told_with_the_word_that_was_meant() {
+        let hint = |mode: &str| Endpoint::parse(&format!("postgres://u@h/d?sslmode={mode}")).expect_err(mode).hint;
+        for (written, meant) in
+            [("verify_full", "verify-full"), ("required", "require"), ("VERIFY-CA", "verify-ca"), ("disabled", "disable")]
+        {
+            assert_eq!(hint(written), format!("did you mean `{meant}`?"));
+        }
+        for strange in ["true", "on", "secret", ""] {
+            assert!(hint(strange).starts_with("write `disable`"), "{strange}");
+        }
+    }
+
+    #[test]
     fn a_ca_that_is_named_counts_and_is_found_beside_the_configuration() {
         let url = endpoint("postgres://u@h/d?sslmode=require&sslrootcert=ca.pem&sslcert=/etc/c.pem&sslkey=k.pem")
             .within(Path::new("/etc/sickbay"));
-        assert_eq!((url.encryption, url.ca_file), (Encryption::Issuer, Some(PathBuf::from("/etc/sickbay/ca.pem"))));
-        let files = url.client_certificate.expect("both files");
-        assert_eq!((files.cert_file, files.key_file), (PathBuf::from("/etc/c.pem"), PathBuf::from("/etc/sickbay/k.pem")));
+        assert_eq!(url.encryption, Encryption::Issuer);
+        assert_eq!(url.certificate_files().collect::<Vec<_>>(), [Path::new("/etc/sickbay/ca.pem"), Path::new("/etc/c.pem")]);
+        assert_eq!(url.key_file(), Some(Path::new("/etc/sickbay/k.pem")));
         assert_eq!(endpoint("postgres://u@h/d?sslrootcert=system").encryption, Encryption::IssuerAndName);
     }
 

@@ -24,6 +24,7 @@ use super::session::Session;
 use super::settings::{Access, CONNECTIONS_MOST, Manner, PostgresSettings};
 use super::types::{Oid, Type};
 use crate::dns::Resolver;
+use crate::material::Material;
 
 /// A connection that nobody needed for so long is closed.
 const KEPT_MAX: Duration = Duration::from_secs(60);
@@ -42,18 +43,27 @@ impl Sources {
         Sources::default().renewed(settings)
     }
 
-    /// These sources by other settings: one whose settings are the same stays, with its connections.
+    /// These sources by other settings: one whose settings and files are the same stays, with its connections.
     pub fn renewed(&self, settings: &BTreeMap<String, PostgresSettings>) -> Result<Sources, SourceError> {
         let mut system = None;
         let mut by_name = BTreeMap::new();
         for (name, settings) in settings {
             let source = match self.by_name.get(name) {
-                Some(source) if source.settings == *settings => Arc::clone(source),
+                Some(source) if source.settings == *settings && source.material == material(settings) => Arc::clone(source),
                 _ => Arc::new(Source::new(name, settings.clone(), KEPT_MAX, &mut system)?),
             };
             by_name.insert(name.clone(), source);
         }
         Ok(Sources { by_name })
+    }
+
+    /// Those that `successor` does not have keep no connection any more.
+    pub(crate) fn retire_for(&self, successor: &Sources) {
+        for (name, source) in &self.by_name {
+            if successor.by_name.get(name).is_none_or(|other| !Arc::ptr_eq(source, other)) {
+                source.retire();
+            }
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Arc<Source>> {
@@ -72,6 +82,8 @@ impl Sources {
 pub(super) struct Source {
     pub(super) name: String,
     pub(super) settings: PostgresSettings,
+    /// What `connector` was made of.
+    material: Material,
     connector: Option<TlsConnector>,
     /// One for each connection that may be in use.
     places: Arc<Semaphore>,
@@ -87,6 +99,8 @@ struct Kept {
     sessions: Vec<Resting>,
     /// Ends when there is nothing left to close.
     closer: Option<JoinHandle<()>>,
+    /// Nothing is kept any more: other settings took the place of these.
+    is_retired: bool,
 }
 
 struct Resting {
@@ -114,6 +128,8 @@ impl Source {
         }
         Ok(Source {
             name: name.to_owned(),
+            // Before the files are read: a change meanwhile is one to come back for.
+            material: material(&settings),
             connector: dial::connector(name, &settings.endpoint, system)?,
             places: Arc::new(Semaphore::new(places(&settings))),
             kept: Mutex::default(),
@@ -148,6 +164,13 @@ impl Source {
         self.kept().sessions.clear();
     }
 
+    /// Closes what is kept; what is in use is closed when it comes back.
+    fn retire(&self) {
+        let mut kept = self.kept();
+        kept.is_retired = true;
+        kept.sessions.clear();
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         lock(&self.kept)
     }
@@ -173,6 +196,9 @@ impl Source {
 
     fn keep(self: &Arc<Source>, session: Session) {
         let mut kept = self.kept();
+        if kept.is_retired {
+            return;
+        }
         kept.sessions.push(Resting { session, since: Instant::now() });
         if kept.closer.as_ref().is_none_or(JoinHandle::is_finished) {
             kept.closer = Some(tokio::spawn(close_in_time(Arc::downgrade(self), self.kept_max)));
@@ -189,6 +215,10 @@ impl Source {
         }
         oldest.map(|since| since + self.kept_max)
     }
+}
+
+fn material(settings: &PostgresSettings) -> Material {
+    Material::of(settings.endpoint.certificate_files().chain(settings.endpoint.key_file()))
 }
 
 fn places(settings: &PostgresSettings) -> usize {

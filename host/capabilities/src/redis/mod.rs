@@ -8,7 +8,7 @@
 //! How: `host.rs` takes the guest's commands, `request.rs` holds them against the contract's bounds, `client.rs` goes through the steps of
 //! one call, `pool.rs` gives it a connection for itself, `connection.rs` speaks RESP over it, `cluster.rs` follows a cluster's redirects.
 //! `reply.rs` turns bytes into the contract's flat list as they come. `table.rs` is the server's command table, `commands.rs` what is known
-//! of commands by name. A call runs in one task of its own, which ends with the run.
+//! of commands by name, `standing.rs` tells as whom a source is entered. A call runs in one task of its own, which ends with the run.
 //!
 //! The crate `redis` parses URLs and packs commands. Its connections are not used: they take a reply of any size whole into memory and make
 //! a tree of it, and a run may only take so many bytes and nodes.
@@ -32,6 +32,7 @@ mod reply;
 mod request;
 mod settings;
 mod source;
+mod standing;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -40,3 +41,4 @@ pub use dial::SourceError;
 pub use grant::Grant;
 pub use settings::{CONNECTIONS_DEFAULT, CONNECTIONS_MOST, ClientCertificate, Endpoint, RedisSettings, Topology, UrlError};
 pub use source::Sources;
+pub use standing::Entrant;

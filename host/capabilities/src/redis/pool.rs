@@ -50,14 +50,19 @@ pub(super) struct Pool {
     connections_max: usize,
     /// One for each connection that may be in use.
     places: Arc<Semaphore>,
-    /// The one that was used last stands last.
-    kept: Mutex<Vec<Pooled>>,
+    /// The one that was used last stands last. None once nothing is kept any more.
+    kept: Mutex<Option<Vec<Pooled>>>,
 }
 
 impl Pool {
     pub(super) fn new(connections_max: u32) -> Pool {
         let connections_max = usize::try_from(connections_max.clamp(1, CONNECTIONS_MOST)).unwrap_or(1);
-        Pool { connections_max, places: Arc::new(Semaphore::new(connections_max)), kept: Mutex::default() }
+        Pool { connections_max, places: Arc::new(Semaphore::new(connections_max)), kept: Mutex::new(Some(Vec::new())) }
+    }
+
+    /// Closes what is kept; what is in use is closed when it comes back.
+    pub(super) fn retire(&self) {
+        *lock(&self.kept) = None;
     }
 
     /// A kept connection to `target`. None when a new one is to be made; then there is room for it. The caller holds a place.
@@ -65,6 +70,7 @@ impl Pool {
         let here = Handle::current().id();
         let in_use = self.connections_max.saturating_sub(self.places.available_permits());
         let mut kept = lock(&self.kept);
+        let kept = kept.as_mut()?;
         kept.retain(|pooled| pooled.kept_at.elapsed() < KEPT_MAX);
         let is_full = in_use + kept.len() > self.connections_max;
         let near = kept.iter().rposition(|pooled| pooled.target == *target && pooled.runtime == here);
@@ -84,6 +90,7 @@ impl Pool {
     fn keep(&self, mut pooled: Pooled) {
         pooled.kept_at = Instant::now();
         let mut kept = lock(&self.kept);
+        let Some(kept) = kept.as_mut() else { return };
         if kept.len() >= self.connections_max {
             kept.remove(0);
         }
@@ -234,7 +241,7 @@ impl Lease {
 }
 
 /// Why there is no table.
-fn untold(text: &str) -> Failure {
+pub(super) fn untold(text: &str) -> Failure {
     if let Some(failure) = failure::refusal(text) {
         return failure;
     }

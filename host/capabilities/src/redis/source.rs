@@ -15,6 +15,7 @@ use super::pool::{Pool, Target};
 use super::settings::{Address, Endpoint, RedisSettings, Topology};
 use super::table::CommandTable;
 use crate::contract::redis::Node;
+use crate::material::Material;
 use crate::tls;
 
 /// All sources, by name.
@@ -29,18 +30,27 @@ impl Sources {
         Sources::default().renewed(settings)
     }
 
-    /// These sources by other settings: one whose settings are the same stays, with its connections.
+    /// These sources by other settings: one whose settings and files are the same stays, with its connections.
     pub fn renewed(&self, settings: &BTreeMap<String, RedisSettings>) -> Result<Sources, SourceError> {
         let mut roots = None;
         let mut by_name = BTreeMap::new();
         for (name, settings) in settings {
             let source = match self.by_name.get(name) {
-                Some(source) if source.settings == *settings => Arc::clone(source),
+                Some(source) if source.settings == *settings && source.material == material(settings) => Arc::clone(source),
                 _ => Arc::new(Source::new(name, settings.clone(), &mut roots)?),
             };
             by_name.insert(name.clone(), source);
         }
         Ok(Sources { by_name })
+    }
+
+    /// Those that `successor` does not have keep no connection any more.
+    pub(crate) fn retire_for(&self, successor: &Sources) {
+        for (name, source) in &self.by_name {
+            if successor.by_name.get(name).is_none_or(|other| !Arc::ptr_eq(source, other)) {
+                source.pool.retire();
+            }
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Arc<Source>> {
@@ -52,6 +62,8 @@ impl Sources {
 pub(super) struct Source {
     pub(super) settings: RedisSettings,
     pub(super) pool: Pool,
+    /// What `connector` was made of.
+    material: Material,
     connector: Option<TlsConnector>,
     learnt: Mutex<Option<Arc<Learnt>>>,
     /// In a cluster: where slots were last.
@@ -67,13 +79,22 @@ pub(super) struct Learnt {
 impl Source {
     /// `roots` are the system's, read once for all sources that need them.
     fn new(name: &str, settings: RedisSettings, roots: &mut Option<RootCertStore>) -> Result<Source, SourceError> {
+        // Before the files are read: a change meanwhile is one to come back for.
+        let material = material(&settings);
         let connector = if settings.is_encrypted() {
             let roots = roots.get_or_insert_with(|| tls::roots(None).unwrap_or_else(|_| RootCertStore::empty()));
             Some(dial::connector(name, &settings, roots.clone())?)
         } else {
             None
         };
-        Ok(Source { pool: Pool::new(settings.connections_max), settings, connector, learnt: Mutex::default(), slots: Mutex::default() })
+        Ok(Source {
+            pool: Pool::new(settings.connections_max),
+            settings,
+            material,
+            connector,
+            learnt: Mutex::default(),
+            slots: Mutex::default(),
+        })
     }
 
     pub(super) fn is_cluster(&self) -> bool {
@@ -167,6 +188,11 @@ impl Source {
             _ => Err(Failure::Connect("the server that the sentinels name is no master".to_owned())),
         }
     }
+}
+
+fn material(settings: &RedisSettings) -> Material {
+    let own = settings.client_certificate.iter().flat_map(|own| [own.cert_file.as_path(), own.key_file.as_path()]);
+    Material::of(settings.ca_file.as_deref().into_iter().chain(own))
 }
 
 /// Host and port, as a sentinel tells them.

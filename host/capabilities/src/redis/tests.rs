@@ -4,6 +4,7 @@ mod bounds;
 mod connections;
 mod entry;
 mod policies;
+mod standing;
 mod topologies;
 
 #[path = "../../../../tests/src/redis.rs"]

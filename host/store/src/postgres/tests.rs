@@ -455,7 +455,7 @@ async fn a_copy_from_a_file_has_the_same_results_numbers_and_values() {
     conformance::a_copy_has_the_same_results_numbers_and_values(&*from, &to).await;
     // And back again.
     let back = crate::open("sqlite:back.db", folder.path()).await.unwrap();
-    crate::copy(&to, &*back).await.unwrap();
+    crate::copy(&to, &*back, &mut |_| {}).await.unwrap();
     // What is large is not printed.
     assert!(back.events(0, 10_000).await.unwrap() == to.events(0, 10_000).await.unwrap());
     assert_eq!(back.plugin_states().await.unwrap(), to.plugin_states().await.unwrap());

@@ -1,6 +1,9 @@
 //! Connections: how many, how long, and what becomes of one that breaks.
 
+use rcgen::{CertificateParams, KeyPair};
+
 use super::*;
+use crate::ServiceSettings;
 
 fn connections(server: &Postgres, application: &str) -> usize {
     server.sql(&format!("select count(*) from pg_stat_activity where application_name = '{application}'")).parse().expect("a number")
@@ -128,6 +131,53 @@ async fn sources_that_did_not_change_keep_their_connections() {
     let gone = before.renewed(&BTreeMap::new()).expect("sources");
     let outcome = ask(&mut setup.lent_from(gone), query("select 1")).await;
     assert!(matches!(&outcome, Err(PostgresError::Denied(denial)) if denial.reason.contains("not configured")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn connections_of_a_source_that_was_replaced_are_closed() {
+    let server = Postgres::shared();
+    let mut setup = Setup::reading();
+    named(&mut setup, "replaced");
+    let settings = |connections_max| {
+        let settings = PostgresSettings { connections_max, ..setup.settings.clone() };
+        ServiceSettings { postgres: BTreeMap::from([("main".to_owned(), settings)]), ..ServiceSettings::default() }
+    };
+    let services = Services::new(&settings(1)).expect("services");
+    let mut lent = setup.lent_by(&services);
+    let pid = row(&mut lent, "select pg_backend_pid()").await;
+    services.retire(&services.renewed(&settings(1)).expect("services"));
+    assert_eq!(row(&mut lent, "select pg_backend_pid()").await, pid, "nothing was replaced");
+
+    services.retire(&services.renewed(&settings(2)).expect("services"));
+    until(server, &until_count("replaced"), "0").await;
+    // A run that began before goes on, and leaves nothing behind.
+    assert_eq!(row(&mut lent, "select 1").await, "int 1");
+    until(server, &until_count("replaced"), "0").await;
+}
+
+#[test]
+fn a_source_is_made_anew_where_its_certificates_are_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ca.pem");
+    let renew = || {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["db.internal".to_owned()]).expect("a name");
+        std::fs::write(&file, params.self_signed(&key).expect("a certificate").pem()).expect("written");
+    };
+    renew();
+    let url = format!("postgres://u@db.internal/d?sslmode=verify-full&sslrootcert={}", file.display());
+    let settings = BTreeMap::from([("main".to_owned(), Setup::of(&url).settings)]);
+    let first = Sources::new(&settings).expect("sources");
+    let same = |one: &Sources, other: &Sources| match (one.get("main"), other.get("main")) {
+        (Some(one), Some(other)) => Arc::ptr_eq(&one, &other),
+        _ => panic!("it is there"),
+    };
+    let second = first.renewed(&settings).expect("sources");
+    assert!(same(&first, &second));
+    renew();
+    assert!(!same(&second, &second.renewed(&settings).expect("sources")));
+    std::fs::remove_file(&file).expect("removed");
+    assert!(second.renewed(&settings).is_err(), "what cannot be read replaces nothing");
 }
 
 #[tokio::test]

@@ -45,6 +45,29 @@ async fn a_server_that_was_restarted_is_spoken_to_again() {
 }
 
 #[tokio::test]
+async fn connections_of_a_source_that_was_replaced_are_closed() {
+    let server = RedisServer::start("");
+    let before = source(&server.url());
+    let mut lent = lent(&before, &["CLIENT ID"], &[]);
+    let is_there = |id: &str| {
+        let clients: String = ask(&server.url(), &["CLIENT", "LIST"]);
+        clients.contains(&format!("id={} ", id.trim_start_matches(':')))
+    };
+    let kept = reply(&mut lent, &["CLIENT", "ID"]).await;
+    before.retire_for(&before.clone());
+    assert_eq!(reply(&mut lent, &["CLIENT", "ID"]).await, kept, "nothing was replaced");
+    before.retire_for(&Sources::default());
+    // A run that began before goes on, and leaves nothing behind.
+    let last = reply(&mut lent, &["CLIENT", "ID"]).await;
+    assert_ne!(last, kept);
+    let began = Instant::now();
+    while is_there(&kept) || is_there(&last) {
+        assert!(began.elapsed() < Duration::from_secs(30), "{kept} or {last} is still there");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn sources_that_did_not_change_keep_their_connections_when_the_configuration_is_read_again() {
     let (one, other) = (RedisServer::start(""), RedisServer::start(""));
     let named = |other: &str| BTreeMap::from([("cache".to_owned(), settings(&one.url())), ("other".to_owned(), settings(other))]);

@@ -1,0 +1,260 @@
+//! A plugin as the API shows it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sickbay_runtime::Kind;
+use utoipa::ToSchema;
+
+use super::{json, metric_kind};
+use crate::clock::rfc3339;
+use crate::config::Isolation;
+use crate::plugins::{LoadFailure, PeakUsage, PluginSlot, Quarantined};
+
+/// How a plugin stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PluginState {
+    /// A version serves, and it is the one in the folder.
+    Loaded,
+    /// A version serves; a newer one waits until what it asks for is granted (`quarantine`).
+    Quarantined,
+    /// A version serves; a newer file was refused (`last_error`).
+    Stale,
+    /// No version serves: the file was refused (`last_error`).
+    Rejected,
+    /// No version serves and there is no file.
+    Absent,
+}
+
+impl PluginState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PluginState::Loaded => "loaded",
+            PluginState::Quarantined => "quarantined",
+            PluginState::Stale => "stale",
+            PluginState::Rejected => "rejected",
+            PluginState::Absent => "absent",
+        }
+    }
+}
+
+/// A plugin, as lists show it. What is null is not known while no version serves.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PluginItem {
+    pub name: String,
+    pub state: PluginState,
+    pub version: Option<String>,
+    pub summary: Option<String>,
+    /// Names of the kinds of checks.
+    pub kinds: Vec<String>,
+    pub sha256: Option<String>,
+    pub size_bytes: Option<u64>,
+    pub loaded_at: Option<String>,
+    /// Versions that served since the start of the process.
+    pub versions_loaded: u64,
+    /// Why the last file was refused; null when it was not.
+    pub last_error: Option<LoadFailureItem>,
+    /// The newer version that waits; null when none does.
+    pub quarantine: Option<QuarantineItem>,
+}
+
+impl PluginItem {
+    pub fn of(slot: &PluginSlot) -> PluginItem {
+        let loaded = slot.current();
+        let failure = slot.last_error();
+        let quarantined = slot.quarantined();
+        let plugin = loaded.as_ref().map(|loaded| &loaded.plugin);
+        PluginItem {
+            name: slot.name.clone(),
+            state: match (&loaded, &failure) {
+                (Some(_), None) if quarantined.is_some() => PluginState::Quarantined,
+                (Some(_), None) => PluginState::Loaded,
+                (Some(_), Some(_)) => PluginState::Stale,
+                (None, Some(_)) => PluginState::Rejected,
+                (None, None) => PluginState::Absent,
+            },
+            version: plugin.map(|plugin| plugin.descriptor.version.clone()),
+            summary: plugin.map(|plugin| plugin.descriptor.summary.clone()),
+            kinds: plugin.map(|plugin| plugin.descriptor.checks.iter().map(|kind| kind.name.clone()).collect()).unwrap_or_default(),
+            sha256: plugin.map(|plugin| plugin.sha256.clone()),
+            size_bytes: plugin.map(|plugin| plugin.size_bytes),
+            loaded_at: loaded.as_ref().map(|loaded| rfc3339(loaded.at)),
+            versions_loaded: slot.versions_loaded(),
+            last_error: failure.as_deref().map(LoadFailureItem::from),
+            quarantine: quarantined.as_deref().map(QuarantineItem::from),
+        }
+    }
+}
+
+/// A plugin with everything that it says of itself and what it used.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PluginDetail {
+    #[serde(flatten)]
+    pub plugin: PluginItem,
+    pub homepage: Option<String>,
+    pub licence: Option<String>,
+    /// What the component asks of its host.
+    pub imports: Vec<String>,
+    pub exports: Vec<String>,
+    pub checks: Vec<KindItem>,
+    /// What a run begins on: `fresh` or `warm`.
+    pub isolation: String,
+    /// How many configured checks use it.
+    pub checks_configured: u64,
+    /// The most that one run used, of each quota, since the start of the process.
+    pub peak_usage: PeakUsageItem,
+}
+
+impl PluginDetail {
+    pub fn of(slot: &PluginSlot, isolation: Isolation, checks_configured: u64) -> PluginDetail {
+        let loaded = slot.current();
+        let plugin = loaded.as_ref().map(|loaded| &loaded.plugin);
+        let descriptor = plugin.map(|plugin| &plugin.descriptor);
+        PluginDetail {
+            plugin: PluginItem::of(slot),
+            homepage: descriptor.and_then(|descriptor| descriptor.homepage.clone()),
+            licence: descriptor.and_then(|descriptor| descriptor.licence.clone()),
+            imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
+            exports: plugin.map(|plugin| plugin.exports.clone()).unwrap_or_default(),
+            checks: descriptor.map(|descriptor| descriptor.checks.iter().map(KindItem::from).collect()).unwrap_or_default(),
+            isolation: isolation.as_str().to_owned(),
+            checks_configured,
+            peak_usage: PeakUsageItem::from(&slot.peak()),
+        }
+    }
+}
+
+/// One kind of check that a plugin has.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct KindItem {
+    pub name: String,
+    pub summary: String,
+    /// JSON Schema of `config`.
+    #[schema(value_type = Object)]
+    pub config_schema: Value,
+    /// A `config` that works.
+    #[schema(value_type = Object)]
+    pub example: Value,
+    pub needs: Vec<NeedItem>,
+    pub metrics: Vec<MetricInfoItem>,
+    /// The failure kinds that its reports name.
+    pub failures: Vec<String>,
+}
+
+impl From<&Kind> for KindItem {
+    fn from(kind: &Kind) -> KindItem {
+        KindItem {
+            name: kind.name.clone(),
+            summary: kind.summary.clone(),
+            config_schema: json(&kind.config_schema),
+            example: json(&kind.example),
+            needs: kind
+                .needs
+                .iter()
+                .map(|need| NeedItem { capability: need.capability.clone(), reason: need.reason.clone(), grant: need.grant.clone() })
+                .collect(),
+            metrics: kind
+                .metrics
+                .iter()
+                .map(|metric| MetricInfoItem {
+                    name: metric.name.clone(),
+                    kind: metric_kind(metric.kind).to_owned(),
+                    unit: metric.unit.clone(),
+                    summary: metric.summary.clone(),
+                })
+                .collect(),
+            failures: kind.failures.clone(),
+        }
+    }
+}
+
+/// A grant that a kind needs.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NeedItem {
+    pub capability: String,
+    pub reason: String,
+    /// A line for the check's `grants`.
+    pub grant: String,
+}
+
+/// A metric that a kind reports.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MetricInfoItem {
+    pub name: String,
+    pub kind: String,
+    pub unit: String,
+    pub summary: String,
+}
+
+/// Why a file was refused.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LoadFailureItem {
+    pub at: String,
+    pub message: String,
+    pub hint: Option<String>,
+    /// Of the refused file.
+    pub sha256: Option<String>,
+}
+
+impl From<&LoadFailure> for LoadFailureItem {
+    fn from(failure: &LoadFailure) -> LoadFailureItem {
+        LoadFailureItem {
+            at: rfc3339(failure.at),
+            message: failure.message.clone(),
+            hint: failure.hint.clone(),
+            sha256: failure.sha256.clone(),
+        }
+    }
+}
+
+/// A version that is whole and asks for more than the one that serves, and than its checks grant.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct QuarantineItem {
+    pub since: String,
+    /// What it calls itself.
+    pub version: String,
+    pub sha256: String,
+    /// A line for each need that came (`+`) or went (`-`).
+    pub diff: Vec<String>,
+    /// What to grant, so that it serves; the file stays as it is.
+    pub hint: String,
+}
+
+impl From<&Quarantined> for QuarantineItem {
+    fn from(quarantined: &Quarantined) -> QuarantineItem {
+        let plugin = &quarantined.loaded.plugin;
+        QuarantineItem {
+            since: rfc3339(quarantined.since),
+            version: plugin.descriptor.version.clone(),
+            sha256: plugin.sha256.clone(),
+            diff: quarantined.beyond.diff.clone(),
+            hint: quarantined.beyond.hint.clone(),
+        }
+    }
+}
+
+/// The most that one run used.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PeakUsageItem {
+    pub cpu_ms: u64,
+    pub memory_bytes: u64,
+    pub host_calls: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub rows: u64,
+    pub log_bytes: u64,
+}
+
+impl From<&PeakUsage> for PeakUsageItem {
+    fn from(peak: &PeakUsage) -> PeakUsageItem {
+        PeakUsageItem {
+            cpu_ms: peak.cpu_ms,
+            memory_bytes: peak.memory_bytes,
+            host_calls: peak.host_calls,
+            bytes_in: peak.bytes_in,
+            bytes_out: peak.bytes_out,
+            rows: peak.rows,
+            log_bytes: peak.log_bytes,
+        }
+    }
+}

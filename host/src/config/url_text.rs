@@ -1,0 +1,118 @@
+//! The text of a URL that may hold a password: `url`, in which `${NAME}` stands for an environment variable, or `url_file`, a file that
+//! holds nothing else.
+//!
+//! Limits: [`FILE_BYTES_MAX`] for the file.
+//!
+//! Invariant: no message quotes the text, a variable's value or what the file holds; only names and paths.
+
+use std::env;
+use std::path::Path;
+
+use super::diagnostic::{Problem, shown};
+use super::place::Span;
+use super::read::small_file;
+use super::text::Placed;
+
+const FILE_BYTES_MAX: u64 = 4 << 10;
+
+/// The one of the two keys that is written.
+#[derive(Clone, Copy)]
+pub(super) enum UrlKey<'w> {
+    Url(&'w Placed<String>),
+    File(&'w Placed<String>),
+}
+
+impl<'w> UrlKey<'w> {
+    /// None where neither is written. Where both are, the error is the place of `url_file`.
+    pub(super) fn of(url: Option<&'w Placed<String>>, url_file: Option<&'w Placed<String>>) -> Result<Option<UrlKey<'w>>, Span> {
+        match (url, url_file) {
+            (Some(url), None) => Ok(Some(UrlKey::Url(url))),
+            (None, Some(file)) => Ok(Some(UrlKey::File(file))),
+            (None, None) => Ok(None),
+            (Some(_), Some(file)) => Err(file.span()),
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            UrlKey::Url(_) => "url",
+            UrlKey::File(_) => "url_file",
+        }
+    }
+
+    pub(super) fn span(self) -> Span {
+        match self {
+            UrlKey::Url(written) | UrlKey::File(written) => written.span(),
+        }
+    }
+
+    /// A relative `url_file` is one of `dir`.
+    pub(super) fn text(self, dir: &Path) -> Result<String, Problem> {
+        match self {
+            UrlKey::Url(url) => expanded(url.value()),
+            UrlKey::File(file) => in_file(file.value(), dir),
+        }
+    }
+}
+
+/// `text` with the values of its `${NAME}`.
+pub(super) fn expanded(text: &str) -> Result<String, Problem> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        filled.push_str(before);
+        let Some((variable, behind)) = after.split_once('}') else {
+            return Err(Problem::new("a `${` is not closed").hint("write `${NAME}`"));
+        };
+        let value = env::var(variable).map_err(|_| {
+            Problem::new(format!("the environment variable `{}` is not set", shown(variable)))
+                .hint("set it where Sickbay is started, or name a file with `url_file`")
+        })?;
+        filled.push_str(&value);
+        rest = behind;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+fn in_file(file: &str, dir: &Path) -> Result<String, Problem> {
+    let content = small_file("url_file", file, dir, FILE_BYTES_MAX)?;
+    let text = std::str::from_utf8(&content).map_err(|_| {
+        Problem::new("`url_file` holds no URL")
+            .reason(format!("\"{}\" is not UTF-8", shown(file)))
+            .hint("write the URL into it and nothing else, in one line")
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_variable_stands_anywhere_in_a_url() {
+        // A test has it, whatever starts it.
+        let path = env::var("PATH").unwrap();
+        assert_eq!(expanded("redis://:${PATH}@cache/${PATH}").unwrap(), format!("redis://:{path}@cache/{path}"));
+        assert_eq!(expanded("redis://cache").unwrap(), "redis://cache");
+        assert!(expanded("redis://${SICKBAY_NO_SUCH_VARIABLE}").is_err());
+        assert!(expanded("redis://${OPEN").is_err());
+    }
+
+    #[test]
+    fn a_file_holds_the_url_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = || in_file("url", folder.path());
+        fs::write(folder.path().join("url"), "redis://cache:6379\n").unwrap();
+        assert_eq!(read().unwrap(), "redis://cache:6379");
+        for secret in [&b"\xff hunter2"[..], &b"hunter2 ".repeat(600)] {
+            fs::write(folder.path().join("url"), secret).unwrap();
+            let problem = read().unwrap_err();
+            assert!(!format!("{problem:?}").contains("hunter2"), "{problem:?}");
+        }
+        assert!(in_file("none", folder.path()).is_err());
+        assert!(in_file(".", folder.path()).is_err(), "it is a folder");
+    }
+}

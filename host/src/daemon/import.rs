@@ -1,0 +1,111 @@
+//! `serve --import-from URL`: all results of another store come into the configured one, before anything runs.
+//!
+//! Both are opened as by any Sickbay, so none that runs has either. The other one keeps what it has.
+//!
+//! Invariant: results keep their numbers, so states, cursors and streams go on; nothing is imported into a store that ever had a result.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use sickbay_store::{CopyProgress, Store, StoreError};
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::failure::Failure;
+
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+const BEGIN_ANEW: &str =
+    "empty the store that `[store]` names (`DROP SCHEMA sickbay CASCADE` in PostgreSQL), then start again with `--import-from`";
+
+/// Copies what the store at `url` has into that of `config`. A relative path is one of the configuration's folder, as in `[store]`.
+pub async fn import(config: &Config, url: &str) -> anyhow::Result<()> {
+    if url == config.store.url {
+        let failure = Failure::usage("`--import-from` names the store that `[store]` names");
+        return Err(failure.with_hint("name the one that `[store]` named before").into());
+    }
+    let from = sickbay_store::open_existing(url, &config.dir).await.map_err(unopened)?;
+    let to = match sickbay_store::open(&config.store.url, &config.dir).await {
+        Ok(to) => to,
+        Err(error) => {
+            from.close().await;
+            return Err(error).context("the store cannot be opened");
+        }
+    };
+    let imported = imported(&*from, &*to).await;
+    from.close().await;
+    to.close().await;
+    imported
+}
+
+/// What to say where it was stopped on the way.
+pub fn interrupted() -> Failure {
+    Failure::new("stopped before all results were imported").with_hint(BEGIN_ANEW)
+}
+
+fn unopened(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Address { reason, .. } => {
+            Failure::usage(format!("`--import-from` {reason}")).with_hint("for example: --import-from sqlite:sickbay.db").into()
+        }
+        error => anyhow::Error::from(error).context("the store of `--import-from` cannot be opened"),
+    }
+}
+
+async fn imported(from: &dyn Store, to: &dyn Store) -> anyhow::Result<()> {
+    let (_, newest) = from.bounds().await.context("the store of `--import-from` cannot be read")?;
+    if newest == 0 {
+        let failure = Failure::usage("the store of `--import-from` has no results");
+        return Err(failure.with_hint("name the one that `[store]` named before, or leave `--import-from` out").into());
+    }
+    tracing::info!("importing results");
+    let mut told_at = Instant::now();
+    let mut told = |progress: CopyProgress| {
+        if told_at.elapsed() >= TOLD_EVERY {
+            told_at = Instant::now();
+            tracing::info!(results = progress.copied, percent = progress.percent, "importing results");
+        }
+    };
+    match sickbay_store::copy(from, to, &mut told).await {
+        Ok(results) => {
+            tracing::info!(results, "all results were imported");
+            Ok(())
+        }
+        Err(StoreError::NotEmpty) => {
+            let hint = format!("leave `--import-from` out where they were imported before; else {BEGIN_ANEW}");
+            Err(Failure::new("the store that `[store]` names has results already").with_hint(hint).into())
+        }
+        Err(error) => Err(anyhow::Error::from(error).context(Failure::new("not all results were imported").with_hint(BEGIN_ANEW))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(dir: &std::path::Path) -> Config {
+        let path = dir.join("sickbay.toml");
+        std::fs::write(&path, "[store]\nurl = \"sqlite:new.db\"\n").expect("the folder is writable");
+        crate::config::load(&path).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_imported_is_told_with_the_fix_and_changes_nothing() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let config = config(dir.path());
+        let empty = sickbay_store::open("sqlite:empty.db", dir.path()).await.expect("a store");
+        empty.close().await;
+        for (url, told) in [
+            ("sqlite:new.db", "names the store that `[store]` names"),
+            ("sqlite:absent.db", "there is no such file"),
+            ("sqlite:empty.db", "has no results"),
+            ("mysql://me:hunter2@db/x", "`--import-from` is neither"),
+        ] {
+            let error = import(&config, url).await.expect_err(url);
+            let hint = error.downcast_ref::<Failure>().and_then(Failure::hint).map(|hint| format!("; hint: {hint}"));
+            let text = format!("{error:#}{}", hint.unwrap_or_default());
+            assert!(text.contains(told) && text.contains("hint: ") && !text.contains("hunter2"), "{text}");
+        }
+        assert!(!dir.path().join("absent.db").exists());
+    }
+}
