@@ -24,10 +24,19 @@ pub fn check(name: &str, plugin: &str, every: &str, more: &str) -> String {
     format!("[[check]]\nname = \"{name}\"\nplugin = \"{plugin}\"\nevery = \"{every}\"\n{more}\n\n")
 }
 
+/// One `[[check]]` that runs only when it is asked to; `more` are further lines of its table.
+pub fn on_demand(name: &str, plugin: &str, kind: &str, more: &str) -> String {
+    // 29 February: not within a test.
+    let cadence = "cron = \"0 0 29 2 *\"\ntimeout = \"2s\"";
+    format!("[[check]]\nname = \"{name}\"\nplugin = \"{plugin}\"\nkind = \"{kind}\"\n{cadence}\n{more}\n\n")
+}
+
 /// One daemon; killed when it is dropped.
 #[derive(Debug)]
 pub struct Sickbay {
     folder: TempDir,
+    /// Where it runs in a mount namespace of its own.
+    mounts: Option<String>,
     child: Option<Child>,
     address: Option<SocketAddr>,
     /// Where in the log this start begins.
@@ -38,7 +47,7 @@ impl Sickbay {
     /// A folder with a configuration and plugins, where nothing runs yet. A plugin is the name of a guest, or `NAME=GUEST`.
     pub fn prepared(checks: &str, plugins: &[&str]) -> Sickbay {
         let folder = tempfile::Builder::new().prefix("sickbay-test-").tempdir().expect("a temporary folder");
-        let sickbay = Sickbay { folder, child: None, address: None, log_begin: 0 };
+        let sickbay = Sickbay { folder, mounts: None, child: None, address: None, log_begin: 0 };
         fs::create_dir(sickbay.path("plugins")).expect("a plugin folder");
         for plugin in plugins {
             let (name, guest) = plugin.split_once('=').unwrap_or((plugin, plugin));
@@ -53,6 +62,19 @@ impl Sickbay {
         let mut sickbay = Sickbay::prepared(checks, plugins);
         sickbay.start().await;
         sickbay
+    }
+
+    /// It will see other mounts than the test: those that `lines` of shell make in its folder.
+    pub fn with_mounts(mut self, lines: &str) -> Sickbay {
+        self.mounts = Some(lines.to_owned());
+        self
+    }
+
+    /// The way to a path in its folder as it sees it, with its own mounts. It runs.
+    pub fn seen_path(&self, name: &str) -> PathBuf {
+        let child = self.child.as_ref().expect("it runs");
+        let path = self.path(name);
+        Path::new("/proc").join(child.id().to_string()).join("root").join(path.strip_prefix("/").expect("an absolute path"))
     }
 
     pub fn folder(&self) -> &Path {
@@ -103,6 +125,9 @@ impl Sickbay {
         let log = OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
         let errors = log.try_clone().expect("a second handle of the log");
         let mut command = program::command(self.folder(), &[&["serve", "--config", "sickbay.toml"][..], more].concat());
+        if let Some(mounts) = &self.mounts {
+            command = program::with_mounts(&command, mounts);
+        }
         self.child = Some(command.stdout(log).stderr(errors).spawn().expect("SICKBAY_BIN can be started"));
     }
 
@@ -240,9 +265,7 @@ impl Sickbay {
 
     /// Runs a check now; gives what was recorded.
     pub async fn run_now(&self, check: &str) -> Value {
-        let answer = self.client().post(&format!("/api/v1/checks/{check}/run")).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()
+        self.client().run_now(check).await
     }
 
     pub async fn metrics(&self) -> Samples {

@@ -52,6 +52,27 @@ pub fn command(folder: &Path, arguments: &[&str]) -> std::process::Command {
     command
 }
 
+/// `command` in a mount namespace of its own, behind `mounts`: lines of shell. Needs root, or a kernel that lets everyone have a namespace.
+pub fn with_mounts(command: &std::process::Command, mounts: &str) -> std::process::Command {
+    let mut outer = std::process::Command::new("unshare");
+    outer.arg("--mount").stdin(Stdio::null());
+    if !rustix::process::geteuid().is_root() {
+        outer.arg("--map-root-user");
+    }
+    // Each becomes the next, so that the child is the program itself.
+    outer.args(["sh", "-c", &format!("set -e\n{mounts}\nexec \"$@\""), "sh"]).arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        outer.current_dir(folder);
+    }
+    for (variable, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(variable, value),
+            None => outer.env_remove(variable),
+        };
+    }
+    outer
+}
+
 /// How a program ended.
 #[derive(Debug)]
 pub struct Ran {

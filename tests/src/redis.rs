@@ -5,11 +5,13 @@
 //! Invariant: a server does not outlive its test; where the program is missing a test fails.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Far more than a server takes on a busy machine.
@@ -84,6 +86,47 @@ impl RedisServer {
     /// `redis://127.0.0.1:PORT`
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A connection on which an answer is not waited for without end.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("a connection");
+        stream.set_read_timeout(Some(START_MAX)).expect("a time");
+        stream
+    }
+
+    /// Says `lines` to it over one connection, each a command as a person types it whose answer is one line; gives the last answer.
+    ///
+    /// # Panics
+    /// When it refuses a command.
+    pub fn say(&self, lines: &str) -> String {
+        let mut stream = BufReader::new(self.connect());
+        let mut answer = String::new();
+        for line in lines.lines() {
+            stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).expect("it is sent");
+            answer.clear();
+            stream.read_line(&mut answer).expect("an answer");
+            assert!(!answer.is_empty() && !answer.starts_with('-'), "{line}: {answer}");
+        }
+        answer
+    }
+
+    /// Holds it up where it is: it keeps its port and its connections, and answers nothing.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// It goes on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it runs");
+        kill_process(Pid::from_child(child), signal).expect("a child can be sent a signal");
     }
 
     /// Kills it; every connection breaks.

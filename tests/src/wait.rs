@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Far more than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Waits until `look` finds something.
 ///

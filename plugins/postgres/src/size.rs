@@ -179,7 +179,7 @@ mod tests {
             run(&mut host, 2 * GIB);
         }
         assert_eq!(run(&mut host, 2 * GIB).metrics[1].value, 0.0);
-        assert_eq!(run(&mut host, GIB).metrics[1].value, -1.0 * GIB as f64);
+        assert_eq!(run(&mut host, GIB).metrics[1].value, -(GIB as f64));
     }
 
     #[test]

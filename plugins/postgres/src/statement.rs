@@ -23,8 +23,8 @@ impl<'sql> Scanner<'sql> {
     fn step(&mut self) -> bool {
         let Some(first) = self.rest.chars().next() else { return false };
         match first {
-            _ if self.rest.starts_with("--") => self.skip(self.rest.find('\n').unwrap_or(self.rest.len())),
-            _ if self.rest.starts_with("/*") => self.skip(comment_length(self.rest)),
+            _ if self.rest.starts_with("--") => _ = self.skip(self.rest.find('\n').unwrap_or(self.rest.len())),
+            _ if self.rest.starts_with("/*") => _ = self.skip(comment_length(self.rest)),
             '\'' => self.hide(text_length(self.rest, false)),
             '$' => self.dollars(),
             '"' => self.show(self.rest[1..].find('"').map_or(self.rest.len(), |end| end + 2)),

@@ -1,4 +1,5 @@
-//! `persistence`: whether what is written reaches the disk: the last RDB save, the append-only file, rewrites that hang.
+//! `persistence`: whether what is written reaches the disk: the last RDB save, the append-only file, rewrites that hang. And whether a
+//! server that started has read it back.
 //!
 //! The age of the last save is judged only while changes wait to be saved. A server with an append-only file may do without RDB, so
 //! there the age is judged only where the configuration says how.
@@ -83,6 +84,7 @@ fn judge(config: &Config, info: &Info, now_ms: u64) -> Result<Report, Error> {
         .metric("unsaved_changes", changes, "")
         .metric("aof_enabled", f64::from(u8::from(has_aof)), "")
         .metric("rewrite_seconds", rewrite, "seconds");
+    let report = judge_loading(report, info);
     let report = judge_status(report, info, "rdb_last_bgsave_status", "the last RDB save failed");
     let report = if has_aof {
         let report = judge_status(report, info, "aof_last_write_status", "the append-only file cannot be written");
@@ -121,6 +123,17 @@ fn rewrite_seconds(info: &Info) -> f64 {
     running[0].max(running[1]).max(0.0)
 }
 
+/// A server answers `INFO` before it has its data, and little else.
+fn judge_loading(report: Report, info: &Info) -> Report {
+    if info.number("loading") != Some(1.0) {
+        return report;
+    }
+    let part = info.text("loading_loaded_perc").unwrap_or("?");
+    report
+        .evidence("", format!("loading: {part} %"), "all data is there", "")
+        .critical("unavailable", format!("the server still loads its data: {part} %"))
+}
+
 fn judge_status(report: Report, info: &Info, field: &str, summary: &str) -> Report {
     match info.text(field) {
         Some(status) if status != "ok" => report.evidence("", format!("{field}: {status}"), "ok", "").critical("persistence", summary),
@@ -157,6 +170,15 @@ mod tests {
         assert_eq!((failed.status, failed.summary.as_str()), (Status::Critical, "the last RDB save failed"));
         let info = "rdb_last_save_time:100000\r\nrdb_current_bgsave_time_sec:-1\r\naof_current_rewrite_time_sec:700\r\n";
         assert_eq!(run(json!({ "source": "cache" }), info).status, Status::Warning);
+    }
+
+    #[test]
+    fn a_server_that_still_loads_its_data_is_told() {
+        let info = "loading:1\r\nloading_loaded_perc:42.00\r\nrdb_last_save_time:100000\r\n";
+        let report = run(json!({ "source": "cache" }), info);
+        assert_eq!((report.status, report.failure.as_deref()), (Status::Critical, Some("unavailable")));
+        assert_eq!(report.summary, "the server still loads its data: 42.00 %");
+        assert_eq!(run(json!({ "source": "cache" }), "loading:0\r\nrdb_last_save_time:100000\r\n").status, Status::Ok);
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Check for Slowlog {
     }
 
     fn needs() -> Vec<Need> {
-        let grant = "redis = [{ source = \"{source}\", commands = [\"SLOWLOG\"] }]";
+        let grant = "redis = [{ source = \"{source}\", commands = [\"SLOWLOG GET\"] }]";
         vec![Need::new("redis", "reads SLOWLOG", grant)]
     }
 

@@ -130,6 +130,8 @@ impl From<RedisError> for Error {
             RedisError::Denied(denial) => Error::denied(denial),
             RedisError::Invalid(message) => Error::configuration(message),
             RedisError::Quota(message) => Error::quota(message),
+            // The contract has no arm for it; the host's message names the setting that refused.
+            RedisError::Connect(message) if message.contains("`maxclients`") => Error::service("too-many-connections", message),
             RedisError::Connect(message) | RedisError::Other(message) => Error::service("connection", message),
             RedisError::Authentication(message) => Error::service("authentication", message),
             RedisError::Timeout(message) => Error::service("timeout", message),
@@ -218,6 +220,7 @@ mod tests {
             (Error::from(PostgresError::Timeout("x".into())), "timeout"),
             (Error::from(RedisError::Authentication("x".into())), "authentication"),
             (Error::from(RedisError::Connect("x".into())), "connection"),
+            (Error::from(RedisError::Connect("the server has no connection left (`maxclients`)".into())), "too-many-connections"),
             (Error::from(NetError::Refused("x".into())), "refused"),
             (Error::from(NetError::Closed("x".into())), "protocol"),
             (Error::from(FileError::NotFound("x".into())), "missing"),

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::{Started, eventually};
@@ -42,6 +43,32 @@ impl Nginx {
     /// `http://127.0.0.1:PORT` and `path`, on the first port.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.ports[0])
+    }
+
+    /// Replaces a file beside the configuration, in one step.
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let part = self.folder.path().join(format!("{name}.part"));
+        fs::write(&part, bytes).expect("a file of nginx");
+        fs::rename(part, self.folder.path().join(name)).expect("a file of nginx");
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_file(self.folder.path().join(name)).expect("a file of nginx");
+    }
+
+    /// Holds it up where it is: it keeps its ports, and answers nothing.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// It goes on.
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("it runs");
+        kill_process(Pid::from_child(&process.0), signal).expect("a signal");
     }
 
     /// Nobody listens on the ports afterwards.
