@@ -6,6 +6,7 @@ mod failures;
 mod pool;
 mod pooler;
 mod reading;
+mod tls;
 mod values;
 mod writing;
 
