@@ -106,6 +106,21 @@ impl Postgres {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
+    /// From here on it has TLS, with this certificate and its key in PEM, and may ask clients for one of `client_ca`. Over TCP it takes whom
+    /// the `lines` of its `pg_hba.conf` let in. Ends every connection.
+    pub fn encrypt(&self, certificate: &str, key: &str, client_ca: &str, lines: &str) {
+        let data = self.folder.join("data");
+        for (name, text) in [("server.crt", certificate), ("server.key", key), ("root.crt", client_ca)] {
+            write_as_owner(&data.join(name), text);
+        }
+        // It refuses a key that others may read.
+        run(as_owner("chmod").arg("600").arg(data.join("server.key")));
+        write_as_owner(&data.join("pg_hba.conf"), &format!("local all all trust\n{lines}\n"));
+        self.sql("ALTER SYSTEM SET ssl = on");
+        self.sql("ALTER SYSTEM SET ssl_ca_file = 'root.crt'");
+        self.restart();
+    }
+
     /// Ends every connection; the same port answers again when this returns.
     pub fn restart(&self) {
         self.control(&["-m", "fast", "-w", "restart"]);

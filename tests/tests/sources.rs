@@ -1,7 +1,13 @@
 //! What checks reach by capability, in the whole program against real servers: Redis, PostgreSQL as the store, TCP, and secrets.
 
+#[path = "support_http/certificates.rs"]
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod certificates;
+
+use std::fs;
 use std::sync::{Arc, Mutex};
 
+use certificates::{Authority, leaf};
 use sickbay_tests::postgres::Postgres;
 use sickbay_tests::redis::RedisServer;
 use sickbay_tests::{Sickbay, check, until};
@@ -28,6 +34,36 @@ async fn a_redis_that_goes_away_is_critical_and_ok_when_it_is_back() {
     until("it is critical", async || sickbay.check("memory").await["hard_status"] == "critical").await;
     server.restart();
     until("it is ok again", async || sickbay.check("memory").await["hard_status"] == "ok").await;
+}
+
+#[tokio::test]
+async fn a_redis_in_tls_is_trusted_by_the_ca_that_its_source_names() {
+    let authority = Authority::new("the authority");
+    let pem = authority.sign(&leaf("127.0.0.1"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let (ca, certificate, key) = (file("ca.pem", &authority.pem()), file("server.pem", &pem.certificate), file("server.key", &pem.key));
+    let server = RedisServer::start(&format!(
+        "port 0\ntls-port {{port}}\ntls-cert-file {certificate}\ntls-key-file {key}\ntls-ca-cert-file {ca}\ntls-auth-clients no"
+    ));
+    let with = |scheme: &str, more: &str| {
+        let source = format!("[sources.redis.cache]\nurl = \"{scheme}://127.0.0.1:{}\"\n{more}\n\n", server.port());
+        source + &redis_check("memory", "", "\"INFO\"")
+    };
+    let sickbay = Sickbay::started(&with("rediss", &format!("ca_file = \"{ca}\"")), &["redis"]).await;
+    until("it is ok", async || sickbay.check("memory").await["status"] == "ok").await;
+    for (scheme, fix) in [("rediss", "hint: name its CA with `ca_file`"), ("redis", "hint: it may want TLS (`rediss://`)")] {
+        sickbay.configure(&with(scheme, ""));
+        until(fix, async || {
+            let run = sickbay.run_now("memory").await;
+            run["status"] == "critical" && run["failure"] == "connection" && run.to_string().contains(fix)
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -111,7 +147,7 @@ async fn a_secret_reaches_the_server_that_it_is_for_and_nothing_else() {
     for text in [right.to_string(), wrong.to_string(), sickbay.log(), sickbay.get("/metrics").await.text()] {
         assert!(!text.contains(SECRET));
     }
-    std::fs::remove_file(sickbay.path("api.token")).expect("it is removed");
+    fs::remove_file(sickbay.path("api.token")).expect("it is removed");
     until("the secret is missed", async || {
         let run = sickbay.run_now("right").await;
         run["status"] == "unknown" && run.to_string().contains("api.token")

@@ -60,14 +60,11 @@ pub(crate) struct Timings {
 pub(crate) struct Progress {
     pub(crate) phase: Phase,
     pub(crate) timings: Timings,
-    /// Bytes of requests after the first one.
-    pub(crate) bytes_sent_further: u64,
-    pub(crate) bytes_received: u64,
 }
 
 impl Progress {
     pub(crate) fn new() -> Progress {
-        Progress { phase: Phase::Dns, timings: Timings::default(), bytes_sent_further: 0, bytes_received: 0 }
+        Progress { phase: Phase::Dns, timings: Timings::default() }
     }
 }
 

@@ -3,20 +3,18 @@
 //! Making one costs next to nothing: what is shared is shared by reference, what may grow starts empty.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sickbay_core::Quota;
-use sickbay_runtime::{Folder, Limits, outgoing};
+use sickbay_runtime::{Folder, Lend, Limits, outgoing};
 use tokio::time::Instant;
 
 use crate::contract::types;
 use crate::denial::{Capability, Denial, DenialReason};
 use crate::grants::Grants;
 use crate::http;
-use crate::ledger::Ledger;
-use crate::meter::{Exceeded, Meter};
+use crate::meter::Meter;
 use crate::net::Connections;
-use crate::purse::Purse;
 use crate::secrets::Placeholders;
 use crate::services::Services;
 use crate::state::Values;
@@ -49,17 +47,15 @@ pub struct Lent {
     pub(crate) secrets: Placeholders,
     /// The last line that the guest logged as an error, at most [`LAST_ERROR_BYTES_MAX`]: a panic's text where there is no stderr.
     pub(crate) last_error: String,
-    /// What exchanges that nobody waits for in a call (`wasi:http`) have cost and met.
-    pub(crate) ledger: Arc<Ledger>,
-    /// Shared by all that is under way at once.
-    purse: Weak<Purse>,
+    /// Of exchanges that no call waits for (`wasi:http`), of which the guest is not told the line to add. As many as calls, at most.
+    pub(crate) denials_aside: Arc<Mutex<Vec<Denial>>>,
     denials: Vec<(Capability, DenialReason)>,
 }
 
 /// What a run used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// In the order in which they happened.
+    /// In the order in which they happened, those of `wasi:http` last.
     pub denials: Vec<(Capability, DenialReason)>,
     pub host_calls: u32,
     pub bytes_in: u64,
@@ -82,15 +78,20 @@ impl Lent {
             secrets: Placeholders::default(),
             last_error: String::new(),
             scope: run,
-            ledger: Arc::default(),
-            purse: Weak::new(),
+            denials_aside: Arc::default(),
             denials: Vec::new(),
         }
     }
 
     /// Ends the lending. The state is the caller's to keep or, after a run that failed, to throw away.
     pub fn finish(mut self) -> Usage {
-        self.settle();
+        if let Some(told) = self.denied_aside() {
+            tracing::info!(target: "plugin", check = &*self.scope.check, plugin = &*self.scope.plugin, "denied over wasi:http: {told}");
+        }
+        let aside = std::mem::take(&mut *self.aside());
+        for denial in aside {
+            self.deny(denial);
+        }
         Usage {
             denials: self.denials,
             host_calls: self.meter.host_calls(),
@@ -103,43 +104,8 @@ impl Lent {
         }
     }
 
-    /// What is left for the next call to draw on: the same as for those still under way.
-    pub(crate) fn purse(&mut self) -> Arc<Purse> {
-        if let Some(shared) = self.purse.upgrade() {
-            return shared;
-        }
-        self.settle();
-        let purse = Arc::new(self.meter.purse());
-        self.purse = Arc::downgrade(&purse);
-        purse
-    }
-
-    /// Bytes of a first request, about to go out.
-    pub(crate) fn pay(&mut self, bytes: u64) -> Result<(), Exceeded> {
-        match self.purse.upgrade() {
-            Some(shared) => {
-                self.meter.send(bytes)?;
-                shared.send(bytes)
-            }
-            None => {
-                self.settle();
-                self.meter.send(bytes)
-            }
-        }
-    }
-
-    /// Counts what ended meanwhile.
-    fn settle(&mut self) {
-        let entries = self.ledger.take();
-        // That a limit was passed is remembered by the meter.
-        let _ = self.meter.sent(entries.bytes_out);
-        let _ = self.meter.received(entries.bytes_in);
-        if let Some(exceeded) = entries.exceeded {
-            self.meter.exceed(exceeded.quota);
-        }
-        for denial in entries.denials {
-            self.deny(denial);
-        }
+    fn aside(&self) -> MutexGuard<'_, Vec<Denial>> {
+        self.denials_aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a denial and turns it into what the guest is told.
@@ -160,9 +126,9 @@ impl Lent {
     }
 }
 
-impl sickbay_runtime::Lend for Lent {
+impl Lend for Lent {
     fn exceeded(&self) -> Option<(Quota, u64)> {
-        self.meter.exceeded().or_else(|| self.ledger.exceeded()).map(|exceeded| (exceeded.quota, exceeded.limit))
+        self.meter.exceeded().map(|exceeded| (exceeded.quota, exceeded.limit))
     }
 
     async fn folders(&mut self) -> Vec<Folder> {
@@ -179,6 +145,10 @@ impl sickbay_runtime::Lend for Lent {
 
     fn last_error_line(&self) -> &str {
         &self.last_error
+    }
+
+    fn denied_aside(&self) -> Option<String> {
+        self.aside().first().map(|Denial { message, hint, .. }| format!("{message}; hint: {hint}"))
     }
 
     fn holds_handles(&self) -> bool {

@@ -2,11 +2,12 @@
 //!
 //! Every call goes through it before anything is done. What is over a limit is not done: the call answers its interface's `quota` arm, or
 //! ends the run where the interface has none. The first limit that was passed is remembered, so that the run's result names it
-//! whatever the guest makes of the answer.
+//! whatever the guest makes of the answer. Bytes are paid out of the run's [`Purse`], also while a call goes on.
 //!
 //! Log lines are not calls: they are counted by their bytes, dropped beyond the limit, and only a flood of them ends the run.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sickbay_core::Quota;
 use sickbay_runtime::Limits;
@@ -46,31 +47,27 @@ pub enum LogVerdict {
 }
 
 /// The counts of one run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Meter {
     limits: Limits,
+    purse: Arc<Purse>,
     host_calls: u32,
-    bytes_in: u64,
-    bytes_out: u64,
     rows: u32,
     log_bytes: u64,
     log_bytes_dropped: u64,
     log_lines_dropped: u64,
-    exceeded: Option<Exceeded>,
 }
 
 impl Meter {
     pub fn new(limits: Limits) -> Meter {
         Meter {
             limits,
+            purse: Arc::new(Purse::new(limits)),
             host_calls: 0,
-            bytes_in: 0,
-            bytes_out: 0,
             rows: 0,
             log_bytes: 0,
             log_bytes_dropped: 0,
             log_lines_dropped: 0,
-            exceeded: None,
         }
     }
 
@@ -85,30 +82,17 @@ impl Meter {
 
     /// Bytes about to go to the network.
     pub fn send(&mut self, bytes: u64) -> Result<(), Exceeded> {
-        let total = self.bytes_out.saturating_add(bytes);
-        if total > self.limits.bytes_out {
-            return Err(self.exceed(Quota::BytesOut));
-        }
-        self.bytes_out = total;
-        Ok(())
+        self.purse.send(bytes)
     }
 
-    /// What is left for one call to draw on while the meter is not at hand; what it took is told here afterwards.
-    pub(crate) fn purse(&self) -> Purse {
-        let Limits { bytes_out, bytes_in, .. } = self.limits;
-        Purse::new(self.limits, bytes_out.saturating_sub(self.bytes_out), bytes_in.saturating_sub(self.bytes_in))
-    }
-
-    /// Bytes that went out by leave of the purse: further requests of a redirect.
-    pub fn sent(&mut self, bytes: u64) -> Result<(), Exceeded> {
-        self.bytes_out = self.bytes_out.saturating_add(bytes);
-        if self.bytes_out > self.limits.bytes_out { Err(self.exceed(Quota::BytesOut)) } else { Ok(()) }
+    /// For a call that pays while the meter is not at hand.
+    pub(crate) fn purse(&self) -> Arc<Purse> {
+        Arc::clone(&self.purse)
     }
 
     /// Bytes that came from the network or from files; beyond the limit the guest does not get them.
     pub fn received(&mut self, bytes: u64) -> Result<(), Exceeded> {
-        self.bytes_in = self.bytes_in.saturating_add(bytes);
-        if self.bytes_in > self.limits.bytes_in { Err(self.exceed(Quota::BytesIn)) } else { Ok(()) }
+        self.purse.receive(bytes)
     }
 
     /// One log line of `bytes`.
@@ -128,7 +112,7 @@ impl Meter {
 
     /// The first limit that was passed.
     pub fn exceeded(&self) -> Option<Exceeded> {
-        self.exceeded
+        self.purse.exceeded()
     }
 
     pub fn host_calls(&self) -> u32 {
@@ -136,7 +120,7 @@ impl Meter {
     }
 
     pub fn bytes_in(&self) -> u64 {
-        self.bytes_in
+        self.purse.bytes_in()
     }
 
     /// Rows that the run may still get.
@@ -149,13 +133,8 @@ impl Meter {
         self.rows = self.rows.saturating_add(rows);
     }
 
-    /// Bytes that may still come from the network.
-    pub fn bytes_in_left(&self) -> u64 {
-        self.limits.bytes_in.saturating_sub(self.bytes_in)
-    }
-
     pub fn bytes_out(&self) -> u64 {
-        self.bytes_out
+        self.purse.bytes_out()
     }
 
     pub fn log_bytes(&self) -> u64 {
@@ -172,9 +151,7 @@ impl Meter {
 
     /// Remembers that a limit was passed.
     pub(crate) fn exceed(&mut self, quota: Quota) -> Exceeded {
-        let exceeded = Exceeded { quota, limit: self.limits.of(quota) };
-        self.exceeded.get_or_insert(exceeded);
-        exceeded
+        self.purse.exceed(quota)
     }
 }
 

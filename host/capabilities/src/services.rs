@@ -39,21 +39,19 @@ pub struct ServiceSettings {
     pub secrets: BTreeMap<String, secrets::SecretSettings>,
 }
 
-/// The host's own means cannot be had.
+/// The host's own means cannot be had. `place` is where the configuration names a file: `[sources.redis.cache]`.
 #[derive(Debug, thiserror::Error)]
 pub enum ServicesError {
-    #[error("cannot read the certificates in `{}`; hint: `[egress] ca_file` names a file in PEM", .path.display())]
-    Read { path: PathBuf, source: rustls::pki_types::pem::Error },
-    #[error("no certificate in `{}`; hint: `[egress] ca_file` names a file in PEM with a `BEGIN CERTIFICATE`", .path.display())]
-    Empty { path: PathBuf },
-    #[error("a certificate in `{}` cannot be used as a root", .path.display())]
-    Root { path: PathBuf, source: rustls::Error },
+    #[error("{place}: cannot read `{}`; hint: it must be a file in PEM", .path.display())]
+    Read { place: String, path: PathBuf, source: rustls::pki_types::pem::Error },
+    #[error("{place}: no certificate in `{}`; hint: it must be a file in PEM with a `BEGIN CERTIFICATE`", .path.display())]
+    Empty { place: String, path: PathBuf },
+    #[error("{place}: a certificate in `{}` cannot be used as a root", .path.display())]
+    Root { place: String, path: PathBuf, source: rustls::Error },
+    #[error("{place}: its certificate cannot be used; hint: do the certificate and the key belong together?")]
+    Own { place: String, source: rustls::Error },
     #[error("TLS cannot be set up")]
     Setup { source: rustls::Error },
-    #[error("a PostgreSQL source cannot be used: {0}")]
-    Postgres(Box<postgres::SourceError>),
-    #[error("a Redis source cannot be used: {0}")]
-    Redis(Box<redis::SourceError>),
 }
 
 /// A source that cannot be entered: why, and what to do. Neither names a host, a user or a credential.
@@ -98,8 +96,8 @@ impl Services {
             tls: Tls::new(roots)?,
             resolver: Resolver::of_this_machine(),
             machine: Machine::new(),
-            postgres: postgres.renewed(&settings.postgres).map_err(|error| ServicesError::Postgres(Box::new(error)))?,
-            redis: redis.renewed(&settings.redis).map_err(|error| ServicesError::Redis(Box::new(error)))?,
+            postgres: postgres.renewed(&settings.postgres)?,
+            redis: redis.renewed(&settings.redis)?,
             secrets: secrets::Vault::new(&settings.secrets),
             files: files::Reader::default(),
         }))

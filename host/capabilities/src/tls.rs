@@ -3,27 +3,26 @@
 //! Both client configurations are made once for the host. One refuses a certificate that is not trusted; the other goes on with it, and the
 //! same judgement is made afterwards and told. Sessions are never resumed: a check tests the handshake and the certificate every time.
 
-use std::fmt;
+#[cfg(test)]
+pub(crate) mod testing;
+mod verifier;
+
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientConnection, Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::{ClientConnection, Resumption, WantsClientCert};
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, PeerIncompatible, ProtocolVersion,
-    RootCertStore, SignatureScheme,
-};
+use rustls::{AlertDescription, ClientConfig, ConfigBuilder, Error, PeerIncompatible, ProtocolVersion, RootCertStore};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsConnector;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
+pub(crate) use self::verifier::{Demand, Untrusted, Verifier};
 use crate::services::ServicesError;
 
 /// Certificates told of one chain.
@@ -32,11 +31,6 @@ pub(crate) const CHAIN_MAX: usize = 8;
 pub(crate) const DNS_NAMES_MAX: usize = 100;
 /// A subject, issuer or name is cut here.
 pub(crate) const NAME_BYTES_MAX: usize = 512;
-/// Names of a certificate in a message, and where one of them is cut.
-const NAMES_SHOWN_MAX: usize = 3;
-const NAME_SHOWN_BYTES_MAX: usize = 64;
-
-const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
 /// What becomes of a certificate that is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,19 +41,11 @@ pub(crate) enum Trust {
     Reported,
 }
 
-/// The system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured) and those of `ca_file`.
+/// The system's roots and those of `ca_file`.
 pub(crate) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, ServicesError> {
-    let mut roots = RootCertStore::empty();
-    let native = rustls_native_certs::load_native_certs();
-    for error in &native.errors {
-        tracing::warn!(%error, "some of the system's root certificates cannot be read");
-    }
-    let (_, unusable) = roots.add_parsable_certificates(native.certs);
-    if unusable > 0 {
-        tracing::debug!(unusable, "some of the system's root certificates cannot be used");
-    }
+    let mut roots = system_roots();
     if let Some(path) = ca_file {
-        add_file(&mut roots, path)?;
+        add_roots(&mut roots, "`[egress] ca_file`", path)?;
     }
     if roots.is_empty() {
         tracing::warn!(
@@ -69,14 +55,41 @@ pub(crate) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, ServicesErr
     Ok(roots)
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), ServicesError> {
-    let read = |source| ServicesError::Read { path: path.to_owned(), source };
-    let before = roots.len();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(read)? {
-        let certificate = certificate.map_err(read)?;
-        roots.add(certificate).map_err(|source| ServicesError::Root { path: path.to_owned(), source })?;
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured.
+pub(crate) fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    for error in &native.errors {
+        tracing::warn!(%error, "some of the system's root certificates cannot be read");
     }
-    if roots.len() == before { Err(ServicesError::Empty { path: path.to_owned() }) } else { Ok(()) }
+    let (_, unusable) = roots.add_parsable_certificates(native.certs);
+    if unusable > 0 {
+        tracing::debug!(unusable, "some of the system's root certificates cannot be used");
+    }
+    roots
+}
+
+/// Those of a file that is named at `place` of the configuration.
+pub(crate) fn add_roots(roots: &mut RootCertStore, place: &str, path: &Path) -> Result<(), ServicesError> {
+    for certificate in certificates(place, path)? {
+        let unfit = |source| ServicesError::Root { place: place.to_owned(), path: path.to_owned(), source };
+        roots.add(certificate).map_err(unfit)?;
+    }
+    Ok(())
+}
+
+/// All of a file that is named at `place` of the configuration, at least one.
+pub(crate) fn certificates(place: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ServicesError> {
+    let read = |source| ServicesError::Read { place: place.to_owned(), path: path.to_owned(), source };
+    let certificates = CertificateDer::pem_file_iter(path).map_err(read)?.collect::<Result<Vec<_>, _>>().map_err(read)?;
+    if certificates.is_empty() { Err(ServicesError::Empty { place: place.to_owned(), path: path.to_owned() }) } else { Ok(certificates) }
+}
+
+/// A client of which it is left open whether it has a certificate of its own.
+pub(crate) fn client(verifier: Arc<Verifier>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, ServicesError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|source| ServicesError::Setup { source })?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
 /// Both ways to connect.
@@ -88,16 +101,10 @@ pub(crate) struct Tls {
 
 impl Tls {
     pub(crate) fn new(roots: RootCertStore) -> Result<Tls, ServicesError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let algorithms = provider.signature_verification_algorithms;
         let roots = Arc::new(roots);
-        let verifier = |trust| Arc::new(Verifier { roots: Arc::clone(&roots), algorithms, trust });
-        let required = verifier(Trust::Required);
-        Ok(Tls {
-            required: connector(&provider, Arc::clone(&required))?,
-            reported: connector(&provider, verifier(Trust::Reported))?,
-            verifier: required,
-        })
+        let verifier = |demand| Arc::new(Verifier::new(Arc::clone(&roots), demand));
+        let required = verifier(Demand::IssuerAndName);
+        Ok(Tls { required: connector(Arc::clone(&required))?, reported: connector(verifier(Demand::Nothing))?, verifier: required })
     }
 
     pub(crate) fn connector(&self, trust: Trust) -> &TlsConnector {
@@ -128,13 +135,8 @@ impl Tls {
     }
 }
 
-fn connector(provider: &Arc<CryptoProvider>, verifier: Arc<Verifier>) -> Result<TlsConnector, ServicesError> {
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|source| ServicesError::Setup { source })?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+fn connector(verifier: Arc<Verifier>) -> Result<TlsConnector, ServicesError> {
+    let mut config = client(verifier)?.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::disabled();
     Ok(TlsConnector::from(Arc::new(config)))
@@ -165,8 +167,10 @@ pub(crate) fn explain(error: &std::io::Error) -> String {
             kind => format!("the TLS handshake broke: {kind}"),
         };
     };
+    if let Some(untrusted) = Untrusted::of(inner) {
+        return untrusted.to_string();
+    }
     match inner {
-        Error::InvalidCertificate(CertificateError::Other(OtherError(untrusted))) => untrusted.to_string(),
         Error::InvalidCertificate(why) => format!("the certificate is not accepted: {}", words(&format!("{why:?}"))),
         Error::InvalidMessage(_) => "the server does not speak TLS there".to_owned(),
         Error::AlertReceived(alert) => format!("the server refused the TLS handshake: {}", alert_words(*alert)),
@@ -209,136 +213,6 @@ fn words(variant: &str) -> String {
         words.push(letter.to_ascii_lowercase());
     }
     words
-}
-
-/// Judges certificates by the roots, the time and the name. Revocation is not looked up.
-#[derive(Debug)]
-struct Verifier {
-    roots: Arc<RootCertStore>,
-    algorithms: WebPkiSupportedAlgorithms,
-    trust: Trust,
-}
-
-impl Verifier {
-    fn judge(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        now: UnixTime,
-    ) -> Result<(), Untrusted> {
-        let verify = || -> Result<(), Error> {
-            let parsed = ParsedCertificate::try_from(leaf)?;
-            verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, self.algorithms.all)?;
-            verify_server_name(&parsed, server_name)
-        };
-        verify().map_err(|error| Untrusted::because(&error, leaf, server_name))
-    }
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if self.trust == Trust::Required {
-            self.judge(leaf, intermediates, server_name, now)
-                .map_err(|untrusted| Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(untrusted)))))?;
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    // The server must hold the certificate's key in either case: otherwise the chain that is told is not the server's.
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
-}
-
-/// Why a certificate is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Untrusted {
-    /// `expired`, `not-yet-valid`, `self-signed`, `wrong-name`, `unknown-issuer`, `revoked` or `other`.
-    word: &'static str,
-    message: String,
-}
-
-impl fmt::Display for Untrusted {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Untrusted {}
-
-impl Untrusted {
-    fn because(error: &Error, leaf: &CertificateDer<'_>, server_name: &ServerName<'_>) -> Untrusted {
-        use CertificateError as Why;
-        let days = |later: UnixTime, earlier: UnixTime| later.as_secs().saturating_sub(earlier.as_secs()) / SECONDS_PER_DAY;
-        let Error::InvalidCertificate(why) = error else {
-            return Untrusted { word: "other", message: format!("certificate not accepted: {}", words(&format!("{error:?}"))) };
-        };
-        let (word, message) = match why {
-            Why::ExpiredContext { time, not_after } => ("expired", format!("certificate expired {} days ago", days(*time, *not_after))),
-            Why::Expired => ("expired", "certificate expired".to_owned()),
-            Why::NotValidYetContext { time, not_before } => {
-                ("not-yet-valid", format!("certificate not valid yet, in {} days", days(*not_before, *time)))
-            }
-            Why::NotValidYet => ("not-yet-valid", "certificate not valid yet".to_owned()),
-            Why::NotValidForNameContext { .. } | Why::NotValidForName => ("wrong-name", wrong_name(leaf, server_name)),
-            Why::Revoked => ("revoked", "certificate is revoked".to_owned()),
-            _ if is_self_issued(leaf) => ("self-signed", format!("certificate is self-signed; {HINT}")),
-            Why::UnknownIssuer => ("unknown-issuer", format!("certificate is from an unknown issuer; {HINT}")),
-            Why::InvalidPurposeContext { .. } | Why::InvalidPurpose => ("other", "certificate is not meant for servers".to_owned()),
-            other => ("other", format!("certificate not accepted: {}", words(&format!("{other:?}")))),
-        };
-        Untrusted { word, message }
-    }
-}
-
-fn wrong_name(leaf: &CertificateDer<'_>, server_name: &ServerName<'_>) -> String {
-    let names = X509Certificate::from_der(leaf).map(|(_, leaf)| names(&leaf, usize::MAX)).unwrap_or_default();
-    let shown: Vec<String> = names.iter().take(NAMES_SHOWN_MAX).map(|name| one_line(name)).collect();
-    let (shown, wanted) = (shown.join(", "), server_name.to_str());
-    match names.len().saturating_sub(NAMES_SHOWN_MAX) {
-        _ if names.is_empty() => format!("the certificate is for no name, so not for {wanted}"),
-        0 => format!("the certificate is for {shown}, not for {wanted}"),
-        more => format!("the certificate is for {shown} (and {more} more), not for {wanted}"),
-    }
-}
-
-/// A server can write anything into its certificate.
-fn one_line(name: &str) -> String {
-    let shown = cut(name, NAME_SHOWN_BYTES_MAX);
-    let end = if shown.len() < name.len() { "…" } else { "" };
-    shown.chars().map(|letter| if letter.is_ascii_graphic() { letter } else { '?' }).chain(end.chars()).collect()
-}
-
-const HINT: &str = "hint: trust its CA with `[egress] ca_file`";
-
-fn is_self_issued(leaf: &CertificateDer<'_>) -> bool {
-    X509Certificate::from_der(leaf).is_ok_and(|(_, leaf)| leaf.subject().as_raw() == leaf.issuer().as_raw())
 }
 
 /// What TLS came to on one connection.
@@ -404,7 +278,7 @@ fn milliseconds(seconds: i64) -> u64 {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    use fmt::Write as _;
+    use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
@@ -418,6 +292,8 @@ fn cut(text: &str, bytes_max: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use rustls::CertificateError;
+
     use super::*;
 
     #[test]
@@ -426,13 +302,6 @@ mod tests {
         assert_eq!(cut("longer", 5), "longe");
         assert_eq!(cut("日日", 5), "日");
         assert_eq!(cut("", 5), "");
-    }
-
-    #[test]
-    fn what_a_hostile_certificate_calls_itself_stays_one_short_line() {
-        assert_eq!(one_line("*.api.example"), "*.api.example");
-        assert_eq!(one_line("a\nb\u{1b}[31m\u{202e}x y"), "a?b?[31m?x?y");
-        assert_eq!(one_line(&"a".repeat(100)), format!("{}…", "a".repeat(NAME_SHOWN_BYTES_MAX)));
     }
 
     #[test]
@@ -471,7 +340,7 @@ mod tests {
         std::fs::write(&path, "no certificate here\n").expect("a file");
         let outcome = roots(Some(path.as_path()));
         std::fs::remove_file(&path).expect("removed");
-        assert!(matches!(&outcome, Err(ServicesError::Empty { path: named }) if *named == path), "{outcome:?}");
+        assert!(matches!(&outcome, Err(ServicesError::Empty { path: named, .. }) if *named == path), "{outcome:?}");
         assert!(matches!(roots(Some(Path::new("/nonexistent/ca.pem"))), Err(ServicesError::Read { .. })));
     }
 }

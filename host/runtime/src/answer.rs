@@ -50,9 +50,14 @@ pub(crate) fn report(report: check::Report) -> Result<Accepted, String> {
     })
 }
 
-pub(crate) fn failure(failure: check::Failure) -> Failure {
+/// With what the guest was denied and not told, which it cannot tell itself.
+pub(crate) fn failure(failure: check::Failure, denied: Option<String>) -> Failure {
     let kind = if word("kind", &failure.kind).is_ok() { failure.kind } else { "internal".to_owned() };
-    Failure { kind, message: one_line(&failure.message, FAILURE_BYTES_MAX) }
+    let message = match denied {
+        None => failure.message,
+        Some(denied) => format!("{}; {denied}", one_line(&failure.message, FAILURE_BYTES_MAX / 2)),
+    };
+    Failure { kind, message: one_line(&message, FAILURE_BYTES_MAX) }
 }
 
 fn status(status: types::Status) -> Status {
@@ -264,6 +269,18 @@ mod tests {
         let cut = one_line(&"ü".repeat(1000), 512);
         assert!(cut.len() <= 512 && cut.ends_with('…'), "{}", cut.len());
         assert_eq!(one_line("short", 512), "short");
+    }
+
+    #[test]
+    fn a_failure_tells_what_was_denied_behind_however_long_a_message() {
+        let failed = |message: &str, denied: Option<&str>| {
+            let said = check::Failure { kind: "denied".to_owned(), message: message.to_owned(), extras: Vec::new() };
+            failure(said, denied.map(str::to_owned)).message
+        };
+        assert_eq!(failed("no answer", None), "no answer");
+        assert_eq!(failed("no answer", Some("hint: this line")), "no answer; hint: this line");
+        let long = failed(&"x".repeat(5000), Some("hint: this line"));
+        assert!(long.len() <= FAILURE_BYTES_MAX && long.ends_with("x…; hint: this line"), "{long}");
     }
 
     #[test]

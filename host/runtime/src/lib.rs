@@ -91,6 +91,11 @@ pub trait Lend:
         ""
     }
 
+    /// The first denial that the guest was not told in words, with the line that would allow it: `wasi:http` has none for it.
+    fn denied_aside(&self) -> Option<String> {
+        None
+    }
+
     /// What a guest that uses WASI's own files is shown. Asked once, before such a run begins.
     fn folders(&mut self) -> impl Future<Output = Vec<Folder>> + Send;
 

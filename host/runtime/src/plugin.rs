@@ -150,7 +150,7 @@ impl<L: Lend> Plugin<L> {
             (Some((quota, limit)), _) => (Finding::Ended(EndCause::Quota { quota, limit }), None),
             (None, Err(_)) => (Finding::Ended(EndCause::Deadline { timeout_ms: millis(timeout) }), None),
             (None, Ok(Err(error))) => (Finding::Ended(end_cause(&error, last_words(&output, &store))), None),
-            (None, Ok(Ok((_, Err(failure))))) => (Finding::Failure(answer::failure(failure)), None),
+            (None, Ok(Ok((_, Err(failure))))) => (Finding::Failure(answer::failure(failure, store.data().lent().denied_aside())), None),
             (None, Ok(Ok((guest, Ok(report))))) => match answer::report(report) {
                 Ok(accepted) => {
                     usage.metrics_dropped = accepted.metrics_dropped;

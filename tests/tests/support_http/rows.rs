@@ -89,9 +89,14 @@ pub(crate) fn judge(served: &Served, rows: &[Row]) -> Vec<Value> {
 
 /// Every denial is counted under its reason. A check may have run once more by its schedule.
 pub(crate) fn assert_counted(served: &Served, rows: &[Row]) {
+    assert_counted_of("http", served, rows);
+}
+
+/// As [`assert_counted`], for another plugin.
+pub(crate) fn assert_counted_of(plugin: &str, served: &Served, rows: &[Row]) {
     for reason in ["not_granted", "private_address", "forbidden_address", "redirect"] {
         let wanted = rows.iter().filter(|row| row.denial == Some(reason)).count();
-        let labels = [("plugin", "http"), ("capability", "http"), ("reason", reason)];
+        let labels = [("plugin", plugin), ("capability", "http"), ("reason", reason)];
         let counted = served.series("sickbay_egress_denied_total", &labels);
         assert!(counted >= wanted as f64, "{reason}: counted {counted}, wanted at least {wanted}");
         assert!(wanted > 0 || counted == 0.0, "{reason}: counted {counted}, wanted none");

@@ -60,21 +60,14 @@ pub(super) struct Means {
     pub(super) grants: Arc<Grants>,
     pub(super) plugin: Arc<str>,
     pub(super) terms: Terms,
-    /// Shared by the requests of one call; the first request of each is paid for already.
+    /// The run's; the first request is paid for already.
     pub(super) purse: Arc<Purse>,
     pub(super) run_deadline: Instant,
     pub(super) secrets: Placeholders,
 }
 
-/// What an exchange cost, whatever came of it; the first request is not in it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Traffic {
-    pub(super) bytes_sent_further: u64,
-    pub(super) bytes_received: u64,
-}
-
 /// Runs the whole exchange, at most until the deadline of the run.
-pub(super) async fn exchange(means: Means, outgoing: Outgoing) -> (Result<Answer, Failure>, Traffic) {
+pub(super) async fn exchange(means: Means, outgoing: Outgoing) -> Result<Answer, Failure> {
     let started = Instant::now();
     let own = means.terms.timeout.and_then(|timeout| started.checked_add(timeout));
     let deadline = own.map_or(means.run_deadline, |own| own.min(means.run_deadline));
@@ -84,7 +77,7 @@ pub(super) async fn exchange(means: Means, outgoing: Outgoing) -> (Result<Answer
         let travel = travel(&means, &mut outgoing, deadline, &mut progress);
         timeout_at(deadline, travel).await
     };
-    let outcome = match outcome {
+    match outcome {
         Ok(Ok(mut answer)) => {
             answer.total_us = microseconds_since(started);
             Ok(answer)
@@ -95,9 +88,7 @@ pub(super) async fn exchange(means: Means, outgoing: Outgoing) -> (Result<Answer
             let port = outgoing.url.port_or_known_default().unwrap_or_default();
             Err(progress.phase.timed_out(host, port, deadline.saturating_duration_since(started)))
         }
-    };
-    let traffic = Traffic { bytes_sent_further: progress.bytes_sent_further, bytes_received: progress.bytes_received };
-    (outcome, traffic)
+    }
 }
 
 /// Hop after hop, until one is no redirect or the last that may be followed. `outgoing` is always the request under way.
@@ -118,9 +109,7 @@ async fn travel(means: &Means, outgoing: &mut Outgoing, deadline: Instant, progr
                 let url = turn(means, outgoing, step)?;
                 redirects.push(Passed { status: head.status.as_u16(), url, headers: head.headers });
                 progress.timings = Timings::default();
-                let bytes = outgoing.bytes();
-                means.purse.send(bytes)?;
-                progress.bytes_sent_further += bytes;
+                means.purse.send(outgoing.bytes())?;
             }
             End::Content(content) => {
                 let end = if content.truncated { secrets::End::Cut } else { secrets::End::Whole };
@@ -170,7 +159,6 @@ async fn hop(
     };
     if let Some(filled) = &filled {
         means.purse.send(filled.bytes_added)?;
-        progress.bytes_sent_further += filled.bytes_added;
     }
     let request = to_request(outgoing, filled.as_ref(), &target)?;
     let host = outgoing.url.host_str().unwrap_or_default();

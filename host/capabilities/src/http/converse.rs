@@ -71,9 +71,7 @@ where
     // The body has bounds of its own.
     heads_left.store(usize::MAX, Ordering::Relaxed);
     let (head, body) = Response::into_parts(response);
-    let bytes = head_bytes(&head);
-    progress.bytes_received += bytes;
-    purse.receive(bytes)?;
+    purse.receive(head_bytes(&head))?;
     Ok(Begun { head, body, driven, sender })
 }
 
@@ -102,9 +100,7 @@ where
         let room = bytes_max - content.bytes.len();
         let taken = &data[..data.len().min(room)];
         content.bytes.extend_from_slice(taken);
-        let bytes = u64::try_from(taken.len()).unwrap_or(u64::MAX);
-        progress.bytes_received += bytes;
-        purse.receive(bytes)?;
+        purse.receive(u64::try_from(taken.len()).unwrap_or(u64::MAX))?;
         if taken.len() < data.len() {
             content.truncated = true;
             break;

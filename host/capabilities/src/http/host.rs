@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use ::http::HeaderMap;
 use sickbay_runtime::HostResult;
-use tokio::task::JoinHandle;
 
-use super::client::{self, Answer, Means, Passed, Traffic};
+use super::client::{self, Answer, Means, Passed};
 use super::converse::version_name;
 use super::request::{Outgoing, Terms, to_text};
 use crate::contract::http::{Header, Host, HttpError, Options, Redirect, Request, Response};
@@ -14,7 +13,7 @@ use crate::contract::types;
 use crate::dial::Timings;
 use crate::failure::Failure;
 use crate::lent::Lent;
-use crate::purse::Purse;
+use crate::own_task::OwnTask;
 use crate::tls::{Certificate, Session};
 
 /// Requests of one `send-many`.
@@ -22,10 +21,8 @@ const REQUESTS_MAX: usize = 16;
 
 impl Host for Lent {
     async fn send(&mut self, request: Request, options: Options) -> HostResult<Result<Response, HttpError>> {
-        let admitted = self.admit(request, &options);
-        let purse = self.purse();
-        let exchange = admitted.map(|admitted| self.begin(admitted, &purse));
-        let answer = self.finish_exchange(exchange).await;
+        let exchange = self.admit(request, &options).map(|admitted| self.begin(admitted));
+        let answer = finish(exchange).await;
         Ok(self.tell(answer))
     }
 
@@ -38,31 +35,21 @@ impl Host for Lent {
             return Ok(requests.iter().map(|_| Err(HttpError::Invalid(message.clone()))).collect());
         }
         let admitted: Vec<_> = requests.into_iter().map(|request| self.admit(request, &options)).collect();
-        // When all first requests are counted, what is left is shared by their redirects and answers.
-        let purse = self.purse();
-        // All are under way before the first is waited for.
-        let exchanges: Vec<_> = admitted.into_iter().map(|admitted| admitted.map(|admitted| self.begin(admitted, &purse))).collect();
+        // When all first requests are paid for, all are under way before the first is waited for.
+        let exchanges: Vec<_> = admitted.into_iter().map(|admitted| admitted.map(|admitted| self.begin(admitted))).collect();
         let mut answers = Vec::with_capacity(exchanges.len());
         for exchange in exchanges {
-            let answer = self.finish_exchange(exchange).await;
+            let answer = finish(exchange).await;
             answers.push(self.tell(answer));
         }
         Ok(answers)
     }
 }
 
-type Outcome = (Result<Answer, Failure>, Traffic);
+type Exchange = OwnTask<Result<Answer, Failure>>;
 
-/// An exchange under way in a task of its own: a guest's call is polled on the guest's small stack and charged to its processor time,
-/// and what a server makes the host do is neither's. Dropping it ends the task.
-struct Exchange {
-    task: JoinHandle<Outcome>,
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+async fn finish(exchange: Result<Exchange, Failure>) -> Result<Answer, Failure> {
+    exchange?.ended().await.unwrap_or_else(|| Err(Failure::Other("the exchange ended unexpectedly".to_owned())))
 }
 
 impl Lent {
@@ -71,38 +58,24 @@ impl Lent {
         self.meter.call()?;
         let terms = Terms::new(options)?;
         let outgoing = Outgoing::new(request)?;
-        self.pay(outgoing.bytes())?;
+        self.meter.send(outgoing.bytes())?;
         Ok((outgoing, terms))
     }
 
-    fn begin(&self, (outgoing, terms): (Outgoing, Terms), purse: &Arc<Purse>) -> Exchange {
-        Exchange { task: tokio::spawn(Box::pin(client::exchange(self.means(terms, purse), outgoing))) }
+    fn begin(&self, (outgoing, terms): (Outgoing, Terms)) -> Exchange {
+        OwnTask::spawn(client::exchange(self.means(terms), outgoing))
     }
 
-    pub(super) fn means(&self, terms: Terms, purse: &Arc<Purse>) -> Means {
+    pub(super) fn means(&self, terms: Terms) -> Means {
         Means {
             services: Arc::clone(&self.services),
             grants: Arc::clone(&self.grants),
             plugin: Arc::clone(&self.scope.plugin),
             terms,
-            purse: Arc::clone(purse),
+            purse: self.meter.purse(),
             run_deadline: self.scope.deadline,
             secrets: self.secrets.clone(),
         }
-    }
-
-    async fn finish_exchange(&mut self, exchange: Result<Exchange, Failure>) -> Result<Answer, Failure> {
-        let mut exchange = exchange?;
-        let (answer, traffic) = (&mut exchange.task).await.map_err(|_| Failure::Other("the exchange ended unexpectedly".to_owned()))?;
-        // Both are counted, whichever limit is passed first.
-        let sent = self.meter.sent(traffic.bytes_sent_further);
-        let received = self.meter.received(traffic.bytes_received);
-        sent?;
-        received?;
-        if let Err(Failure::Quota(exceeded)) = &answer {
-            self.meter.exceed(exceeded.quota);
-        }
-        answer
     }
 
     fn tell(&mut self, answer: Result<Answer, Failure>) -> Result<Response, HttpError> {

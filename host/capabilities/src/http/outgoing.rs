@@ -1,24 +1,23 @@
 //! Requests over `wasi:http`, by the same door as those of the contract's `http`: the same bounds ([`Outgoing`]), the same policy and
 //! addresses ([`client::exchange`]), the same limits of the run and the same deadline.
 //!
-//! How: the guest goes on while its request is under way, so what the exchange costs and meets goes to the run's ledger. The answer is
-//! read whole before the guest sees it.
+//! How: the guest goes on while its request is under way. The answer is read whole before the guest sees it. `wasi:http` has no words for
+//! the line that would allow a request: it is told with the guest's failure, and in the log.
 //!
 //! Limits: no redirect is followed; a body of more than 1 MiB, either way, is an error, never a part of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::http::{HeaderMap, HeaderName, Response, header};
 use bytes::Bytes;
 use sickbay_runtime::outgoing::{Body, Exchange, Refusal, Request};
 use tokio::time::{Instant, timeout_at};
 
-use super::client::{self, Means, Traffic};
+use super::client::{self, Means};
 use super::request::{ANSWER_BODY_BYTES_MAX, Outgoing, Terms, is_ours, to_text};
 use crate::contract::http as contract;
-use crate::denial::DenialReason;
+use crate::denial::{Denial, DenialReason};
 use crate::failure::Failure;
-use crate::ledger::Ledger;
 use crate::lent::Lent;
 use crate::tls::Trust;
 
@@ -32,15 +31,14 @@ pub(crate) fn begin(lent: &mut Lent, request: Request) -> Exchange {
     let Request { head, body, timeout } = request;
     let admitted = admit(lent, head);
     let terms = Terms { timeout, redirects_max: 0, body_bytes_max: answer_bytes_max(), trust: Trust::Required };
-    let purse = lent.purse();
-    let means = lent.means(terms, &purse);
-    let ledger = Arc::clone(&lent.ledger);
+    let means = lent.means(terms);
+    let denials = Arc::clone(&lent.denials_aside);
     Box::pin(async move {
         let answer = match admitted {
-            Ok(outgoing) => finish(means, outgoing, body, &ledger).await,
+            Ok(outgoing) => finish(means, outgoing, body).await,
             Err(failure) => Err(failure),
         };
-        answer.map_err(|failure| refusal(failure, &ledger))
+        answer.map_err(|failure| refusal(failure, &denials))
     })
 }
 
@@ -53,11 +51,11 @@ fn admit(lent: &mut Lent, head: ::http::request::Parts) -> Result<Outgoing, Fail
         headers: headers.map(|(name, value)| contract::Header { name: name.as_str().to_owned(), value: to_text(value) }).collect(),
         body: None,
     })?;
-    lent.pay(outgoing.bytes())?;
+    lent.meter.send(outgoing.bytes())?;
     Ok(outgoing)
 }
 
-async fn finish(mut means: Means, mut outgoing: Outgoing, body: Body, ledger: &Ledger) -> Result<Response<Bytes>, Failure> {
+async fn finish(mut means: Means, mut outgoing: Outgoing, body: Body) -> Result<Response<Bytes>, Failure> {
     let began = Instant::now();
     let body = timeout_at(means.run_deadline, body).await;
     let body = body.map_err(|_| Failure::Timeout("the guest did not write the request's body in time".to_owned()))?;
@@ -66,12 +64,9 @@ async fn finish(mut means: Means, mut outgoing: Outgoing, body: Body, ledger: &L
         Refusal::RequestTooLarge => Failure::Invalid("the body is larger than 1 MiB".to_owned()),
         other => Failure::Other(format!("{other:?}")),
     })?;
-    let body_bytes = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
-    means.purse.send(body_bytes)?;
+    means.purse.send(u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX))?;
     means.terms.timeout = means.terms.timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
-    let (answer, Traffic { bytes_sent_further, bytes_received }) = client::exchange(means, outgoing).await;
-    ledger.note_bytes(bytes_sent_further.saturating_add(body_bytes), bytes_received);
-    let answer = answer?;
+    let answer = client::exchange(means, outgoing).await?;
     if answer.content.truncated {
         return Err(Failure::Protocol(TOO_LARGE.to_owned()));
     }
@@ -95,21 +90,18 @@ fn answer_bytes_max() -> usize {
     usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX)
 }
 
-/// In the words of `wasi:http`, and noted where the run has to know.
-fn refusal(failure: Failure, ledger: &Ledger) -> Refusal {
+/// In the words of `wasi:http`. A denial is kept for the run.
+fn refusal(failure: Failure, denials: &Mutex<Vec<Denial>>) -> Refusal {
     match failure {
         Failure::Denied(denial) => {
             let reason = denial.reason;
-            ledger.note_denial(denial);
+            denials.lock().unwrap_or_else(PoisonError::into_inner).push(denial);
             match reason {
                 DenialReason::PrivateAddress | DenialReason::ForbiddenAddress => Refusal::Address,
                 DenialReason::NotGranted | DenialReason::Redirect | DenialReason::Unsupported => Refusal::Denied,
             }
         }
-        Failure::Quota(exceeded) => {
-            ledger.note_exceeded(exceeded);
-            Refusal::Invalid(exceeded.to_string())
-        }
+        Failure::Quota(exceeded) => Refusal::Invalid(exceeded.to_string()),
         Failure::Invalid(message) | Failure::Host(message) => Refusal::Invalid(message),
         Failure::Dns(_) => Refusal::Dns,
         Failure::Refused(_) => Refusal::Refused,

@@ -2,6 +2,8 @@
 //!
 //! `receive` answers as soon as it has what was asked for, and reads no further than it must: at most [`READ_BYTES`] beyond. Those are held
 //! for the next `receive`. Where `until` does not come within `bytes-max` bytes, it answers so many bytes without it.
+//! An answer has placeholders for secrets, and never ends within one: where it would end within what may be one, it waits for what comes
+//! behind ([`Placeholders::piece_end`]).
 //! A `receive` that ran out of time has lost nothing. A `send` or a handshake that did has ended the connection: nobody knows how much went out.
 //!
 //! Invariant: between two calls nothing is sent or read.
@@ -19,7 +21,8 @@ use super::wire::{Wire, encrypt};
 use super::{Security, deadline};
 use crate::dial::Phase;
 use crate::failure::Failure;
-use crate::secrets::Towards;
+use crate::purse::Purse;
+use crate::secrets::{self, Placeholders, Towards};
 use crate::services::Services;
 use crate::tls::{Session, Trust};
 
@@ -28,6 +31,8 @@ const RECEIVE_BYTES_MAX: u32 = 1 << 20;
 const UNTIL_BYTES_MAX: usize = 256;
 /// Read at once.
 const READ_BYTES: usize = 16 << 10;
+/// Read at once behind an answer, to tell whether it ends within a secret.
+const BEHIND_BYTES: usize = 256;
 
 pub(super) struct Dialogue {
     /// None when it was closed from this side.
@@ -35,13 +40,13 @@ pub(super) struct Dialogue {
     security: Security,
     /// What came and was not received yet.
     held: BytesMut,
+    /// The end of what was received.
+    given: Vec<u8>,
     ended: Option<End>,
     place: Place,
     server_name: Option<ServerName<'static>>,
     trust: Trust,
     handshake_time: Option<Duration>,
-    /// Since they were last asked for.
-    bytes_read: u64,
 }
 
 /// Why nothing more comes.
@@ -103,18 +108,13 @@ impl Dialogue {
             wire: Some(wire),
             security,
             held: BytesMut::new(),
+            given: Vec::new(),
             ended: None,
             place,
             server_name,
             trust,
             handshake_time: time,
-            bytes_read: 0,
         }
-    }
-
-    /// Bytes that came since this was last asked.
-    pub(super) fn take_bytes_read(&mut self) -> u64 {
-        std::mem::take(&mut self.bytes_read)
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8], run_deadline: Instant) -> Result<(), Failure> {
@@ -136,10 +136,17 @@ impl Dialogue {
         }
     }
 
-    pub(super) async fn receive(&mut self, wanted: &Wanted, run_deadline: Instant) -> Result<Vec<u8>, Failure> {
+    /// What is read is paid for out of `purse` as it comes.
+    pub(super) async fn receive(
+        &mut self,
+        wanted: &Wanted,
+        placeholders: &Placeholders,
+        purse: &Purse,
+        run_deadline: Instant,
+    ) -> Result<Vec<u8>, Failure> {
         let began = Instant::now();
         let deadline = deadline(wanted.time, run_deadline);
-        let length = match timeout_at(deadline, self.fill(wanted)).await {
+        let length = match timeout_at(deadline, self.fill(wanted, placeholders, purse)).await {
             Ok(length) => length?,
             Err(_) => {
                 let (place, ms) = (&self.place, deadline.saturating_duration_since(began).as_millis());
@@ -148,38 +155,64 @@ impl Dialogue {
             }
         };
         let answer = self.held.split_to(length).to_vec();
+        let mut end = secrets::End::Whole;
         if self.held.is_empty() {
             // The room of a long answer is not kept.
             self.held = BytesMut::new();
+            if self.is_over() {
+                end = secrets::End::Cut;
+            }
         }
-        Ok(answer)
+        Ok(placeholders.mask_piece(&mut self.given, answer, end))
     }
 
     /// Reads until it is known how much of what is held is the answer.
-    async fn fill(&mut self, wanted: &Wanted) -> Result<usize, Failure> {
+    async fn fill(&mut self, wanted: &Wanted, placeholders: &Placeholders, purse: &Purse) -> Result<usize, Failure> {
         let mut searched = 0;
         loop {
-            if let Some(length) = wanted.found(&self.held, searched) {
-                return Ok(length);
-            }
-            match &self.ended {
-                None => {}
-                Some(End::Closed) if wanted.until.is_empty() => return Ok(self.held.len()),
-                Some(end) => return Err(ended_early(end, self.held.len(), &self.place)),
-            }
-            searched = self.held.len();
-            self.read(wanted.bytes_max - searched).await?;
+            let length = match (wanted.found(&self.held, searched), &self.ended) {
+                (Some(length), _) => Some(length),
+                (None, None) => None,
+                (None, Some(End::Closed)) if wanted.until.is_empty() => Some(self.held.len()),
+                (None, Some(end)) => return Err(ended_early(end, self.held.len(), &self.place)),
+            };
+            let room = match length {
+                None => {
+                    searched = self.held.len();
+                    wanted.bytes_max - searched
+                }
+                Some(length) => {
+                    let end = if self.is_over() { secrets::End::Whole } else { secrets::End::Cut };
+                    match placeholders.piece_end(&self.given, &self.held, length, end) {
+                        Some(length) => return Ok(length),
+                        None => BEHIND_BYTES,
+                    }
+                }
+            };
+            self.read(room, purse).await?;
         }
     }
 
-    /// Reads once, at most `room` bytes.
-    async fn read(&mut self, room: usize) -> Result<(), Failure> {
+    /// Nothing more comes.
+    fn is_over(&self) -> bool {
+        self.ended.is_some() || self.wire.is_none()
+    }
+
+    /// Reads once, at most `room` bytes, and no more than the first that the run cannot pay for.
+    async fn read(&mut self, room: usize, purse: &Purse) -> Result<(), Failure> {
         let wire = self.wire.as_mut().ok_or_else(closed_already)?;
-        let room = room.min(READ_BYTES);
+        let payable = usize::try_from(purse.bytes_in_left().saturating_add(1)).unwrap_or(usize::MAX);
+        let room = room.min(READ_BYTES).min(payable);
+        let before = self.held.len();
         self.held.reserve(room);
         match wire.read_buf(&mut (&mut self.held).limit(room)).await {
             Ok(0) => self.ended = Some(End::Closed),
-            Ok(count) => self.bytes_read += u64::try_from(count).unwrap_or(u64::MAX),
+            Ok(count) => {
+                if let Err(exceeded) = purse.receive(u64::try_from(count).unwrap_or(u64::MAX)) {
+                    self.held.truncate(before);
+                    return Err(exceeded.into());
+                }
+            }
             // TLS without its farewell: so many servers close like that.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.ended = Some(End::Closed),
             Err(error) => self.ended = Some(End::Broken(error.kind())),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use sickbay_runtime::resource::Resource;
 use sickbay_runtime::{HostResult, trap};
-use tokio::task::JoinHandle;
 
 use super::client::{self, Caller};
 use super::dialogue::{SEND_BYTES_MAX, Wanted};
@@ -14,7 +13,7 @@ use crate::contract::net::{Connection, DnsAnswer, Host, HostConnection, NetError
 use crate::contract::{net, types};
 use crate::failure::Failure;
 use crate::lent::Lent;
-use crate::secrets;
+use crate::own_task::OwnTask;
 
 impl Host for Lent {
     async fn connect(&mut self, target: net::Target) -> HostResult<Result<Resource<Connection>, NetError>> {
@@ -63,19 +62,8 @@ impl HostConnection for Lent {
     }
 }
 
-/// Work under way in a task of its own: a guest's call is polled on the guest's small stack and charged to its processor time, and what a
-/// peer makes the host do is neither's. Dropping it ends the task, and with it the connection that the task works with.
-struct OwnTask<T>(JoinHandle<T>);
-
-impl<T> Drop for OwnTask<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 async fn in_own_task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Failure> {
-    let mut task = OwnTask(tokio::spawn(work));
-    (&mut task.0).await.map_err(|_| Failure::Other("the call ended unexpectedly".to_owned()))
+    OwnTask::spawn(work).ended().await.ok_or_else(|| Failure::Other("the call ended unexpectedly".to_owned()))
 }
 
 impl Lent {
@@ -119,16 +107,14 @@ impl Lent {
         self.meter.call()?;
         let wanted = Wanted::new(until, bytes_max, timeout_ms)?;
         let mut dialogue = self.connections.take(number)?;
-        let deadline = self.scope.deadline;
+        let (placeholders, purse, deadline) = (self.secrets.clone(), self.meter.purse(), self.scope.deadline);
         let work = async move {
-            let outcome = dialogue.receive(&wanted, deadline).await;
+            let outcome = dialogue.receive(&wanted, &placeholders, &purse, deadline).await;
             (dialogue, outcome)
         };
-        let (mut dialogue, outcome) = in_own_task(work).await?;
-        let bytes_read = dialogue.take_bytes_read();
+        let (dialogue, outcome) = in_own_task(work).await?;
         self.connections.put_back(number, dialogue);
-        self.meter.received(bytes_read)?;
-        outcome.map(|bytes| self.secrets.mask_bytes(&bytes, secrets::End::Cut).unwrap_or(bytes))
+        outcome
     }
 
     async fn start_tls_on(&mut self, number: u32) -> Result<types::TlsSession, Failure> {

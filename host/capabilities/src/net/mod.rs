@@ -13,7 +13,7 @@
 //! the name as it stands, without search domains and `/etc/hosts`; which server is asked is the system's choice, never a guest's.
 //!
 //! Invariant: a connection belongs to its run; it is closed when the guest drops it, when a call on it is abandoned, and when the run is over.
-//! Invariant: of a peer that sends without end, no more is read than one `receive` asks for.
+//! Invariant: of a peer that sends without end, no more is read than one `receive` asks for, or than tells whether that ends within a secret.
 
 mod client;
 mod connections;

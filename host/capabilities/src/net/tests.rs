@@ -4,6 +4,7 @@ mod dns;
 mod hostile;
 mod names;
 mod run;
+mod secrets;
 mod tls;
 mod unix;
 

@@ -17,6 +17,7 @@ use super::types::{self, Described, Oid, Scalar, Shape, Type};
 use super::value;
 use super::wire::{Broken, Parts};
 use crate::contract::postgres::{Column, RowSet, Value};
+use crate::purse::{Payer, Purse};
 use crate::services::Services;
 
 /// Types that are asked for at once; a statement with more of them than that has them by number.
@@ -43,47 +44,35 @@ pub(super) struct Call {
     pub(super) rows_max: u32,
     /// That the run may still get.
     pub(super) rows_left: u32,
-    pub(super) bytes_left: u64,
+    pub(super) purse: Arc<Purse>,
     pub(super) run_deadline: Instant,
 }
 
-/// What a call gave to the guest, whatever came of it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Taken {
-    pub(super) rows: u32,
-    pub(super) bytes: u64,
-}
-
-pub(super) async fn answer(call: Call) -> (Result<Vec<RowSet>, Failure>, Taken) {
+/// With the number of rows that it gave to the guest.
+pub(super) async fn answer(call: Call) -> Result<(Vec<RowSet>, u32), Failure> {
     let bounds = Bounds {
         began: Instant::now(),
         statement_timeout: call.source.settings.statement_timeout,
         run_deadline: call.run_deadline,
         rows_max: call.rows_max,
     };
-    match converse(&call, &bounds).await {
-        Ok((sets, taken)) => (Ok(sets), taken),
-        Err(failure) => (Err(failure), Taken::default()),
-    }
+    converse(&call, &bounds).await
 }
 
-async fn converse(call: &Call, bounds: &Bounds) -> Result<(Vec<RowSet>, Taken), Failure> {
+async fn converse(call: &Call, bounds: &Bounds) -> Result<(Vec<RowSet>, u32), Failure> {
     let Call { services, plugin, check, source, .. } = call;
     let who = Who { check, plugin, resolver: &services.resolver };
     if call.asked.is_empty() {
-        return Ok((Vec::new(), Taken::default()));
+        return Ok((Vec::new(), 0));
     }
     let deadline = bounds.deadline(call.asked.first(), bounds.began);
     let place = Place::take(source, deadline).await?;
     let mut wanted = wanted_at_first(call);
     loop {
         let (mut session, origin) = place.connect(wanted, who, bounds.began, deadline).await?;
-        let mut intake = Intake::new(call.rows_left, call.bytes_left);
+        let mut intake = Intake::new(call.rows_left, Payer::Run(Arc::clone(&call.purse)));
         let trouble = match say(&mut session, call, bounds, &mut intake).await {
-            Ok(said) => {
-                let taken = Taken { rows: intake.rows, bytes: intake.bytes };
-                return told(call, place, session, said, bounds).await.map(|sets| (sets, taken));
-            }
+            Ok(said) => return told(call, place, session, said, bounds).await.map(|sets| (sets, intake.rows)),
             Err(trouble) => trouble,
         };
         match trouble {

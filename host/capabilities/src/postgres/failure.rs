@@ -1,8 +1,9 @@
 //! How a call can fail, in the arms of the contract, and what is made of the server's own errors.
 
-use super::settings::Endpoint;
+use super::settings::{Encryption, Endpoint};
 use crate::denial::Denial;
 use crate::meter::Exceeded;
+use crate::source::Unreached;
 
 /// Of a message of the server, and of its detail.
 const TEXT_BYTES_MAX: usize = 1 << 10;
@@ -32,6 +33,15 @@ impl From<Denial> for Failure {
 impl From<Exceeded> for Failure {
     fn from(exceeded: Exceeded) -> Failure {
         Failure::Quota(exceeded.to_string())
+    }
+}
+
+impl From<Unreached> for Failure {
+    fn from(unreached: Unreached) -> Failure {
+        match unreached {
+            Unreached::Host(message) => Failure::Invalid(message),
+            Unreached::Server(message) => Failure::Connect(message),
+        }
     }
 }
 
@@ -87,7 +97,7 @@ impl ServerError {
     pub(super) fn into_failure(self, source: &str, endpoint: &Endpoint) -> Failure {
         let sqlstate = one_line(&self.sqlstate);
         if sqlstate.starts_with("28") {
-            return Failure::Authentication(format!("the server refused the user or password of source `{source}` ({sqlstate})"));
+            return Failure::Authentication(self.refusal(source, endpoint.encryption));
         }
         // PgBouncer has no code of its own for it.
         if sqlstate == "53300" || self.message.starts_with("no more connections allowed") {
@@ -100,6 +110,24 @@ impl ServerError {
             detail: self.detail.as_deref().map(told),
             sqlstate,
         })
+    }
+
+    /// Why the server lets the source not in. The names in its words are never translated.
+    fn refusal(&self, source: &str, encryption: Encryption) -> String {
+        let sqlstate = one_line(&self.sqlstate);
+        if self.message.contains("client certificate") {
+            return format!(
+                "the server wants a certificate of source `{source}` ({sqlstate}); hint: name `sslcert` and `sslkey` in its `url`"
+            );
+        }
+        if !self.message.contains("pg_hba.conf") {
+            return format!("the server refused the user or password of source `{source}` ({sqlstate})");
+        }
+        let hint = match encryption {
+            Encryption::Never => "it may want TLS, and the source's `url` has `sslmode=disable`",
+            _ => "add one for this machine, the source's user and its database",
+        };
+        format!("no line of the server's `pg_hba.conf` lets source `{source}` in ({sqlstate}); hint: {hint}")
     }
 }
 
@@ -142,6 +170,22 @@ mod tests {
         assert_eq!(message, "the server refused the user or password of source `main` (28P01)");
         let Failure::Server(error) = failure("SFATAL|C3D000|Mdatabase \"orders\" does not exist||") else { panic!("an error") };
         assert_eq!((error.severity.as_str(), error.message.as_str()), ("FATAL", "database \"...\" does not exist"));
+    }
+
+    #[test]
+    fn a_server_that_lets_nobody_in_is_not_told_as_a_wrong_password() {
+        let refused = "SFATAL|C28000|Mno pg_hba.conf entry for host \"10.0.0.7\", user \"monitor\", database \"orders\", no encryption||";
+        for (mode, hint) in [("disable", "`sslmode=disable`"), ("prefer", "add one for this machine")] {
+            let endpoint = Endpoint::parse(&format!("postgres://monitor@db.internal/orders?sslmode={mode}")).expect("a URL");
+            let failure = ServerError::parse(refused.replace('|', "\0").as_bytes()).into_failure("main", &endpoint);
+            let Failure::Authentication(message) = failure else { panic!("an error of authentication") };
+            assert!(message.contains("`pg_hba.conf` lets source `main`") && message.contains(hint), "{message}");
+            assert!(!message.contains("10.0.0.7") && !message.contains("orders"), "{message}");
+        }
+        let Failure::Authentication(message) = failure("SFATAL|C28000|Mconnection requires a valid client certificate||") else {
+            panic!("an error of authentication");
+        };
+        assert!(message.contains("`sslcert` and `sslkey`"), "{message}");
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use sickbay_core::Quota;
 use sickbay_runtime::HostResult;
-use tokio::task::JoinHandle;
 
-use super::client::{self, Call, Taken, Way};
+use super::client::{self, Call, Way};
 use super::failure::{Failure, ServerError};
 use super::policy;
 use super::request::{Asked, QUERIES_MAX};
 use crate::contract::postgres::{self as contract, Host, PostgresError, Query, RowSet};
 use crate::lent::Lent;
+use crate::own_task::OwnTask;
 
 impl Host for Lent {
     async fn run(&mut self, source: String, query: Query) -> HostResult<Result<RowSet, PostgresError>> {
@@ -34,18 +34,6 @@ impl Host for Lent {
     }
 }
 
-/// A call under way in a task of its own: a guest's call is polled on the guest's small stack and charged to its processor time, and
-/// what a server makes the host do is neither's. Dropping it ends the task.
-struct UnderWay {
-    task: JoinHandle<(Result<Vec<RowSet>, Failure>, Taken)>,
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl Lent {
     /// Each statement is a call; none at all is one too.
     fn count_statements(&mut self, count: usize) -> Result<(), Failure> {
@@ -61,11 +49,10 @@ impl Lent {
 
     async fn call_postgres(&mut self, source: &str, asked: Result<Vec<Asked>, Failure>, way: Way) -> Result<Vec<RowSet>, Failure> {
         let call = self.admit_postgres(source, asked?, way)?;
-        let mut under_way = UnderWay { task: tokio::spawn(client::answer(call)) };
-        let (answered, taken) = (&mut under_way.task).await.map_err(|_| Failure::Other("the call ended unexpectedly".to_owned()))?;
-        self.meter.took_rows(taken.rows);
-        self.meter.received(taken.bytes)?;
-        answered
+        let answered = OwnTask::spawn(client::answer(call)).ended().await;
+        let (sets, rows) = answered.ok_or_else(|| Failure::Other("the call ended unexpectedly".to_owned()))??;
+        self.meter.took_rows(rows);
+        Ok(sets)
     }
 
     fn admit_postgres(&mut self, source: &str, asked: Vec<Asked>, way: Way) -> Result<Call, Failure> {
@@ -77,8 +64,8 @@ impl Lent {
         let source = found.ok_or_else(|| Failure::Other("the source is gone".to_owned()))?;
         policy::fits(way, source.manner(), allowed.access, &asked).map_err(Failure::Invalid)?;
         self.meter.send(asked.iter().map(Asked::bytes).fold(0, u64::saturating_add))?;
-        let (rows_left, bytes_left) = (self.meter.rows_left(), self.meter.bytes_in_left());
-        for (left, quota) in [(u64::from(rows_left), Quota::Rows), (bytes_left, Quota::BytesIn)] {
+        let (rows_left, purse) = (self.meter.rows_left(), self.meter.purse());
+        for (left, quota) in [(u64::from(rows_left), Quota::Rows), (purse.bytes_in_left(), Quota::BytesIn)] {
             if left == 0 {
                 return Err(self.meter.exceed(quota).into());
             }
@@ -93,7 +80,7 @@ impl Lent {
             asked,
             rows_max: allowed.rows_max,
             rows_left,
-            bytes_left,
+            purse,
             run_deadline: self.scope.deadline,
         })
     }

@@ -43,10 +43,9 @@ mod types;
 mod value;
 mod wire;
 
-pub use dial::SourceError;
 pub use grant::{Grant, ROWS_DEFAULT, ROWS_MOST};
-pub use settings::{
-    Access, CONNECTIONS_DEFAULT, CONNECTIONS_MOST, Dialect, Endpoint, PostgresSettings, STATEMENT_TIMEOUT_DEFAULT, UrlError,
-};
+pub use settings::{Access, CONNECTIONS_DEFAULT, CONNECTIONS_MOST, Dialect, Endpoint, PostgresSettings, STATEMENT_TIMEOUT_DEFAULT};
 pub use source::Sources;
 pub use standing::Power;
+
+pub use crate::source::UrlError;

@@ -24,6 +24,7 @@ use super::request::Asked;
 use super::settings::{Endpoint, Manner};
 use super::types::Oid;
 use super::wire::{Broken, Parts, Stream, Wire, tag};
+use crate::purse::Payer;
 
 /// Statements that one session keeps planned, and the longest of them.
 const PLANNED_MAX: usize = 16;
@@ -41,21 +42,20 @@ const WATCH: &str = "SET client_connection_check_interval = 1000";
 /// How much may come in one call.
 #[derive(Debug)]
 pub(super) struct Intake {
+    payer: Payer,
     rows_left: u32,
-    bytes_left: u64,
     values_left: usize,
     pub(super) rows: u32,
-    pub(super) bytes: u64,
 }
 
 impl Intake {
-    pub(super) fn new(rows_max: u32, bytes_max: u64) -> Intake {
-        Intake { rows_left: rows_max, bytes_left: bytes_max, values_left: VALUES_MAX, rows: 0, bytes: 0 }
+    pub(super) fn new(rows_max: u32, payer: Payer) -> Intake {
+        Intake { payer, rows_left: rows_max, values_left: VALUES_MAX, rows: 0 }
     }
 
     /// For what the host asks for itself.
     pub(super) fn own() -> Intake {
-        Intake::new(u32::MAX, OWN_BYTES_MAX)
+        Intake::new(u32::MAX, Payer::Host(OWN_BYTES_MAX))
     }
 
     /// Rows of the next statement.
@@ -63,17 +63,16 @@ impl Intake {
         self.rows_left.min(rows_max)
     }
 
-    /// Whether the row fits; then it is counted.
+    /// Whether the row fits; then it is counted and paid for.
     fn take(&mut self, row: &Bytes) -> bool {
         let values = Parts(row).u16().map_or(0, usize::from).max(1);
-        let bytes = u64::try_from(row.len()).unwrap_or(u64::MAX);
-        let (Some(values_left), Some(bytes_left)) = (self.values_left.checked_sub(values), self.bytes_left.checked_sub(bytes)) else {
+        let Some(values_left) = self.values_left.checked_sub(values) else { return false };
+        if !self.payer.take(u64::try_from(row.len()).unwrap_or(u64::MAX)) {
             return false;
-        };
-        (self.values_left, self.bytes_left) = (values_left, bytes_left);
+        }
+        self.values_left = values_left;
         self.rows_left = self.rows_left.saturating_sub(1);
         self.rows += 1;
-        self.bytes += bytes;
         true
     }
 }
@@ -362,7 +361,7 @@ impl Session {
         let mut stage = Stage::default();
         let rows_max = usize::try_from(rows_max).unwrap_or(usize::MAX);
         loop {
-            let row_bytes_max = usize::try_from(intake.bytes_left).unwrap_or(usize::MAX);
+            let row_bytes_max = usize::try_from(intake.payer.bytes_left()).unwrap_or(usize::MAX);
             let message = match self.wire.message(row_bytes_max).await {
                 Ok(message) => message,
                 Err(Broken::TooLarge(tag::DATA_ROW)) if excess == Excess::Skipped => {
@@ -488,10 +487,10 @@ mod tests {
     #[test]
     fn rows_are_taken_as_long_as_they_fit() {
         let row = |length: usize| Bytes::from([&[0_u8, 1][..], &vec![b'x'; length]].concat());
-        let mut intake = Intake::new(3, 20);
+        let mut intake = Intake::new(3, Payer::Host(20));
         assert!(intake.take(&row(8)) && !intake.take(&row(9)) && intake.take(&row(8)));
-        assert_eq!((intake.rows, intake.bytes, intake.rows_of(5)), (2, 20, 1));
-        let mut wide = Intake::new(u32::MAX, u64::MAX);
+        assert_eq!((intake.rows, intake.payer.bytes_left(), intake.rows_of(5)), (2, 0, 1));
+        let mut wide = Intake::new(u32::MAX, Payer::Host(u64::MAX));
         wide.values_left = 1;
         assert!(wide.take(&row(0)) && !wide.take(&row(0)), "an empty row costs too");
     }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::source::{ClientCertificate, UrlError};
+
 /// Connections to a source, where nothing is written.
 pub const CONNECTIONS_DEFAULT: u32 = 4;
 pub const CONNECTIONS_MOST: u32 = 1000;
@@ -143,13 +145,6 @@ pub(super) enum Address {
     },
 }
 
-/// A certificate and its key, each a file in PEM.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct ClientCertificate {
-    pub(super) cert_file: PathBuf,
-    pub(super) key_file: PathBuf,
-}
-
 /// `sslmode`, as libpq has it. A UNIX socket is never encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encryption {
@@ -169,29 +164,6 @@ impl fmt::Debug for Endpoint {
         formatter.write_str("Endpoint(..)")
     }
 }
-
-/// A URL that cannot be used. No part of the URL is in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UrlError {
-    /// What is wrong with it.
-    pub message: String,
-    /// How to write it.
-    pub hint: String,
-}
-
-impl UrlError {
-    fn new(message: impl Into<String>, hint: impl Into<String>) -> UrlError {
-        UrlError { message: message.into(), hint: hint.into() }
-    }
-}
-
-impl fmt::Display for UrlError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}; hint: {}", self.message, self.hint)
-    }
-}
-
-impl std::error::Error for UrlError {}
 
 /// The parts of a URL as they are written, parameters last: they win.
 #[derive(Default)]

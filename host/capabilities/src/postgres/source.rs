@@ -8,23 +8,24 @@
 //! Invariant: only a call that ended in good order gives its connection back; dropping a call closes it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use rustls::RootCertStore;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::dial::{self, SourceError};
+use super::dial;
 use super::failure::Failure;
 use super::session::Session;
 use super::settings::{Access, CONNECTIONS_MOST, Manner, PostgresSettings};
 use super::types::{Oid, Type};
 use crate::dns::Resolver;
 use crate::material::Material;
+use crate::services::ServicesError;
+use crate::source::{self, SystemRoots, lock};
 
 /// A connection that nobody needed for so long is closed.
 const KEPT_MAX: Duration = Duration::from_secs(60);
@@ -39,18 +40,18 @@ pub struct Sources {
 
 impl Sources {
     /// Connects to nothing yet.
-    pub fn new(settings: &BTreeMap<String, PostgresSettings>) -> Result<Sources, SourceError> {
+    pub fn new(settings: &BTreeMap<String, PostgresSettings>) -> Result<Sources, ServicesError> {
         Sources::default().renewed(settings)
     }
 
     /// These sources by other settings: one whose settings and files are the same stays, with its connections.
-    pub fn renewed(&self, settings: &BTreeMap<String, PostgresSettings>) -> Result<Sources, SourceError> {
-        let mut system = None;
+    pub fn renewed(&self, settings: &BTreeMap<String, PostgresSettings>) -> Result<Sources, ServicesError> {
+        let system = source::system_roots();
         let mut by_name = BTreeMap::new();
         for (name, settings) in settings {
             let source = match self.by_name.get(name) {
                 Some(source) if source.settings == *settings && source.material == material(settings) => Arc::clone(source),
-                _ => Arc::new(Source::new(name, settings.clone(), KEPT_MAX, &mut system)?),
+                _ => Arc::new(Source::new(name, settings.clone(), KEPT_MAX, &system)?),
             };
             by_name.insert(name.clone(), source);
         }
@@ -73,7 +74,7 @@ impl Sources {
     /// One source whose connections are closed sooner.
     #[cfg(test)]
     pub(super) fn keeping_for(name: &str, settings: PostgresSettings, kept_max: Duration) -> Sources {
-        let source = Source::new(name, settings, kept_max, &mut None).expect("a source");
+        let source = Source::new(name, settings, kept_max, &source::system_roots()).expect("a source");
         Sources { by_name: BTreeMap::from([(name.to_owned(), Arc::new(source))]) }
     }
 }
@@ -117,12 +118,7 @@ impl Drop for Source {
 }
 
 impl Source {
-    fn new(
-        name: &str,
-        settings: PostgresSettings,
-        kept_max: Duration,
-        system: &mut Option<Arc<RootCertStore>>,
-    ) -> Result<Source, SourceError> {
+    fn new(name: &str, settings: PostgresSettings, kept_max: Duration, system: &SystemRoots) -> Result<Source, ServicesError> {
         for parameter in settings.endpoint.ignored() {
             tracing::warn!(source = name, parameter, "a parameter in the source's `url` has no meaning here");
         }
@@ -223,10 +219,6 @@ fn material(settings: &PostgresSettings) -> Material {
 
 fn places(settings: &PostgresSettings) -> usize {
     usize::try_from(settings.connections_max.clamp(1, CONNECTIONS_MOST)).unwrap_or(1)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn close_in_time(source: Weak<Source>, kept_max: Duration) {

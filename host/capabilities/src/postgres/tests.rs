@@ -7,6 +7,7 @@ mod pool;
 mod pooler;
 mod reading;
 mod standing;
+mod tls;
 mod values;
 mod writing;
 

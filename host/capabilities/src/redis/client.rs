@@ -21,6 +21,7 @@ use super::source::{Learnt, Source};
 use super::table::{CommandTable, Found};
 use crate::contract::redis::{Node, Reply};
 use crate::grants::Grants;
+use crate::purse::Purse;
 
 /// A table is asked for again when it is older.
 const TABLE_AGE_MAX: Duration = Duration::from_secs(10 * 60);
@@ -34,8 +35,7 @@ pub(super) struct Call {
     pub(super) names: Names,
     pub(super) grants: Arc<Grants>,
     pub(super) request: Request,
-    /// What the run may still take.
-    pub(super) bytes_in_max: u64,
+    pub(super) purse: Arc<Purse>,
     pub(super) run_deadline: Instant,
 }
 
@@ -54,27 +54,29 @@ pub(super) struct Progress {
     pub(super) intake: Intake,
 }
 
-/// Runs the whole call; tells also how many bytes came, whatever became of it.
-pub(super) async fn converse(call: Call) -> (Result<Vec<Reply>, Failure>, u64) {
+/// Runs the whole call.
+pub(super) async fn converse(call: Call) -> Result<Vec<Reply>, Failure> {
     let started = Instant::now();
     let own = call.request.timeout.and_then(|timeout| started.checked_add(timeout));
     let deadline = own.map_or(call.run_deadline, |own| own.min(call.run_deadline));
-    let mut progress = Progress { phase: Phase::Waiting, intake: Intake::new(call.bytes_in_max) };
+    let mut progress = Progress { phase: Phase::Waiting, intake: Intake::new(Arc::clone(&call.purse)) };
     let outcome = timeout_at(deadline, proceed(&call, deadline, &mut progress)).await;
-    let outcome = outcome.unwrap_or_else(|_| {
-        let connections_max = call.source.as_ref().map_or(0, |source| source.settings.connections_max);
-        Err(timed_out(progress.phase, deadline.saturating_duration_since(started), connections_max))
-    });
-    (outcome, progress.intake.bytes)
+    outcome.unwrap_or_else(|_| Err(timed_out(progress.phase, deadline.saturating_duration_since(started), call.source.as_deref())))
 }
 
-fn timed_out(phase: Phase, after: Duration, connections_max: u32) -> Failure {
+fn timed_out(phase: Phase, after: Duration, source: Option<&Source>) -> Failure {
     let after = after.as_millis();
     match phase {
         // Not the server's fault.
-        Phase::Waiting => Failure::Quota(format!(
-            "all {connections_max} connections of the source were in use for {after} ms; hint: raise its `connections_max`"
-        )),
+        Phase::Waiting => {
+            let connections_max = source.map_or(0, |source| source.settings.connections_max);
+            Failure::Quota(format!(
+                "all {connections_max} connections of the source were in use for {after} ms; hint: raise its `connections_max`"
+            ))
+        }
+        Phase::Connecting if source.is_some_and(|source| source.settings.is_encrypted()) => {
+            Failure::Timeout(format!("no connection after {after} ms; hint: does the server speak TLS there? `redis://` is without"))
+        }
         Phase::Connecting => Failure::Timeout(format!("no connection after {after} ms")),
         Phase::Replying => Failure::Timeout(format!("no reply after {after} ms")),
     }

@@ -4,10 +4,12 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use ::redis::cmd;
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
+use sickbay_core::Quota;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::dial::Wire;
@@ -15,6 +17,8 @@ use super::failure::{self, Failure};
 use super::reply::{self, Parser, ReplyError, Step};
 use super::settings::{Endpoint, Protocol};
 use crate::contract::redis::{Node, Reply};
+use crate::meter::Exceeded;
+use crate::purse::{Payer, Purse};
 
 /// Room that a read finds at least.
 const READ_BYTES_LEAST: usize = 4 << 10;
@@ -30,9 +34,7 @@ const OWN_REPLY_NODES_MAX: usize = 1_000_000;
 /// How much may come.
 #[derive(Debug)]
 pub(super) struct Intake {
-    pub(super) bytes_max: u64,
-    /// What came so far. Above `bytes_max` when more would have come.
-    pub(super) bytes: u64,
+    payer: Payer,
     /// Of all replies together.
     nodes_left: usize,
     /// Of one reply.
@@ -41,21 +43,20 @@ pub(super) struct Intake {
 
 impl Intake {
     /// For the replies of one call of a guest.
-    pub(super) fn new(bytes_max: u64) -> Intake {
-        Intake { bytes_max, bytes: 0, nodes_left: reply::CALL_NODES_MAX, reply_nodes_max: reply::NODES_MAX }
+    pub(super) fn new(purse: Arc<Purse>) -> Intake {
+        Intake { payer: Payer::Run(purse), nodes_left: reply::CALL_NODES_MAX, reply_nodes_max: reply::NODES_MAX }
     }
 
     /// For what the host asks for itself.
     pub(super) fn own() -> Intake {
-        Intake { bytes_max: OWN_REPLY_BYTES_MAX, bytes: 0, nodes_left: OWN_REPLY_NODES_MAX, reply_nodes_max: OWN_REPLY_NODES_MAX }
+        Intake { payer: Payer::Host(OWN_REPLY_BYTES_MAX), nodes_left: OWN_REPLY_NODES_MAX, reply_nodes_max: OWN_REPLY_NODES_MAX }
     }
 
-    fn refuse(&mut self, error: ReplyError) -> Cut {
-        if error == ReplyError::TooLarge {
-            // Counted as if the first byte too many had come: it would have.
-            self.bytes = self.bytes.max(self.bytes_max.saturating_add(1));
+    fn refuse(&self, error: ReplyError) -> Cut {
+        match (&self.payer, error) {
+            (Payer::Run(purse), ReplyError::TooLarge) => Cut::Exceeded(purse.exceed(Quota::BytesIn)),
+            (_, error) => Cut::Reply(error),
         }
-        Cut::Reply(error)
     }
 }
 
@@ -69,7 +70,11 @@ pub(super) enum Broken {
         /// The error reply before it, which may say why.
         last_words: Option<String>,
     },
+    /// It ended before the server ever said anything over it.
+    Mute,
     Reply(ReplyError),
+    /// The run may not receive as much.
+    Exceeded(Exceeded),
 }
 
 impl Broken {
@@ -85,6 +90,12 @@ impl From<Broken> for Failure {
             Broken::Gone { last_words, .. } => last_words
                 .and_then(|text| failure::refusal(&text))
                 .unwrap_or_else(|| Failure::Connect("the connection broke before the reply was whole".to_owned())),
+            Broken::Mute => {
+                let message = "the server closed a new connection without a word; hint: it may want TLS (`rediss://`), or a certificate \
+                               (`cert_file` and `key_file`)";
+                Failure::Connect(message.to_owned())
+            }
+            Broken::Exceeded(exceeded) => exceeded.into(),
             Broken::Reply(ReplyError::TooLarge) => {
                 Failure::Invalid("the reply is larger than may be read; hint: ask for less at once".to_owned())
             }
@@ -106,6 +117,8 @@ pub(super) struct Connection {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// Nothing was said yet.
+    New,
     /// Nothing is owed.
     Clean,
     /// In a pipeline, or left in one.
@@ -114,11 +127,11 @@ enum State {
 
 impl Connection {
     pub(super) fn new(wire: Box<dyn Wire>) -> Connection {
-        Connection { wire, buffer: BytesMut::new(), state: State::Clean }
+        Connection { wire, buffer: BytesMut::new(), state: State::New }
     }
 
     pub(super) fn is_clean(&self) -> bool {
-        self.state == State::Clean
+        self.state != State::Busy
     }
 
     /// Nothing came since its last reply and it was not closed, as far as is known here.
@@ -133,16 +146,18 @@ impl Connection {
 
     /// Sends `packed`, which holds `count` commands, and takes as many replies.
     pub(super) async fn exchange(&mut self, packed: &[u8], count: usize, intake: &mut Intake) -> Result<Vec<Reply>, Broken> {
-        self.state = State::Busy;
+        let before = std::mem::replace(&mut self.state, State::Busy);
         let mut replies = Vec::with_capacity(count.min(256));
         let outcome = self.converse(packed, count, intake, &mut replies).await;
         match outcome {
             Ok(()) => {}
+            Err(Cut::Gone) if before == State::New && replies.is_empty() => return Err(Broken::Mute),
             Err(Cut::Gone) => {
                 let last_words = replies.last().and_then(|reply| error_of(reply)).map(str::to_owned);
                 return Err(Broken::Gone { answered: replies.len(), last_words });
             }
             Err(Cut::Reply(error)) => return Err(Broken::Reply(error)),
+            Err(Cut::Exceeded(exceeded)) => return Err(Broken::Exceeded(exceeded)),
         }
         if self.buffer.is_empty() {
             self.state = State::Clean;
@@ -172,9 +187,9 @@ impl Connection {
     async fn reply(&mut self, intake: &mut Intake) -> Result<Reply, Cut> {
         let mut parser = Parser::new(intake.reply_nodes_max.min(intake.nodes_left));
         loop {
+            // What is in the buffer is paid for.
             let buffered = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
-            let left = intake.bytes_max.saturating_sub(intake.bytes.saturating_sub(buffered));
-            let parsed = parser.parse(&self.buffer, left);
+            let parsed = parser.parse(&self.buffer, intake.payer.bytes_left().saturating_add(buffered));
             let (taken, step) = parsed.map_err(|error| intake.refuse(error))?;
             self.buffer.advance(taken);
             let needed = match step {
@@ -185,14 +200,16 @@ impl Connection {
                 }
                 Step::Needs(needed) => needed,
             };
-            self.buffer.reserve(needed.clamp(READ_BYTES_LEAST, READ_BYTES_MOST));
-            let came = self.wire.read_buf(&mut self.buffer).await.map_err(|_| Cut::Gone)?;
+            // No more than the first that cannot be paid for.
+            let payable = usize::try_from(intake.payer.bytes_left().saturating_add(1)).unwrap_or(usize::MAX);
+            let room = needed.clamp(READ_BYTES_LEAST, READ_BYTES_MOST).min(payable);
+            self.buffer.reserve(room);
+            let came = self.wire.read_buf(&mut (&mut self.buffer).limit(room)).await.map_err(|_| Cut::Gone)?;
             if came == 0 {
                 return Err(Cut::Gone);
             }
-            intake.bytes = intake.bytes.saturating_add(u64::try_from(came).unwrap_or(u64::MAX));
-            if intake.bytes > intake.bytes_max {
-                return Err(Cut::Reply(ReplyError::TooLarge));
+            if !intake.payer.take(u64::try_from(came).unwrap_or(u64::MAX)) {
+                return Err(intake.refuse(ReplyError::TooLarge));
             }
         }
     }
@@ -248,6 +265,7 @@ pub(super) fn error_of(reply: &[Node]) -> Option<&str> {
 enum Cut {
     Gone,
     Reply(ReplyError),
+    Exceeded(Exceeded),
 }
 
 /// A step of entering a server.

@@ -2,6 +2,7 @@
 
 use crate::denial::Denial;
 use crate::meter::Exceeded;
+use crate::source::Unreached;
 
 /// No message names a host, a user, a password or a database.
 #[derive(Debug)]
@@ -25,6 +26,15 @@ impl From<Denial> for Failure {
 impl From<Exceeded> for Failure {
     fn from(exceeded: Exceeded) -> Failure {
         Failure::Quota(exceeded.to_string())
+    }
+}
+
+impl From<Unreached> for Failure {
+    fn from(unreached: Unreached) -> Failure {
+        match unreached {
+            Unreached::Host(message) => Failure::Invalid(message),
+            Unreached::Server(message) => Failure::Connect(message),
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use sickbay_runtime::HostResult;
-use tokio::task::JoinHandle;
 
 use super::client::{self, Call};
 use super::dial::Names;
@@ -11,6 +10,7 @@ use super::failure::Failure;
 use super::request::{COMMANDS_MAX, Request};
 use crate::contract::redis::{Command, Host, RedisError, Reply};
 use crate::lent::Lent;
+use crate::own_task::OwnTask;
 
 impl Host for Lent {
     async fn run(&mut self, source: String, command: Command, timeout_ms: Option<u32>) -> HostResult<Result<Reply, RedisError>> {
@@ -29,29 +29,22 @@ impl Host for Lent {
     }
 }
 
-/// A call under way in a task of its own: a guest's call is polled on the guest's small stack and charged to its processor time, and what
-/// a server makes the host do is neither's. Dropping it ends the task.
-struct Underway {
-    task: JoinHandle<(Result<Vec<Reply>, Failure>, u64)>,
-}
-
-impl Drop for Underway {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl Lent {
     async fn call_redis(&mut self, source: String, commands: Vec<Command>, timeout_ms: Option<u32>) -> Result<Vec<Reply>, RedisError> {
         let outcome = match self.begin_redis(source, commands, timeout_ms) {
-            Ok(underway) => self.finish_redis(underway).await,
+            Ok(underway) => underway.ended().await.unwrap_or_else(|| Err(Failure::Other("the call ended unexpectedly".to_owned()))),
             Err(failure) => Err(failure),
         };
         outcome.map_err(|failure| self.tell_redis(failure))
     }
 
     /// Every command is a call of the host.
-    fn begin_redis(&mut self, source: String, commands: Vec<Command>, timeout_ms: Option<u32>) -> Result<Underway, Failure> {
+    fn begin_redis(
+        &mut self,
+        source: String,
+        commands: Vec<Command>,
+        timeout_ms: Option<u32>,
+    ) -> Result<OwnTask<Result<Vec<Reply>, Failure>>, Failure> {
         self.meter.call()?;
         if commands.len() > COMMANDS_MAX {
             return Err(Failure::Invalid(format!("{} commands at once, at most {COMMANDS_MAX} are sent", commands.len())));
@@ -66,16 +59,10 @@ impl Lent {
             names: Names { services: Arc::clone(&self.services), plugin: Arc::clone(&self.scope.plugin) },
             grants: Arc::clone(&self.grants),
             request,
-            bytes_in_max: self.meter.bytes_in_left(),
+            purse: self.meter.purse(),
             run_deadline: self.scope.deadline,
         };
-        Ok(Underway { task: tokio::spawn(client::converse(call)) })
-    }
-
-    async fn finish_redis(&mut self, mut underway: Underway) -> Result<Vec<Reply>, Failure> {
-        let (outcome, bytes) = (&mut underway.task).await.map_err(|_| Failure::Other("the call ended unexpectedly".to_owned()))?;
-        self.meter.received(bytes)?;
-        outcome
+        Ok(OwnTask::spawn(client::converse(call)))
     }
 
     fn tell_redis(&mut self, failure: Failure) -> RedisError {

@@ -37,8 +37,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use dial::SourceError;
 pub use grant::Grant;
-pub use settings::{CONNECTIONS_DEFAULT, CONNECTIONS_MOST, ClientCertificate, Endpoint, RedisSettings, Topology, UrlError};
+pub use settings::{CONNECTIONS_DEFAULT, CONNECTIONS_MOST, Endpoint, RedisSettings, Topology};
 pub use source::Sources;
 pub use standing::Entrant;
+
+pub use crate::source::{ClientCertificate, UrlError};

@@ -19,9 +19,10 @@ use super::dial::Names;
 use super::failure::{self, Failure};
 use super::policy::Effect;
 use super::settings::{Address, CONNECTIONS_MOST};
-use super::source::{Learnt, Source, lock};
+use super::source::{Learnt, Source};
 use super::table::CommandTable;
 use crate::contract::redis::Reply;
+use crate::source::lock;
 
 /// A connection that nobody used for so long is closed at the next call.
 const KEPT_MAX: Duration = Duration::from_secs(5 * 60);

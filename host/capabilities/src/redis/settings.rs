@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use ::redis::{ConnectionAddr, IntoConnectionInfo, ProtocolVersion, parse_redis_url};
 
+use crate::source::{ClientCertificate, UrlError};
+
 /// Connections to a source, where nothing is written.
 pub const CONNECTIONS_DEFAULT: u32 = 4;
 pub const CONNECTIONS_MOST: u32 = 1000;
@@ -37,13 +39,6 @@ pub enum Topology {
     Cluster,
     /// The host of the URL is the name of a master, and these know where it is.
     Sentinels(Vec<Endpoint>),
-}
-
-/// A certificate and its key, each a file in PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate {
-    pub cert_file: PathBuf,
-    pub key_file: PathBuf,
 }
 
 impl RedisSettings {
@@ -115,29 +110,6 @@ impl fmt::Debug for Endpoint {
         formatter.write_str("Endpoint(..)")
     }
 }
-
-/// A URL that cannot be used. No part of the URL is in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UrlError {
-    /// What is wrong with it.
-    pub message: String,
-    /// How to write it.
-    pub hint: String,
-}
-
-impl UrlError {
-    fn new(message: impl Into<String>, hint: impl Into<String>) -> UrlError {
-        UrlError { message: message.into(), hint: hint.into() }
-    }
-}
-
-impl fmt::Display for UrlError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}; hint: {}", self.message, self.hint)
-    }
-}
-
-impl std::error::Error for UrlError {}
 
 impl Endpoint {
     /// Schemes `redis`, `rediss`, `unix` and their `valkey` names; of options `protocol` (2 or 3), for UNIX sockets also `db`, `user`, `pass`.

@@ -1,22 +1,22 @@
 //! The sources that the operator configured: how each is reached, and what is known of its server.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ::redis::cmd;
-use rustls::RootCertStore;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::connection::{Connection, error_of};
-use super::dial::{self, Names, SourceError};
+use super::dial::{self, Names};
 use super::failure::Failure;
 use super::pool::{Pool, Target};
 use super::settings::{Address, Endpoint, RedisSettings, Topology};
 use super::table::CommandTable;
 use crate::contract::redis::Node;
 use crate::material::Material;
-use crate::tls;
+use crate::services::ServicesError;
+use crate::source::{self, SystemRoots, lock};
 
 /// All sources, by name.
 #[derive(Clone, Default)]
@@ -26,18 +26,18 @@ pub struct Sources {
 
 impl Sources {
     /// Connects to nothing yet.
-    pub fn new(settings: &BTreeMap<String, RedisSettings>) -> Result<Sources, SourceError> {
+    pub fn new(settings: &BTreeMap<String, RedisSettings>) -> Result<Sources, ServicesError> {
         Sources::default().renewed(settings)
     }
 
     /// These sources by other settings: one whose settings and files are the same stays, with its connections.
-    pub fn renewed(&self, settings: &BTreeMap<String, RedisSettings>) -> Result<Sources, SourceError> {
-        let mut roots = None;
+    pub fn renewed(&self, settings: &BTreeMap<String, RedisSettings>) -> Result<Sources, ServicesError> {
+        let system = source::system_roots();
         let mut by_name = BTreeMap::new();
         for (name, settings) in settings {
             let source = match self.by_name.get(name) {
                 Some(source) if source.settings == *settings && source.material == material(settings) => Arc::clone(source),
-                _ => Arc::new(Source::new(name, settings.clone(), &mut roots)?),
+                _ => Arc::new(Source::new(name, settings.clone(), &system)?),
             };
             by_name.insert(name.clone(), source);
         }
@@ -77,16 +77,10 @@ pub(super) struct Learnt {
 }
 
 impl Source {
-    /// `roots` are the system's, read once for all sources that need them.
-    fn new(name: &str, settings: RedisSettings, roots: &mut Option<RootCertStore>) -> Result<Source, SourceError> {
+    fn new(name: &str, settings: RedisSettings, system: &SystemRoots) -> Result<Source, ServicesError> {
         // Before the files are read: a change meanwhile is one to come back for.
         let material = material(&settings);
-        let connector = if settings.is_encrypted() {
-            let roots = roots.get_or_insert_with(|| tls::roots(None).unwrap_or_else(|_| RootCertStore::empty()));
-            Some(dial::connector(name, &settings, roots.clone())?)
-        } else {
-            None
-        };
+        let connector = settings.is_encrypted().then(|| dial::connector(name, &settings, system)).transpose()?;
         Ok(Source {
             pool: Pool::new(settings.connections_max),
             settings,
@@ -204,9 +198,4 @@ fn master_of(answer: &[Node]) -> Option<Address> {
         }
         _ => None,
     }
-}
-
-/// What is behind a lock is whole also after a panic elsewhere.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,6 +3,11 @@
 //! All secrets of the run are looked for, not only those of the request: a server may give back later what it was sent before. Where two
 //! things overlap, all of both goes, and the longer one is named.
 //!
+//! A dialogue is received in pieces as a guest likes them. A piece that would end within a secret ends behind it; where its end is, from 4
+//! bytes on, only the beginning of one, more must come to tell. So of a secret that a guest picks apart it is given 3 letters at most.
+//!
+//! Limits: what is held back is at most [`REACH_PER_BYTE`] bytes for each of the longest secret of the run.
+//!
 //! Invariant: this file performs no I/O.
 
 use std::cmp::Reverse;
@@ -12,8 +17,16 @@ use ::http::{HeaderMap, HeaderValue};
 use url::Url;
 
 use super::placeholder::{Entry, PLACEHOLDER_BYTES, Placeholders};
+use super::spelling::CUT_BYTES_MIN;
 use super::value::Value;
-use super::view::{self, End};
+use super::view::{self, End, View};
+
+/// A byte takes so many at most in the longest spelling: two hexadecimal digits, each as an escape of JSON.
+const REACH_PER_BYTE: usize = 12;
+/// An escape that began before.
+const REACH_BYTES_LEAST: usize = 16;
+/// Of what went before a piece so many bytes are known: longer than the longest escapes of fewer bytes than count as a beginning.
+const GIVEN_BYTES: usize = 32;
 
 /// What is to be replaced, and by which placeholder of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +65,52 @@ impl Placeholders {
         (masked, End::Cut)
     }
 
+    /// Where a piece of a dialogue ends that would end behind `length` bytes of `held`; None where more must come to tell. `given` is the
+    /// end of what went before, and `End::Whole` that nothing more comes.
+    pub(crate) fn piece_end(&self, given: &[u8], held: &[u8], length: usize, end: End) -> Option<usize> {
+        let longest = self.secrets().iter().map(|(_, value)| value.bytes().len()).max();
+        let Some(reach) = longest.map(|bytes| bytes * REACH_PER_BYTE + REACH_BYTES_LEAST) else { return Some(length) };
+        // What begins earlier does not reach beyond the piece, and what ends later did not begin in it.
+        let first = length.saturating_sub(reach);
+        let before: &[u8] = if first == 0 { given } else { &[] };
+        let text = [before, &held[first..held.len().min(length + reach)]].concat();
+        let at = before.len() + length - first;
+        let hits = match end {
+            End::Whole => self.hits(&text, End::Cut),
+            End::Cut => self.hits(&text, End::Whole),
+        };
+        let hits = merged(hits);
+        let ends = hits.iter().find(|hit| hit.range.start < at && at < hit.range.end).map_or(at, |hit| hit.range.end);
+        // The end of a secret may look like the beginning of the same.
+        let is_known = |start: usize| hits.iter().any(|hit| hit.range.start <= start && hit.range.end == text.len());
+        let is_open = end == End::Cut && self.begun(&text).into_iter().any(|start| start < ends && !is_known(start));
+        if is_open { None } else { Some(ends + first - before.len()) }
+    }
+
+    /// A piece of a dialogue with placeholders for secrets, and for what is in it of one that began before. `given` becomes the end of what
+    /// went before the next.
+    pub(crate) fn mask_piece(&self, given: &mut Vec<u8>, piece: Vec<u8>, end: End) -> Vec<u8> {
+        if self.is_empty() {
+            return piece;
+        }
+        let before = given.len();
+        given.extend_from_slice(&piece);
+        let mut hits = self.hits(given, end);
+        hits.retain(|hit| hit.range.end > before);
+        let masked = if hits.is_empty() {
+            piece
+        } else {
+            hits.extend(self.placeholder_hits(given).into_iter().filter(|hit| hit.range.start >= before));
+            let mut hits = merged(hits);
+            for hit in &mut hits {
+                hit.range.start = hit.range.start.max(before);
+            }
+            replace(given, &hits, |index| self.entries()[index].placeholder().to_owned()).split_off(before)
+        };
+        *given = given.split_off(given.len().saturating_sub(GIVEN_BYTES));
+        masked
+    }
+
     pub(crate) fn mask_headers(&self, headers: &mut HeaderMap) {
         if self.is_empty() {
             return;
@@ -81,13 +140,12 @@ impl Placeholders {
 
     /// Every place where a secret of the run stands in `text`.
     pub(super) fn hits(&self, text: &[u8], end: End) -> Vec<Hit> {
-        let secrets: Vec<(usize, &Value)> = self.entries().iter().enumerate().filter_map(|(index, entry)| secret(index, entry)).collect();
+        let secrets = self.secrets();
         if secrets.is_empty() {
             return Vec::new();
         }
-        let spaces = secrets.iter().any(|(_, value)| value.bytes().contains(&b' '));
         let mut hits = Vec::new();
-        for view in view::all(text, end, spaces) {
+        for view in views(text, end, &secrets) {
             for (index, value) in &secrets {
                 for spelling in value.spellings() {
                     let first = hits.len();
@@ -98,10 +156,35 @@ impl Placeholders {
         hits
     }
 
+    /// Where secrets begin of which only the beginning stands at the end of `text`.
+    fn begun(&self, text: &[u8]) -> Vec<usize> {
+        let secrets = self.secrets();
+        let mut begun = Vec::new();
+        for view in views(text, End::Cut, &secrets) {
+            for spelling in secrets.iter().flat_map(|(_, value)| value.spellings()) {
+                let (length, whole) = (spelling.begun(view.bytes()), view.bytes().len());
+                if length >= CUT_BYTES_MIN {
+                    begun.push(view.place(whole - length..whole).start);
+                }
+            }
+        }
+        begun
+    }
+
+    fn secrets(&self) -> Vec<(usize, &Value)> {
+        self.entries().iter().enumerate().filter_map(|(index, entry)| secret(index, entry)).collect()
+    }
+
     /// Every place where a placeholder of the run stands in `text`.
     pub(super) fn placeholder_hits(&self, text: &[u8]) -> Vec<Hit> {
         self.find(text).into_iter().map(|found| Hit::new(found.at..found.at + PLACEHOLDER_BYTES, found.index)).collect()
     }
+}
+
+/// The readings of `text` in which any of `secrets` may be found.
+fn views<'text>(text: &'text [u8], end: End, secrets: &[(usize, &Value)]) -> impl Iterator<Item = View<'text>> + use<'text> {
+    let spaces = secrets.iter().any(|(_, value)| value.bytes().contains(&b' '));
+    view::all(text, end, spaces)
 }
 
 /// Plain text that a guest had encoded is no secret.

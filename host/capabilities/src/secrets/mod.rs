@@ -11,12 +11,13 @@
 //! draws and finds placeholders, `fill.rs` puts secrets in their place, `mask.rs` puts placeholders in the place of secrets (in every
 //! spelling of `spelling.rs`, in every reading of `view.rs`), `told.rs` does so in what is kept of a run, `host.rs` answers the guest.
 //!
-//! Limits: what is filled in goes out byte by byte as the secret is, only in a URL it is percent-encoded, so that it stays one component:
-//! a `/` in it divides no path. A secret is masked as it stands, percent-encoded, with the escapes of JSON, in base64 (also amid other
-//! bytes) and in hexadecimal. Spellings within spellings, base64 with line breaks, compressed bodies and names of headers are not looked
-//! through; what the peer makes of a secret by its own means is the business of who granted `to`. Where a text was cut, the beginning of
-//! a secret is masked from 4 bytes on. A secret shorter than 8 bytes is masked like any other, also within longer words, so that answers
-//! may become hard to read; one shorter than 4 is refused. With a signature at hand a secret that can be guessed can be guessed offline.
+//! Limits: what is filled in goes out byte by byte as the secret is, only in a URL it is percent-encoded, so that it stays one component: a
+//! `/` in it divides no path. A secret is masked as it stands, percent-encoded, with the escapes of JSON, in base64 (also amid other bytes)
+//! and in hexadecimal. Spellings within spellings, base64 with line breaks, compressed bodies and names of headers are not looked through;
+//! what the peer makes of a secret by its own means is the business of who granted `to`. Where a text was cut, the beginning of a secret is
+//! masked from 4 bytes on; a guest that receives a dialogue in pieces is given no more than 3. A secret shorter than 8 bytes is masked like
+//! any other, also within longer words, so that answers may become hard to read; one shorter than 4 is refused. With a signature at hand a
+//! secret that can be guessed can be guessed offline.
 //!
 //! Invariant: no secret, and nothing that a secret can be computed back from, is given to a guest, a log line or an error.
 //! Invariant: only a placeholder of the same run is filled in; any other text of that form stays text.

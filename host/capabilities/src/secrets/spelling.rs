@@ -112,6 +112,20 @@ impl Spelling {
         }
     }
 
+    /// How many bytes of the beginning of one stand at the end of `text`, fewer than all.
+    pub(super) fn begun(&self, text: &[u8]) -> usize {
+        let mut length = 0;
+        for byte in &text[text.len().saturating_sub(self.text.len() - 1)..] {
+            while length > 0 && self.text[length] != *byte {
+                length = self.fallback[length - 1];
+            }
+            if self.text[length] == *byte {
+                length += 1;
+            }
+        }
+        length
+    }
+
     fn start(&self, text: &[u8], start: usize) -> usize {
         let shares = self.edges.before && start > 0 && is_base64(text[start - 1]);
         if shares { start - 1 } else { start }
@@ -163,6 +177,16 @@ mod tests {
             ("ecret", End::Cut, vec![]),
         ] {
             assert_eq!(found(b"secret", text.as_bytes(), end), places, "{text} {end:?}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_one_at_the_end_of_a_text_is_measured() {
+        let spellings = all(b"secret");
+        let plain = spellings.first().expect("the secret as it is");
+        for (text, length) in [("", 0), ("x", 0), ("x s", 1), ("secre", 5), ("secret", 0), ("secretsecr", 4), ("ses", 1), ("x secre x", 0)]
+        {
+            assert_eq!(plain.begun(text.as_bytes()), length, "{text}");
         }
     }
 

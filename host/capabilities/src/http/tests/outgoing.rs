@@ -134,6 +134,30 @@ async fn exchanges_at_once_share_what_the_run_may_receive() {
 }
 
 #[tokio::test]
+async fn an_exchange_under_way_and_a_call_beside_it_share_it_too() {
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 600\r\n\r\n{}", "a".repeat(600));
+    let server = Server::answering(&[&answer, &answer]).await;
+    let services = Services::with_roots(&[], RootCertStore::empty()).expect("services");
+    let grants = [format!("* http://{}/*", server.address)];
+    let mut lent = lent_with(&services, &grants, &Limits { bytes_in: 1000, ..Limits::default() });
+    let over_wasi = lent.send_over_wasi(over_wasi("GET", &server.url("/"), &[], body(b"")));
+    let (over_wasi, own) = tokio::join!(over_wasi, send(&mut lent, get(server.url("/")), options()));
+    assert!(over_wasi.is_err() || own.is_err());
+    assert_eq!(lent.exceeded(), Some((Quota::BytesIn, 1000)));
+}
+
+#[tokio::test]
+async fn a_denial_is_told_with_the_line_to_add() {
+    let mut lent = lent(&[]);
+    assert_eq!(lent.denied_aside(), None);
+    let refused = get_over_wasi(&mut lent, "http://127.0.0.1:1/health").await.expect_err("not granted");
+    assert_eq!(refused, Refusal::Denied);
+    let told = lent.denied_aside().expect("a denial");
+    assert!(told.ends_with("hint: http = [\"GET http://127.0.0.1:1/health\"]"), "{told}");
+    assert_eq!(lent.finish().denials, [(Capability::Http, DenialReason::NotGranted)]);
+}
+
+#[tokio::test]
 async fn a_server_or_a_guest_that_never_ends_is_cut_off_at_the_deadline() {
     let (listener, address) = listen().await;
     let mut lent = lent(&[address]);

@@ -118,6 +118,23 @@ async fn a_run_without_calls_or_bytes_left_is_told_its_quota() {
 }
 
 #[tokio::test]
+async fn a_large_answer_ends_at_the_runs_limit_and_not_after() {
+    const LIMIT: u64 = 100_000;
+    let (address, _task) = serve(|mut stream| async move {
+        // The run is over in the middle of it.
+        let _ = stream.write_all(&vec![b'x'; 1 << 20]).await;
+    })
+    .await;
+    let mut lent = lent_with(&services(), &[format!("tcp://{address}")], &Limits { bytes_in: LIMIT, ..Limits::default() });
+    let connection = connected(&mut lent, to(address)).await;
+    let outcome = receive(&mut lent, &connection, "\r\n", 1 << 20, None).await;
+    assert!(matches!(outcome, Err(NetError::Quota(_))), "{outcome:?}");
+    assert_eq!((lent.meter.bytes_in(), lent.exceeded()), (LIMIT + 1, Some((Quota::BytesIn, LIMIT))));
+    let again = receive(&mut lent, &connection, "", 1 << 20, None).await;
+    assert!(matches!(again, Err(NetError::Quota(_))), "{again:?}");
+}
+
+#[tokio::test]
 async fn what_was_not_sent_for_a_quota_leaves_the_connection_open() {
     let (address, task) = serve(|mut stream| async move {
         hear(&mut stream, "abc").await;

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use hickory_proto::op::ResponseCode;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use tempfile::TempDir;
+use rcgen::date_time_ymd;
 
 use super::server::free_port;
 use super::*;
 use crate::dns::testing::{DnsServer, Reply as DnsReply, Setup};
 use crate::redis::ClientCertificate;
+use crate::tls::testing::{Authority, leaf};
 
 async fn ping(url: &str) -> Result<Reply, RedisError> {
     run(&mut lent(&source(url), &["PING"], &[]), &["PING"]).await
@@ -156,51 +156,15 @@ async fn a_server_that_is_busy_with_a_script_answers_so() {
     script.join().expect("a thread").expect_err("killed");
 }
 
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    folder: TempDir,
-}
-
-impl Authority {
-    fn new() -> Authority {
-        let mut params = CertificateParams::default();
-        let mut name = DistinguishedName::new();
-        name.push(DnType::CommonName, "the authority");
-        params.distinguished_name = name;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("ca.pem"), issuer.pem()).expect("written");
-        Authority { issuer, folder }
-    }
-
-    fn ca_file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
-    }
-
-    /// A certificate for `name` and its key, as files.
-    fn issue(&self, name: &str) -> ClientCertificate {
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &*self.issuer).expect("a certificate");
-        let file = |kind: &str, text: &str| -> PathBuf {
-            let path = self.folder.path().join(format!("{name}.{kind}.pem"));
-            std::fs::write(&path, text).expect("written");
-            path
-        };
-        ClientCertificate { cert_file: file("cert", &certificate.pem()), key_file: file("key", &key.serialize_pem()) }
-    }
-
-    /// A server in TLS with a certificate for `name`; `clients` is whether it asks them for one: `yes` or `no`.
-    fn serve(&self, name: &str, clients: &str) -> RedisServer {
-        let ClientCertificate { cert_file, key_file } = self.issue(name);
-        let (ca, certificate, key) = (self.ca_file(), cert_file.display().to_string(), key_file.display().to_string());
-        RedisServer::start(&format!(
-            "port 0\ntls-port {{port}}\ntls-cert-file {certificate}\ntls-key-file {key}\ntls-ca-cert-file {}\ntls-auth-clients {clients}",
-            ca.display()
-        ))
-    }
+/// A server in TLS; `clients` is whether it asks them for a certificate: `yes` or `no`.
+fn serve(authority: &Authority, certificate: &ClientCertificate, clients: &str) -> RedisServer {
+    let ClientCertificate { cert_file, key_file } = certificate;
+    RedisServer::start(&format!(
+        "port 0\ntls-port {{port}}\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients {clients}",
+        cert_file.display(),
+        key_file.display(),
+        authority.ca_file().display()
+    ))
 }
 
 async fn ping_in_tls(port: u16, ca_file: Option<&Path>, client_certificate: Option<ClientCertificate>) -> Result<Reply, RedisError> {
@@ -212,10 +176,10 @@ async fn ping_in_tls(port: u16, ca_file: Option<&Path>, client_certificate: Opti
 #[tokio::test]
 async fn in_tls_a_server_is_trusted_by_its_ca_and_its_name() {
     let authority = Authority::new();
-    let server = authority.serve("127.0.0.1", "no");
+    let server = serve(&authority, &authority.issue("127.0.0.1"), "no");
     assert_eq!(told(&ping_in_tls(server.port(), Some(&authority.ca_file()), None).await.expect("a reply")), "+PONG");
 
-    let (other, stranger) = (authority.serve("other.example", "no"), Authority::new());
+    let (other, stranger) = (serve(&authority, &authority.issue("other.example"), "no"), Authority::new());
     for (port, ca_file, part) in [
         (server.port(), None, "unknown issuer"),
         (server.port(), Some(stranger.ca_file()), "certificate"),
@@ -238,11 +202,38 @@ fn a_file_that_cannot_be_read_is_an_error_that_names_the_source() {
 #[tokio::test]
 async fn a_server_that_asks_for_a_certificate_gets_the_sources() {
     let authority = Authority::new();
-    let server = authority.serve("127.0.0.1", "yes");
+    let server = serve(&authority, &authority.issue("127.0.0.1"), "yes");
     let own = authority.issue("monitor");
     assert_eq!(told(&ping_in_tls(server.port(), Some(&authority.ca_file()), Some(own)).await.expect("a reply")), "+PONG");
     let outcome = ping_in_tls(server.port(), Some(&authority.ca_file()), None).await;
     assert!(matches!(outcome, Err(RedisError::Connect(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn that_one_side_speaks_tls_and_the_other_does_not_is_told_with_the_fix() {
+    let authority = Authority::new();
+    let encrypted = serve(&authority, &authority.issue("127.0.0.1"), "no");
+    let outcome = ping(&format!("redis://127.0.0.1:{}", encrypted.port())).await;
+    assert!(
+        matches!(&outcome, Err(RedisError::Connect(message)) if message.contains("hint: it may want TLS (`rediss://`)")),
+        "{outcome:?}"
+    );
+    // It waits for the end of a command.
+    let plain = RedisServer::start("");
+    let mut lent = lent(&source(&format!("rediss://127.0.0.1:{}", plain.port())), &["PING"], &[]);
+    let outcome = run_within(&mut lent, &["PING"], 500).await;
+    let Err(RedisError::Timeout(message) | RedisError::Connect(message)) = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("speak TLS there") && message.contains("`redis://` is without"), "{message}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_told_as_such() {
+    let authority = Authority::new();
+    let mut params = leaf("127.0.0.1");
+    params.not_after = date_time_ymd(2001, 1, 1);
+    let server = serve(&authority, &authority.sign("expired", &params), "no");
+    let outcome = ping_in_tls(server.port(), Some(&authority.ca_file()), None).await;
+    assert!(matches!(&outcome, Err(RedisError::Connect(message)) if message.contains("has expired; hint: ")), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -17,6 +17,29 @@ fn masked(placeholders: &Placeholders, text: impl AsRef<[u8]>, end: End) -> Stri
     String::from_utf8_lossy(&masked).replace(&placeholder(placeholders, 0), "<0>")
 }
 
+/// What a guest is given that receives `size` bytes at a time, while `ahead` more are there already.
+fn in_pieces(placeholders: &Placeholders, text: &str, size: usize, ahead: usize) -> String {
+    let text = text.as_bytes();
+    let (mut given, mut told) = (Vec::new(), Vec::new());
+    let (mut taken, mut come) = (0, 0);
+    while taken < text.len() {
+        let length = size.min(text.len() - taken);
+        come = come.max((taken + length + ahead).min(text.len()));
+        let ends = loop {
+            let end = if come == text.len() { End::Whole } else { End::Cut };
+            match placeholders.piece_end(&given, &text[taken..come], length, end) {
+                Some(ends) => break ends,
+                None => come += 1,
+            }
+        };
+        let piece = text[taken..taken + ends].to_vec();
+        taken += ends;
+        let end = if taken == text.len() { End::Cut } else { End::Whole };
+        told.extend(placeholders.mask_piece(&mut given, piece, end));
+    }
+    String::from_utf8_lossy(&told).replace(&placeholder(placeholders, 0), "<0>")
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -92,6 +115,41 @@ fn the_beginning_of_a_secret_is_masked_where_the_text_was_cut() {
         assert_eq!(masked(&placeholders, text, End::Whole), whole, "{text}");
         assert_eq!(masked(&placeholders, text, End::Cut), cut, "{text}");
     }
+}
+
+#[test]
+fn a_secret_that_is_picked_apart_gives_less_than_four_letters_away() {
+    let secret = b"swordfish";
+    let placeholders = drawn(&[("a", secret)]);
+    let percent: String = secret.iter().map(|byte| format!("%{byte:02x}")).collect();
+    let json: String = secret.iter().map(|byte| format!("\\u{byte:04x}")).collect();
+    // With the length of one letter.
+    for (spelling, letter) in [("swordfish".to_owned(), 1), (percent, 3), (json, 6), (hex(secret), 1), (STANDARD.encode(secret), 1)] {
+        let (whole, broken) = (format!("x {spelling} y"), format!("x {}", &spelling[..spelling.len() - 2]));
+        for size in 1..=whole.len() {
+            for ahead in [0, 1, 100] {
+                for (text, end) in [(&whole, "<0> y"), (&broken, "<0>")] {
+                    let told = in_pieces(&placeholders, text, size, ahead);
+                    let given = told.strip_prefix("x ").and_then(|told| told.strip_suffix(end)).unwrap_or_else(|| panic!("{text}: {told}"));
+                    assert!(spelling.starts_with(given) && given.len() < 4 * letter, "{text} by {size}: {told}");
+                }
+            }
+        }
+        assert_eq!(in_pieces(&placeholders, &whole, 1, 100), "x <0> y", "where all of it is there nothing is given away");
+    }
+}
+
+#[test]
+fn what_begins_like_a_secret_and_is_none_comes_as_it_is_in_pieces_too() {
+    let placeholders = drawn(&[("a", b"swordfish"), ("b", b"swordplay")]);
+    for text in ["x swordfight swordfis y", "swor", "%73%77%6f%72%64", "sbsecret-", ""] {
+        for size in 1..=text.len() + 1 {
+            let told = in_pieces(&placeholders, &format!("{text}!"), size, 0);
+            assert_eq!(told, format!("{text}!"), "by {size}");
+        }
+    }
+    let drawn = placeholder(&placeholders, 1);
+    assert_eq!(in_pieces(&placeholders, &format!("x {drawn} y"), 7, 0), format!("x {drawn} y"), "nor is a placeholder");
 }
 
 #[test]

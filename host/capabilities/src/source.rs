@@ -1,0 +1,179 @@
+//! What sources of every kind have in common: how they are reached, and what is told where they are not.
+//!
+//! The addresses are the operator's own, so the egress policy is not asked.
+//!
+//! Invariant: no message shows a part of a URL, nor a name of a certificate.
+
+use std::cell::LazyCell;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::RootCertStore;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::dial::connect_to_any;
+use crate::dns::Resolver;
+use crate::failure::Failure;
+use crate::services::ServicesError;
+use crate::tls::{self, Untrusted, Verifier};
+
+/// A URL that cannot be used. No part of the URL is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlError {
+    /// What is wrong with it.
+    pub message: String,
+    /// How to write it.
+    pub hint: String,
+}
+
+impl UrlError {
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> UrlError {
+        UrlError { message: message.into(), hint: hint.into() }
+    }
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}; hint: {}", self.message, self.hint)
+    }
+}
+
+impl std::error::Error for UrlError {}
+
+/// A certificate and its key, each a file in PEM, for a server that asks for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub cert_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum Unreached {
+    /// The host is to blame or the configuration, which must not look like the server's fault.
+    Host(String),
+    Server(String),
+}
+
+/// What is written in a source of one kind, for hints.
+pub(crate) struct Keys {
+    /// That names a CA.
+    pub(crate) ca: &'static str,
+    /// That name a certificate and its key.
+    pub(crate) own: &'static str,
+    /// Without TLS.
+    pub(crate) plain: &'static str,
+}
+
+/// Ends at `deadline` only as far as it divides its time among addresses: the caller bounds the whole.
+pub(crate) async fn connect(
+    resolver: &Resolver,
+    plugin: &Arc<str>,
+    host: &str,
+    port: u16,
+    deadline: Instant,
+) -> Result<TcpStream, Unreached> {
+    let addresses = match host.parse::<IpAddr>() {
+        Ok(address) => vec![address],
+        Err(_) => resolver.addresses(plugin, host).await.map_err(unresolved)?,
+    };
+    let addresses: Vec<SocketAddr> = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
+    let (stream, _) = connect_to_any(&addresses, deadline).await.map_err(|error| unconnected(&error))?;
+    Ok(stream)
+}
+
+fn unresolved(failure: Failure) -> Unreached {
+    match failure {
+        Failure::Host(message) | Failure::Invalid(message) => Unreached::Host(message),
+        _ => Unreached::Server("the name of the server does not resolve".to_owned()),
+    }
+}
+
+pub(crate) fn unconnected(error: &io::Error) -> Unreached {
+    Unreached::Server(match error.kind() {
+        io::ErrorKind::ConnectionRefused => "the server refused the connection".to_owned(),
+        io::ErrorKind::NotFound => "there is no such UNIX socket".to_owned(),
+        kind => format!("no connection to the server: {kind}"),
+    })
+}
+
+/// TLS over a connection to `host`.
+pub(crate) async fn encrypt<S>(connector: &TlsConnector, host: &str, stream: S, keys: &Keys) -> Result<TlsStream<S>, Unreached>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let name = tls::server_name(host, host.parse().ok())
+        .ok_or_else(|| Unreached::Host("the host of the source's `url` cannot be the name of a certificate".to_owned()))?;
+    connector.connect(name, stream).await.map_err(|error| Unreached::Server(explain(&error, keys)))
+}
+
+/// Why a handshake failed.
+fn explain(error: &io::Error, keys: &Keys) -> String {
+    let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the server closed during the TLS handshake".to_owned(),
+            kind => format!("the TLS handshake broke: {kind}"),
+        };
+    };
+    if let Some(Untrusted { word, .. }) = Untrusted::of(inner) {
+        return refused(word, keys);
+    }
+    match inner {
+        rustls::Error::InvalidCertificate(_) => refused("other", keys),
+        rustls::Error::InvalidMessage(_) => format!("the server does not speak TLS there; hint: {} is without", keys.plain),
+        rustls::Error::AlertReceived(alert) => {
+            format!("the server refused the TLS handshake ({alert:?}); hint: does it want a certificate ({})?", keys.own)
+        }
+        _ => "the TLS handshake failed".to_owned(),
+    }
+}
+
+/// Why a certificate is refused, by the word of [`Untrusted`].
+fn refused(word: &str, keys: &Keys) -> String {
+    let (why, hint) = match word {
+        "expired" => ("has expired", "renew it on the server".to_owned()),
+        "not-yet-valid" => ("is not valid yet", "is the clock of this machine right?".to_owned()),
+        "wrong-name" => ("is for another name", "write a name that it is for as the host of the `url`".to_owned()),
+        "unknown-issuer" => ("is from an unknown issuer", format!("name its CA with {}", keys.ca)),
+        "self-signed" => ("is self-signed", format!("name it with {}", keys.ca)),
+        "revoked" => ("is revoked", "renew it on the server".to_owned()),
+        _ => ("is not accepted", format!("is its CA the one of {}?", keys.ca)),
+    };
+    format!("the server's certificate {why}; hint: {hint}")
+}
+
+/// The system's certificates, read once for all sources that need them.
+pub(crate) type SystemRoots = LazyCell<Arc<RootCertStore>>;
+
+pub(crate) fn system_roots() -> SystemRoots {
+    LazyCell::new(|| Arc::new(tls::system_roots()))
+}
+
+/// TLS towards the source that stands at `place` of the configuration.
+pub(crate) fn connector(place: &str, verifier: Verifier, own: Option<&ClientCertificate>) -> Result<TlsConnector, ServicesError> {
+    let client = tls::client(Arc::new(verifier))?;
+    let config = match own {
+        None => client.with_no_client_auth(),
+        Some(files) => {
+            let read = |source| ServicesError::Read { place: place.to_owned(), path: files.key_file.clone(), source };
+            let key = PrivateKeyDer::from_pem_file(&files.key_file).map_err(read)?;
+            let chain = tls::certificates(place, &files.cert_file)?;
+            client.with_client_auth_cert(chain, key).map_err(|source| ServicesError::Own { place: place.to_owned(), source })?
+        }
+    };
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// What is behind a lock is whole also after a panic elsewhere.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
