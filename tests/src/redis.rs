@@ -86,6 +86,36 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// What `redis-cli` prints for a command, entered as the URL of another user may say: `--user`, `--pass`, `-n`.
+    ///
+    /// # Panics
+    /// When `redis-cli` is not installed, or the server does not answer.
+    pub fn ask(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("redis-cli");
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "--no-auth-warning"]).args(arguments).stdin(Stdio::null());
+        let output = command.output().unwrap_or_else(|error| {
+            panic!("redis-cli cannot be started: {error}; hint: install the Debian package `redis-server`");
+        });
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// It stands still: connections stay open and nothing is answered. [`RedisServer::thaw`] lets it go on; it can be stopped too.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    /// `kill` is the shell's own: not every machine has the program.
+    fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().expect("it runs").id().to_string();
+        let status = Command::new("sh").args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &pid]).status();
+        assert!(status.is_ok_and(|status| status.success()), "{name} cannot be sent");
+    }
+
     /// Kills it; every connection breaks.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
