@@ -41,13 +41,15 @@ pub struct Sickbay {
     address: Option<SocketAddr>,
     /// Where in the log this start begins.
     log_begin: usize,
+    /// `SICKBAY_LOG`, where it is set.
+    log_filter: Option<&'static str>,
 }
 
 impl Sickbay {
     /// A folder with a configuration and plugins, where nothing runs yet. A plugin is the name of a guest, or `NAME=GUEST`.
     pub fn prepared(checks: &str, plugins: &[&str]) -> Sickbay {
         let folder = tempfile::Builder::new().prefix("sickbay-test-").tempdir().expect("a temporary folder");
-        let sickbay = Sickbay { folder, mounts: None, child: None, address: None, log_begin: 0 };
+        let sickbay = Sickbay { folder, mounts: None, child: None, address: None, log_begin: 0, log_filter: None };
         fs::create_dir(sickbay.path("plugins")).expect("a plugin folder");
         for plugin in plugins {
             let (name, guest) = plugin.split_once('=').unwrap_or((plugin, plugin));
@@ -79,6 +81,11 @@ impl Sickbay {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// From the next start on it logs by this filter: `debug`.
+    pub fn log_by(&mut self, filter: &'static str) {
+        self.log_filter = Some(filter);
     }
 
     /// A path in its folder.
@@ -125,6 +132,7 @@ impl Sickbay {
         let log = OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
         let errors = log.try_clone().expect("a second handle of the log");
         let mut command = program::command(self.folder(), &[&["serve", "--config", "sickbay.toml"][..], more].concat());
+        command.envs(self.log_filter.map(|filter| ("SICKBAY_LOG", filter)));
         if let Some(mounts) = &self.mounts {
             command = program::with_mounts(&command, mounts);
         }

@@ -2,12 +2,14 @@
 //!
 //! Who is who: [`Sickbay`] is one daemon in a folder of its own; [`Client`] asks its API, [`EventStream`] follows its events and
 //! [`Samples`] are its metrics; [`program`] runs the other verbs; [`services`] are servers that a check can look at, [`redis`],
-//! [`postgres`], [`mail`] and [`dns`] real ones; a [`Verdict`] is what a run must come to; [`until`] and [`found`] wait.
+//! [`postgres`], [`mail`] and [`dns`] real ones; a [`Verdict`] is what a run must come to; [`ask`] has a check make the calls
+//! of a table; [`until`] and [`found`] wait.
 //!
 //! Invariant: a test waits for a condition, with a bound, and never for a time to pass.
 //! Invariant: a daemon does not outlive its test, and a test that fails shows the daemon's log.
 //! Invariant: where the program or a guest is missing a test fails; it is never skipped.
 
+pub mod ask;
 pub mod client;
 pub mod daemon;
 pub mod dns;

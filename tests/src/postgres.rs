@@ -126,6 +126,34 @@ impl Postgres {
         self.control(&["-m", "fast", "-w", "restart"]);
     }
 
+    /// As [`Postgres::restart`], with more settings: `-c max_connections=4`. One that was stopped is started.
+    pub fn restart_with(&self, settings: &str) {
+        let options = format!("{} {settings}", options(&self.folder, self.port));
+        self.control(&["-m", "fast", "-w", "-o", &options, "restart"]);
+    }
+
+    /// From its next start on it follows nobody and writes nothing.
+    pub fn become_standby(&self) {
+        run(as_owner("touch").arg(self.folder.join("data/standby.signal")));
+    }
+
+    /// The process that takes connections.
+    pub fn postmaster(&self) -> String {
+        let file = fs::read_to_string(self.folder.join("data/postmaster.pid")).expect("the server runs");
+        file.lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// One of its processes stands still until the answer is dropped.
+    pub fn freeze(&self, process: &str) -> Frozen {
+        assert!(signal("STOP", process), "{process} cannot be stopped");
+        Frozen { process: process.to_owned() }
+    }
+
+    /// Ends one of its processes without a word; it takes all others down and comes again.
+    pub fn kill(&self, process: &str) {
+        assert!(signal("KILL", process), "{process} cannot be killed");
+    }
+
     /// Nobody answers on the port from here on.
     pub fn stop(&self) {
         self.control(&["-m", "fast", "-w", "stop"]);
@@ -140,6 +168,19 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         end(&mut self.guard);
+    }
+}
+
+/// A process that stands still.
+#[derive(Debug)]
+pub struct Frozen {
+    process: String,
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // It may have been killed meanwhile.
+        signal("CONT", &self.process);
     }
 }
 
@@ -263,11 +304,7 @@ fn pg_ctl(programs: &Path, folder: &Path) -> Command {
 fn start_on_a_free_port(programs: &Path, folder: &Path) -> u16 {
     for _ in 0..ATTEMPTS_MAX {
         let port = free_port();
-        let options = format!(
-            "-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c shared_buffers=16MB \
-             -c max_connections=40",
-            folder.display()
-        );
+        let options = options(folder, port);
         // What it prints goes to its log: a pipe would be held open by the server.
         let mut start = pg_ctl(programs, folder);
         start.args(["-w", "-t", "60", "-o", &options, "start"]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -276,6 +313,20 @@ fn start_on_a_free_port(programs: &Path, folder: &Path) -> u16 {
         }
     }
     panic!("PostgreSQL does not start: {}", fs::read_to_string(folder.join("log")).unwrap_or_default());
+}
+
+fn options(folder: &Path, port: u16) -> String {
+    format!(
+        "-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c shared_buffers=16MB \
+         -c max_connections=40",
+        folder.display()
+    )
+}
+
+/// Whether there was such a process. `kill` is the shell's own: not every machine has the program.
+fn signal(name: &str, process: &str) -> bool {
+    let status = as_owner("sh").args(["-c", "kill -\"$1\" \"$2\"", "sh", name, process]).status();
+    status.is_ok_and(|status| status.success())
 }
 
 fn answers(port: u16) -> bool {

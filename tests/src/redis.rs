@@ -129,6 +129,20 @@ impl RedisServer {
         kill_process(Pid::from_child(child), signal).expect("a child can be sent a signal");
     }
 
+    /// What `redis-cli` prints for a command, entered as the URL of another user may say: `--user`, `--pass`, `-n`.
+    ///
+    /// # Panics
+    /// When `redis-cli` is not installed, or the server does not answer.
+    pub fn ask(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("redis-cli");
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "--no-auth-warning"]).args(arguments).stdin(Stdio::null());
+        let output = command.output().unwrap_or_else(|error| {
+            panic!("redis-cli cannot be started: {error}; hint: install the Debian package `redis-server`");
+        });
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
     /// Kills it; every connection breaks.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -85,7 +85,7 @@ async fn converse(call: &Call, bounds: &Bounds) -> Result<(Vec<RowSet>, u32), Fa
                 }
                 return Err(error.into_failure(&source.name, &source.settings.endpoint));
             }
-            Trouble::Ended(_) => {
+            Trouble::Ended(_) | Trouble::Misfit => {
                 if wanted_at_first(call) == Wanted::Any {
                     place.give_back(session);
                 }
@@ -203,6 +203,7 @@ pub(super) fn failure_of(trouble: Trouble, source: &Source) -> Failure {
         Trouble::Timeout(time) | Trouble::Ended(time) => {
             Failure::Timeout(format!("the statement on source `{name}` did not end within {} ms", time.as_millis()))
         }
+        Trouble::Misfit => Failure::Invalid("the statement has more or fewer parameters than it was given".to_owned()),
         Trouble::Server(error) | Trouble::Broken(Broken::Refused(error)) | Trouble::Stale(Broken::Refused(error)) => {
             error.into_failure(name, &source.settings.endpoint)
         }

@@ -72,7 +72,7 @@ pub(super) struct Said {
     pub(super) after: After,
 }
 
-/// Why a call came to nothing. After anything but [`Trouble::Server`] and [`Trouble::Ended`] the session is lost.
+/// Why a call came to nothing. After anything but [`Trouble::Server`], [`Trouble::Misfit`] and [`Trouble::Ended`] the session is lost.
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// The session was dead before it was told anything that matters: the call can be made over another one.
@@ -81,6 +81,8 @@ pub(super) enum Trouble {
     Outdated,
     Broken(Broken),
     Server(ServerError),
+    /// The statement has more or fewer parameters than it was given.
+    Misfit,
     /// The server ended the statement after this long, because it was told to.
     Ended(Duration),
     /// The statement took this long, and the server did not end it.
@@ -158,13 +160,14 @@ pub(super) async fn read(
         if put.is_outdated(&stage) {
             return Err(Trouble::Outdated);
         }
+        let is_misfit = stage.is_misfit_behind(put.own);
         session.note_planned(put, &stage);
         if let Some(error) = stage.error {
             if !is_last {
                 session.put_clean_up_after_reading();
                 turn.within(session.send()).await?;
             }
-            return Err(turn.refused(error, sent));
+            return Err(blamed(turn.refused(error, sent), is_misfit));
         }
         if !is_last {
             within_transaction(&stage)?;
@@ -228,8 +231,9 @@ pub(super) async fn write_many(session: &mut Session, asked: &[Asked], bounds: &
         session.put_statement(one, rows_max);
         turn.within(session.send()).await?;
         let stage = turn.within(session.stage(Excess::Skipped, rows_max, intake)).await?;
+        let is_misfit = stage.is_misfit_behind(0);
         if let Some(error) = stage.error {
-            return Err(given_up(session, &turn, error, sent).await);
+            return Err(blamed(given_up(session, &turn, error, sent).await, is_misfit));
         }
         answers.push(answer(stage, sent));
         began = Instant::now();
@@ -307,11 +311,20 @@ async fn given_up(session: &mut Session, turn: &Turn, error: ServerError, sent: 
 }
 
 fn told(stage: Stage, turn: &Turn, sent: Instant) -> Result<Said, Trouble> {
+    let is_misfit = stage.is_misfit_behind(0);
     if let Some(error) = stage.error {
-        return Err(turn.refused(error, sent));
+        return Err(blamed(turn.refused(error, sent), is_misfit));
     }
     let after = stage.after();
     Ok(Said { answers: vec![answer(stage, sent)], after })
+}
+
+/// The server's error, or the guest's where the parameters do not fit.
+fn blamed(trouble: Trouble, is_misfit: bool) -> Trouble {
+    match trouble {
+        Trouble::Server(_) if is_misfit => Trouble::Misfit,
+        other => other,
+    }
 }
 
 fn answer(stage: Stage, sent: Instant) -> Answer {

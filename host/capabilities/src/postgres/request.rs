@@ -44,9 +44,16 @@ impl Asked {
         Ok(Asked { statement, sql, parameters, timeout: to_duration(timeout_ms) })
     }
 
-    /// For the simple protocol, which knows no parameters.
+    /// For the simple protocol, which knows no parameters, and where the server would run all that stands in one text.
     pub(super) fn simple(sql: String, timeout_ms: Option<u32>) -> Result<Asked, Failure> {
-        Asked::new(Query { sql, params: Vec::new(), timeout_ms })
+        let asked = Asked::new(Query { sql, params: Vec::new(), timeout_ms })?;
+        if asked.statement.has_more {
+            let word = &asked.statement.word;
+            return Err(Failure::Invalid(format!(
+                "more than one statement may be behind this `{word}`; hint: `run` lets the server count"
+            )));
+        }
+        Ok(asked)
     }
 
     /// What goes over the wire because the guest asked for it.
@@ -100,6 +107,10 @@ mod tests {
             assert!(refusal(sql, Vec::new()).contains("changes the session"), "{sql}");
         }
         assert!(refusal("select 1; select 2", Vec::new()).contains("more than one"));
+        let created = "create table t (a int); commit";
+        assert!(asked(created, Vec::new()).is_ok(), "the server counts");
+        assert!(matches!(Asked::simple(created.to_owned(), None), Err(Failure::Invalid(message)) if message.contains("`run`")));
+        assert!(Asked::simple("create table t (a int);".to_owned(), None).is_ok());
     }
 
     #[test]

@@ -7,8 +7,9 @@
 //!
 //! Clean-up goes out together with the last statement, and its answers are read when the session is next used: nobody waits for them.
 //! After reading: `ROLLBACK` takes back whatever a function set (settings, role, `LISTEN`), and what a rollback does not touch, the
-//! session's advisory locks, is released. After writing, where statements run outside a transaction: `DISCARD ALL` as well. Before another
-//! check has the session: `DISCARD ALL`, which ends the plans too.
+//! session's advisory locks, is released: by text, since a function that runs text could replace a prepared statement. After writing,
+//! where statements run outside a transaction: `DISCARD ALL` as well. Before another check has the session: `DISCARD ALL`, which ends the
+//! plans too.
 //!
 //! Invariant: a session whose clean-up was not confirmed by the server is never used again.
 //! Invariant: no check runs a statement that was prepared while another one had the session.
@@ -35,7 +36,6 @@ const OWN_BYTES_MAX: u64 = 1 << 20;
 const VALUES_MAX: usize = 256 << 10;
 
 const UNLOCK: &str = "SELECT pg_catalog.pg_advisory_unlock_all()";
-const UNLOCK_NAME: &str = "sickbay_unlock";
 /// The server looks this often whether anybody still waits for a statement. Known from 14 on, and not on every system.
 const WATCH: &str = "SET client_connection_check_interval = 1000";
 
@@ -123,7 +123,7 @@ pub(super) enum Excess {
 /// A statement that only reads, as it was put.
 pub(super) struct Put {
     /// Statements of the host before it, in the same group.
-    own: u32,
+    pub(super) own: u32,
     planning: Planning,
 }
 
@@ -182,12 +182,11 @@ impl Session {
             has_begun: false,
             planned: VecDeque::new(),
             names_given: 0,
-            can_unlock: manner == Manner::Direct,
-            can_watch: manner == Manner::Direct,
+            can_unlock: false,
+            can_watch: false,
         };
         if manner == Manner::Direct {
-            let stages = session.put_equipment();
-            let equipped = session.try_equipment(stages).await;
+            let equipped = session.try_equipment().await;
             equipped.map_err(|_| Failure::Connect("the server closed the connection before it was ready".to_owned()))?;
         }
         Ok(session)
@@ -295,8 +294,7 @@ impl Session {
             Manner::Direct => {
                 self.put_owed("ROLLBACK");
                 if self.can_unlock {
-                    self.outgoing.run(UNLOCK_NAME, &[], 0);
-                    self.owed += 1;
+                    self.put_owed(UNLOCK);
                 }
             }
         }
@@ -314,7 +312,9 @@ impl Session {
     fn put_discard(&mut self) {
         self.put_owed("DISCARD ALL");
         self.planned.clear();
-        self.owed += self.put_equipment();
+        if self.can_watch {
+            self.put_owed(WATCH);
+        }
     }
 
     fn put_owed(&mut self, sql: &str) {
@@ -322,29 +322,13 @@ impl Session {
         self.owed += 1;
     }
 
-    /// What every session of our own has; gives the number of answers to come.
-    fn put_equipment(&mut self) -> u32 {
-        if self.can_watch {
-            self.outgoing.query(WATCH);
-        }
-        if self.can_unlock {
-            self.outgoing.parse(UNLOCK_NAME, UNLOCK, []);
-            self.outgoing.sync();
-        }
-        u32::from(self.can_watch) + u32::from(self.can_unlock)
-    }
-
-    /// What a new server cannot do is not asked again.
-    async fn try_equipment(&mut self, stages: u32) -> Result<(), Broken> {
+    /// What a server cannot do is not asked of it again.
+    async fn try_equipment(&mut self) -> Result<(), Broken> {
+        self.outgoing.query(WATCH);
+        self.outgoing.query(UNLOCK);
         self.send().await?;
-        for stage in 0..stages {
-            let is_there = self.stage(Excess::Left, 0, &mut Intake::own()).await?.error.is_none();
-            if stage == 0 {
-                self.can_watch = is_there;
-            } else {
-                self.can_unlock = is_there;
-            }
-        }
+        self.can_watch = self.stage(Excess::Left, 0, &mut Intake::own()).await?.error.is_none();
+        self.can_unlock = self.stage(Excess::Left, 0, &mut Intake::own()).await?.error.is_none();
         Ok(())
     }
 
@@ -429,6 +413,13 @@ impl Session {
 impl Stage {
     pub(super) fn is_in_transaction(&self) -> bool {
         self.status == b'T'
+    }
+
+    /// What stands behind `own` statements of the host has another number of parameters than came with it. A pooler has the same code for
+    /// troubles of its own, and ends the session with it.
+    pub(super) fn is_misfit_behind(&self, own: u32) -> bool {
+        let is_told = |error: &ServerError| error.sqlstate == "08P01" && !error.is_fatal();
+        self.parsed > 0 && self.bound == own && self.error.as_ref().is_some_and(is_told)
     }
 
     pub(super) fn after(&self) -> After {

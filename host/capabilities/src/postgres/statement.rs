@@ -26,6 +26,8 @@ pub(super) struct Statement {
     pub(super) kind: Kind,
     /// The first word in capitals; empty where there is none.
     pub(super) word: String,
+    /// Something stands behind a semicolon: the body of a routine, or another statement.
+    pub(super) has_more: bool,
 }
 
 /// Why a text is not run.
@@ -110,7 +112,7 @@ impl Statement {
         }
         let mut scanner = Scanner { bytes: sql.as_bytes(), at: 0 };
         let mut first: Option<String> = None;
-        let mut ended = false;
+        let (mut ended, mut has_more) = (false, false);
         while let Some(token) = scanner.token() {
             if first.is_none() {
                 first = match token {
@@ -124,11 +126,11 @@ impl Statement {
                 Token::Semicolon => ended = true,
                 // What a routine does stands between semicolons in `BEGIN ATOMIC ... END`: the server counts.
                 _ if ended && first.as_deref() != Some("CREATE") => return Err(Unfit::Several),
-                _ => {}
+                _ => has_more |= ended,
             }
         }
         let word = first.ok_or(Unfit::Empty)?;
-        Ok(Statement { kind: kind(&word), word })
+        Ok(Statement { kind: kind(&word), word, has_more })
     }
 
     /// `SHOW` and one word, as PgBouncer's console and every server know it.
@@ -246,11 +248,31 @@ impl<'sql> Scanner<'sql> {
                 _ if self.peek(1) == Some(quote) => self.at += 2,
                 _ => {
                     self.at += 1;
-                    break;
+                    match self.continuation() {
+                        Some(inside) if escapes => self.at = inside,
+                        _ => break,
+                    }
                 }
             }
         }
         Token::Other
+    }
+
+    /// A string goes on, with its escapes, in the next quote behind a line break: where that one's inside begins.
+    fn continuation(&self) -> Option<usize> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let mut behind = Scanner { bytes: rest, at: 0 };
+        let mut breaks = false;
+        while let Some(first) = behind.peek(0) {
+            match (first, behind.peek(1)) {
+                (b' ' | b'\t' | 0x0b | 0x0c, _) => behind.at += 1,
+                (b'\n' | b'\r', _) => (breaks, behind.at) = (true, behind.at + 1),
+                (b'-', Some(b'-')) => behind.skip_line(),
+                (b'\'', _) if breaks => return Some(self.at + behind.at + 1),
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// `$tag$ ... $tag$`, or the number of a parameter.
@@ -321,6 +343,10 @@ mod tests {
         ] {
             assert!(read(sql).is_ok(), "{sql}: {:?}", read(sql));
         }
+        for sql in ["select E'a'\n'b\\' , '; x; --'", "select e'' -- y\n '\\', '; x --'", "select 'a'\n'b\\'; x --'"] {
+            assert_eq!(read(sql), Err(Unfit::Several), "{sql}");
+        }
+        assert!(read("select E'a'\n'b\\'; x'").is_ok() && read("select E'a' '\\'; x").is_err());
         for sql in ["select 1; select 2", "select 1;;x", "select ''; commit", "select $$a$$; $$b$$", "select E'\\\\'; x", "select 1;/**/("]
         {
             assert_eq!(read(sql), Err(Unfit::Several), "{sql}");

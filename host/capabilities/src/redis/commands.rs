@@ -11,6 +11,7 @@ const TRANSACTION: &str = "it begins or ends a transaction on the connection; hi
 const STREAM: &str = "it turns the connection into a stream";
 pub(super) const BLOCKING: &str = "it may wait on the server";
 const HASHES: &str = "it tells the hashes of passwords";
+pub(super) const OTHER_DATABASE: &str = "it reaches another database than the source's";
 
 /// The form of every name: letters, digits, `.`, `_` and `-`.
 pub(super) fn is_word(bytes: &[u8]) -> bool {
@@ -23,6 +24,8 @@ pub(super) fn refused(name: &str, second: Option<&str>) -> Option<&'static str> 
     match name {
         "AUTH" | "HELLO" | "SELECT" | "RESET" | "QUIT" | "READONLY" | "READWRITE" | "ASKING" => Some(CONNECTION),
         "CLIENT" if !second.is_some_and(leaves_the_connection) => Some(CONNECTION),
+        // From then on the connection's scripts are debugged: whoever has it next would speak with the debugger.
+        "SCRIPT" if second == Some("DEBUG") => Some(CONNECTION),
         "MULTI" | "EXEC" | "DISCARD" | "WATCH" | "UNWATCH" => Some(TRANSACTION),
         "SUBSCRIBE" | "PSUBSCRIBE" | "SSUBSCRIBE" | "UNSUBSCRIBE" | "PUNSUBSCRIBE" | "SUNSUBSCRIBE" | "MONITOR" | "SYNC" | "PSYNC"
         | "REPLCONF" => Some(STREAM),
@@ -67,6 +70,7 @@ pub(super) fn beyond_its_keys(name: &str, second: Option<&str>) -> Option<&'stat
         "KEYS" | "SCAN" | "RANDOMKEY" => Some("it tells the names of keys"),
         "CLUSTER" if second == Some("GETKEYSINSLOT") => Some("it tells the names of keys"),
         "FLUSHALL" | "FLUSHDB" | "SWAPDB" | "DEBUG" => Some("it reaches every key"),
+        "MOVE" => Some(OTHER_DATABASE),
         _ => None,
     }
 }
@@ -84,6 +88,14 @@ mod tests {
             assert!(refused("CLIENT", Some(second)).is_some(), "{second}");
         }
         assert!(refused("CLIENT", None).is_some(), "an argument that is no word is no subcommand");
+    }
+
+    #[test]
+    fn of_script_only_the_debugger_changes_the_connection() {
+        assert!(refused("SCRIPT", Some("DEBUG")).is_some());
+        for second in ["LOAD", "EXISTS", "KILL", "FLUSH"] {
+            assert_eq!(refused("SCRIPT", Some(second)), None, "{second}");
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //!   (`CLIENT`) and `*` grant only what the server does not class as `@admin` or `@dangerous`: those are granted by their whole name.
 //!   On a server that has no such classes (before 6), they grant only what is flagged `readonly`.
 //! - `keys` are patterns over the bytes of a key, in which `*` stands for any bytes. Without `keys`, only commands that name no key. What
-//!   can reach or tell of keys that it does not name (`KEYS`, `SCAN`, scripts, `SORT ... BY`) needs exactly `"*"`.
+//!   can reach or tell of keys that it does not name (`KEYS`, `SCAN`, scripts, `SORT ... BY`), or reaches another database (`MOVE`,
+//!   `COPY ... DB`), needs exactly `"*"`.
 //!
 //! One grant must cover a command whole, with every key of it.
 

@@ -154,6 +154,10 @@ fn reach<'c>(asked: &'c Asked, facts: &Facts) -> Reach<'c> {
     if matches!(name, "SORT" | "SORT_RO") && asked.arguments().iter().skip(1).any(by_pattern) {
         return Reach::Beyond("the patterns of `BY` and `GET` reach other keys");
     }
+    // Wherever the word stands behind the two keys: only the server tells an option from a mistake.
+    if name == "COPY" && asked.arguments().iter().skip(2).any(|argument| argument.eq_ignore_ascii_case(b"DB")) {
+        return Reach::Beyond(commands::OTHER_DATABASE);
+    }
     if facts.hides_its_keys() {
         return Reach::Hidden;
     }
@@ -275,6 +279,8 @@ mod tests {
             &new("set", "write", [1, 1, 1], "@write @string", &[]),
             &new("keys", "readonly", [0, 0, 0], "@keyspace @read @dangerous", &[]),
             &new("flushall", "write", [0, 0, 0], "@keyspace @write @dangerous", &[]),
+            &new("move", "write fast", [1, 1, 1], "@keyspace @write @fast", &[]),
+            &new("copy", "write denyoom", [1, 2, 1], "@keyspace @write @slow", &[]),
             &new("sort", "write movablekeys", [1, 1, 1], "@write @set @dangerous", &[]),
             &new("zunionstore", "write movablekeys", [1, 1, 1], "@write @sortedset", &[]),
             &new("xread", "readonly blocking movablekeys", [0, 0, 0], "@read @stream @blocking", &[]),
@@ -357,7 +363,7 @@ mod tests {
 
     #[test]
     fn what_reaches_keys_beyond_its_arguments_needs_every_key() {
-        let all = &["KEYS", "EVAL", "SORT", "FT.SEARCH", "FLUSHALL", "SCANS-LATER", "CLUSTER GETKEYSINSLOT", "SCRIPT"][..];
+        let all = &["KEYS", "EVAL", "SORT", "FT.SEARCH", "FLUSHALL", "SCANS-LATER", "CLUSTER GETKEYSINSLOT", "SCRIPT", "MOVE", "COPY"][..];
         let (some, every) = (grants(&[(all, &["a*", "*a"])]), grants(&[(all, &["*"])]));
         for words in [
             &["KEYS", "a*"][..],
@@ -369,11 +375,14 @@ mod tests {
             &["SCANS-LATER"],
             &["CLUSTER", "GETKEYSINSLOT", "0", "10"],
             &["SCRIPT", "LOAD", "a"],
+            &["MOVE", "a", "1"],
+            &["COPY", "a", "a2", "db", "1"],
         ] {
             let denial = denied(&some, words);
             assert!(denial.hint.contains(r#"keys = ["*"]"#), "{words:?}: {}", denial.hint);
             assert!(matches!(judged(&every, words), Ok(Verdict::Send(_))), "{words:?}");
         }
+        assert!(matches!(judged(&some, &["COPY", "a", "a2", "REPLACE"]), Ok(Verdict::Send(_))), "within the database");
     }
 
     #[test]
@@ -410,6 +419,7 @@ mod tests {
             &["CLIENT", "reply", "OFF"],
             &["CLIENT", "NO-EVICT", "on"],
             &["CLIENT"],
+            &["script", "debug", "YES"],
             &["BLPOP", "a", "0"],
             &["WAIT", "1", "0"],
             &["XREAD", "block", "0", "STREAMS", "a", "0"],

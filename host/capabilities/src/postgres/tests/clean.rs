@@ -70,7 +70,10 @@ async fn no_transaction_and_no_lock_is_left_when_a_call_is_over() {
     let mut setup = Setup::reading();
     named(&mut setup, "left_open");
     let mut lent = setup.lent();
-    for sql in ["select pg_advisory_lock(77)", "select pg_advisory_lock(77), 1/0", "select 1"] {
+    server.sql("create or replace function replant(what text) returns int language plpgsql as $$ begin execute what; return 1; end $$");
+    // What is prepared can be taken away, and planted anew, by whoever runs text in a function: the clean-up must not rest on it.
+    let replanted = "select pg_advisory_lock(77), replant('deallocate all; prepare sickbay_unlock as select 1')";
+    for sql in ["select pg_advisory_lock(77)", "select pg_advisory_lock(77), 1/0", replanted, "select 1"] {
         let _ = ask(&mut lent, query(sql)).await;
         // Nothing else is asked: what cleans up went out with the statement.
         until(server, "select state from pg_stat_activity where application_name = 'left_open'", "idle").await;

@@ -46,6 +46,23 @@ async fn a_failure_to_connect_names_the_source_and_nothing_of_its_url() {
 }
 
 #[tokio::test]
+async fn parameters_that_do_not_fit_are_the_guests_mistake_and_the_session_lives_on() {
+    let mut lent = Setup::writing().lent();
+    let session = row(&mut lent, "select pg_backend_pid()").await;
+    let two = Query { params: vec![Value::Int(1)], ..query("select $1::int, $2::int") };
+    assert!(invalid(ask(&mut lent, two).await).contains("more or fewer parameters"));
+    let outcome = ask_many(&mut lent, &["select 1", "select $1::int"]).await;
+    assert!(matches!(&outcome, Err(PostgresError::Invalid(message)) if message.contains("parameters")), "{outcome:?}");
+    assert_eq!(row(&mut lent, "select pg_backend_pid()").await, session);
+    let mut lent = Setup::reading().lent();
+    for sql in ["select $1::int", "select $1::int"] {
+        assert!(invalid(ask(&mut lent, query(sql)).await).contains("parameters"));
+    }
+    assert!(ask_many(&mut lent, &["select $1::int", "select 1"]).await.is_err());
+    assert_eq!(row(&mut lent, "select 1").await, "int 1");
+}
+
+#[tokio::test]
 async fn what_answers_something_else_is_no_server() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("an address").port();

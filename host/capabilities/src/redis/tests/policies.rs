@@ -3,7 +3,7 @@
 use super::*;
 
 /// Granted to check the keys alone.
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 26] = [
     "GET",
     "MGET",
     "SET",
@@ -29,6 +29,7 @@ const COMMANDS: [&str; 25] = [
     "RANDOMKEY",
     "FLUSHALL",
     "SWAPDB",
+    "MOVE",
 ];
 
 #[tokio::test]
@@ -88,6 +89,9 @@ async fn keys_are_found_as_the_server_finds_them() {
         &["RANDOMKEY"],
         &["FLUSHALL"],
         &["SWAPDB", "0", "1"],
+        &["MOVE", "a1", "1"],
+        &["COPY", "a1", "a2", "DB", "1"],
+        &["copy", "a1", "a2", "replace", "db", "1"],
         // The keys of a command that is not whole cannot be learnt.
         &["ZUNIONSTORE", "a1", "9", "a2"],
         &["XREAD", "a1"],
@@ -167,9 +171,15 @@ async fn what_changes_the_connection_streams_or_waits_is_never_lent() {
             assert_eq!(matches!(outcome, Err(RedisError::Invalid(_))), !harmless, "{name}: {outcome:?}");
         }
     }
-    for words in
-        [&["MONITOR"][..], &["PSYNC", "?", "-1"], &["SYNC"], &["REPLCONF", "ack", "0"], &["ACL", "GETUSER", "default"], &["HELLO", "3"]]
-    {
+    for words in [
+        &["MONITOR"][..],
+        &["PSYNC", "?", "-1"],
+        &["SYNC"],
+        &["REPLCONF", "ack", "0"],
+        &["ACL", "GETUSER", "default"],
+        &["HELLO", "3"],
+        &["SCRIPT", "DEBUG", "YES"],
+    ] {
         let outcome = run(&mut lent, words).await;
         assert!(matches!(outcome, Err(RedisError::Invalid(_))), "{words:?}: {outcome:?}");
     }
