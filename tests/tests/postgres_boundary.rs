@@ -330,7 +330,7 @@ async fn try_all(sickbay: &Sickbay, server: &Postgres, prefix: &str, witness: &s
         let found = outcomes(sickbay, &format!("{prefix}-{index:03}")).await;
         assert_eq!(found.len(), case.len(), "{case:?}: {found:?}");
         for ((call, begins), outcome) in case.iter().zip(&found) {
-            assert_begins(&call.to_string(), outcome, if *begins == CLEAN { clean.as_str() } else { *begins });
+            assert_begins(&call.to_string(), outcome, if *begins == CLEAN { &clean } else { begins });
         }
         let mut next = outcomes(sickbay, witness).await;
         assert_eq!(next[0], clean, "after {case:?}");
