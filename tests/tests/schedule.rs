@@ -1,7 +1,7 @@
 //! When checks run: cron expressions, fan-out over targets, and the cadence of a soft state.
 
 use serde_json::{Value, json};
-use sickbay_tests::{Sickbay, check, milliseconds, program, services, until};
+use sickbay_tests::{Sickbay, check, found, milliseconds, program, services, until};
 
 fn cron(name: &str, expression: &str, more: &str) -> String {
     format!("[[check]]\nname = \"{name}\"\nplugin = \"noop\"\ncron = \"{expression}\"\n{more}\n\n")
@@ -67,7 +67,12 @@ async fn a_soft_state_is_tried_again_sooner_and_a_hard_one_at_the_normal_cadence
     let more = "kind = \"hostile-text\"\nfailures = 3\nretry_every = \"500ms\"";
     let sickbay = Sickbay::started(&check("down", "hostile", "24h", more), &["hostile"]).await;
     until("the failure is confirmed", async || sickbay.check("down").await["hard_status"] == "critical").await;
-    let confirmed = sickbay.results("down").await;
+    // It is seen before it is stored.
+    let confirmed = found("all its runs are stored", async || {
+        let results = sickbay.results("down").await;
+        (results.len() >= 3).then_some(results)
+    })
+    .await;
     let times = scheduled(&confirmed);
     assert_eq!(times.len(), 3, "{confirmed:?}");
     assert_eq!((times[0] - times[1]) % 500, 0, "retries are counted from the schedule: {times:?}");

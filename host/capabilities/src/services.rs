@@ -62,13 +62,10 @@ pub struct Unentered {
 }
 
 impl Unentered {
-    /// `hint` is for a message that brings none of its own.
-    pub(crate) fn new(message: String, hint: &str) -> Unentered {
-        const HINT_MARK: &str = "; hint: ";
-        match message.split_once(HINT_MARK) {
-            Some((message, own)) => Unentered { message: message.to_owned(), hint: own.to_owned() },
-            None => Unentered { hint: hint.to_owned(), message },
-        }
+    /// `hint` is for a message that brings none of its own; `place` is where the source stands in the configuration.
+    pub(crate) fn new(message: &str, hint: &str, place: &str) -> Unentered {
+        let (message, hint) = message.split_once("; hint: ").unwrap_or((message, hint));
+        Unentered { message: message.to_owned(), hint: format!("{hint} (`{place}`)") }
     }
 }
 

@@ -128,5 +128,5 @@ fn unentered(failure: Failure, name: &str) -> Unentered {
         Failure::Denied(denial) => (denial.message, "mend the URL"),
         Failure::Invalid(message) | Failure::Quota(message) | Failure::Other(message) => (message, "mend the URL"),
     };
-    Unentered::new(message, &format!("{hint} (`[sources.postgres.{name}]`)"))
+    Unentered::new(&message, hint, &format!("[sources.postgres.{name}]"))
 }

@@ -84,7 +84,7 @@ fn unentered(failure: Failure, name: &str) -> Unentered {
         Failure::Denied(denial) => (denial.message, "mend the URL"),
         Failure::Invalid(message) | Failure::Quota(message) | Failure::Other(message) => (message, "mend the URL"),
     };
-    Unentered::new(message, &format!("{hint} (`[sources.redis.{name}]`)"))
+    Unentered::new(&message, hint, &format!("[sources.redis.{name}]"))
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ async fn a_source_that_cannot_be_entered_is_told_with_the_fix_and_nothing_of_its
         (format!("postgres://stranger:wrong-secret@127.0.0.1:{free}/orders"), "refused the connection", "does the server run"),
         (server.url_of(USER, "wrong-secret", DATABASE), "refused the user or password", "mend user and password"),
         (server.url_of(USER, PASSWORD, "stranger"), "does not exist (3D000)", "mend database"),
-        (format!("{}?sslmode=require", server.url()), "has no TLS", "does the server run"),
+        (format!("{}?sslmode=require", server.url()), "has no TLS", "sslmode=prefer"),
     ] {
         let unentered = told(Setup::of(&url).settings).await.expect_err(message);
         assert!(unentered.message.contains(message) && unentered.hint.contains(hint), "{unentered:?}");

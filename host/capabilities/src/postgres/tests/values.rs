@@ -123,7 +123,7 @@ async fn parameters_arrive_as_they_were_given() {
     let two = Query { params: vec![Value::Int(2), Value::Text("b".to_owned())], ..query("select $2 || $1::text, $1 + 1") };
     assert_eq!(shown_rows(&ask(&mut lent, two).await.expect("a row")), ["text b2 | int 3"]);
     let missing = ask(&mut lent, query("select $1::int")).await;
-    assert_eq!(sqlstate(missing), "08P01");
+    assert!(invalid(missing).contains("more or fewer parameters"));
     let wrong = Query { params: vec![Value::Text("x".to_owned())], ..query("select $1::int") };
     assert_eq!(sqlstate(ask(&mut lent, wrong).await), "22P02");
 }

@@ -14,7 +14,7 @@ async fn who_enters_is_told_from_the_first_user_of_a_server() {
     assert_eq!(entrant(&open.url()).await, Ok(Entrant::Anybody));
     let closed = RedisServer::start(
         "requirepass pass-word\nuser monitor on >monitor-secret ~* -@all +@read +@connection +command +info\n\
-         user blind on >blind-secret ~* -@all +@connection",
+         user blind on >blind-secret ~* -@all +@connection -command",
     );
     let url = |user: &str| format!("redis://{user}@127.0.0.1:{}", closed.port());
     assert_eq!(entrant(&url(":pass-word")).await, Ok(Entrant::Default));
