@@ -12,7 +12,7 @@
 //! ```
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::ops::Range;
 use std::vec;
 
 pub use crate::bindings::sickbay::plugin::redis::{Node, RedisError};
@@ -65,11 +65,12 @@ impl Source {
     /// What `INFO` says in these sections, in one round trip.
     pub fn info(&self, sections: &[&str]) -> Result<Info, Error> {
         let commands: Vec<Vec<&str>> = sections.iter().map(|section| vec!["INFO", *section]).collect();
-        let mut info = Info::default();
+        let mut text = String::new();
         for answer in self.run_many(&commands)? {
-            info.add(&answer.accepted()?.text().unwrap_or_default());
+            text.push_str(&answer.accepted()?.text().unwrap_or_default());
+            text.push('\n');
         }
-        Ok(info)
+        Ok(Info::of(text))
     }
 }
 
@@ -167,23 +168,35 @@ fn refusal(message: String) -> Error {
 
 /// What `INFO` says, by the name of the field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Info(BTreeMap<String, String>);
+pub struct Info {
+    text: String,
+    /// Where in the text each name and its value stand. A server tells some two hundred, and a check asks for a few of them.
+    fields: Vec<(Range<usize>, Range<usize>)>,
+}
 
 impl Info {
     /// From the lines `name:value`; a line with `#` is a title.
     pub fn parse(text: &str) -> Info {
-        let mut info = Info::default();
-        info.add(text);
-        info
+        Info::of(text.to_owned())
     }
 
-    fn add(&mut self, text: &str) {
-        let fields = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.trim_end().split_once(':'));
-        self.0.extend(fields.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    fn of(text: String) -> Info {
+        let mut fields = Vec::new();
+        let mut begin = 0;
+        for line in text.split_inclusive('\n') {
+            let field = line.trim_end();
+            if let Some(colon) = field.find(':').filter(|_| !field.starts_with('#')) {
+                fields.push((begin..begin + colon, begin + colon + 1..begin + field.len()));
+            }
+            begin += line.len();
+        }
+        Info { text, fields }
     }
 
+    /// Of several the last.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        let (_, value) = self.fields.iter().rfind(|(field, _)| self.text[field.clone()] == *name)?;
+        Some(&self.text[value.clone()])
     }
 
     pub fn number(&self, name: &str) -> Option<f64> {
