@@ -69,7 +69,7 @@ impl Folders {
         let host = |name: &str| self.at(name).display().to_string();
         format!(
             "files = [{{ host = \"{}\", guest = \"/data\" }}, {{ host = \"{}\", guest = \"/rw\", mode = \"rw\" }}, \
-             {{ host = \"{}\", guest = \"/later\" }}, {{ host = \"/dev\", guest = \"/dev\" }}, {{ host = \"/proc\", guest = \"/proc\" }}]",
+             {{ host = \"{}\", guest = \"/later\" }}, {{ host = \"/dev\", guest = \"/dev\" }}, {{ host = \"/\", guest = \"/whole\" }}]",
             host("in"),
             host("rw"),
             host("later")
@@ -81,8 +81,8 @@ fn call(what: &str, path: &str) -> Value {
     json!({ what: { "path": path } })
 }
 
-/// Reads of the folder `/data`, `/dev` and `/proc`, and of what is in none of them.
-const READS: [(&str, &str); 39] = [
+/// Reads of the folders `/data` and `/dev`, of the whole machine, and of what is in none of them.
+const READS: [(&str, &str); 43] = [
     ("/data/plain", "ok: plain"),
     ("//data/./plain/", "ok: plain"),
     ("/data/sub/up", "ok: plain"),
@@ -115,7 +115,11 @@ const READS: [(&str, &str); 39] = [
     ("/data/folder/secret", "denied: "),
     ("/data/magic/etc/hostname", "denied: "),
     ("/data/circle", "refused: "),
-    ("/proc/self/root/etc/hostname", "refused: "),
+    ("/whole/proc/self/root/etc/hostname", "refused: "),
+    ("/whole/proc/self/environ", "denied: "),
+    ("/whole/proc/uptime", "denied: "),
+    ("/whole/proc/mounts", "denied: "),
+    ("/whole/proc", "denied: "),
     ("/data", "invalid: "),
     ("/data/fifo", "invalid: "),
     ("/data/to-fifo", "invalid: "),
@@ -131,6 +135,8 @@ fn others() -> Vec<(Value, &'static str)> {
         (json!({ "read": { "path": "/data/huge", "bytes_max": (1 << 20) + 1 } }), "invalid: "),
         (call("list", "/data/names"), "ok: odd-\u{fffd}"),
         (call("list", "/data/folder"), "denied: "),
+        (call("list", "/whole/proc/self"), "denied: "),
+        (call("info", "/whole/proc/self/environ"), "denied: "),
         (call("list", "/data/plain"), "invalid: "),
         (call("list", "/data/fifo"), "invalid: "),
         (call("info", "/data/relative"), "ok: link relative"),

@@ -36,9 +36,11 @@ async fn a_guest_of_the_standard_library_reads_what_was_granted_and_nothing_else
 }
 
 #[tokio::test]
-async fn without_a_grant_and_with_a_folder_that_is_not_there_a_guest_sees_no_file() {
+async fn without_a_grant_and_with_a_folder_that_is_not_there_or_that_holds_proc_a_guest_sees_no_file() {
     let missing = "grants = { files = [{ host = \"/no/such/folder\", guest = \"/data\", mode = \"rw\" }] }";
-    for grants in ["", missing] {
+    // The credentials of the host stand in `/proc`, which is below it.
+    let whole = "grants = { files = [{ host = \"/\", guest = \"/\", mode = \"ro\" }] }";
+    for grants in ["", missing, whole] {
         let told = told_with(grants).await;
         assert!(told.ends_with("escaped: 0, wrote: false") && !told.contains("plain"), "{told}");
     }

@@ -1,5 +1,5 @@
-//! A secret that every server gives back, in every way that it has: report, log, API and what `probe` shows have its name in its place. And
-//! no credential of a source is told by anybody.
+//! A secret that every server gives back, in every way that it has: the guest is given a placeholder, and report, log, API and what `probe`
+//! shows have its name in its place. And no credential of a source is told by anybody.
 
 use std::sync::{Arc, Mutex};
 
@@ -60,6 +60,11 @@ fn postgres(sql: &str, params: Value) -> Value {
     json!({ "postgres": { "source": "main", "sql": sql, "params": params } })
 }
 
+/// With a blank behind each letter.
+fn apart(text: &str) -> String {
+    text.chars().flat_map(|letter| [letter, ' ']).collect()
+}
+
 fn redis(command: Value) -> Value {
     json!({ "redis": { "source": "cache", "command": command } })
 }
@@ -94,7 +99,13 @@ async fn a_secret_that_servers_give_back_is_told_by_its_name_and_a_credential_no
         (redis(json!(["GET", "encoded"])), "ok: ${{".to_owned()),
         (redis(json!(["HGETALL", "map"])), format!("ok: *2 ${NAME} ${NAME}")),
         (redis(json!(["EVAL", "return redis.error_reply('ERR ' .. redis.call('GET', 'token'))", "0"])), format!("ok: -ERR {NAME}")),
-        (json!({ "read": { "path": "/kept/api.token" } }), format!("ok: {NAME}")),
+        (json!({ "read": { "path": "/kept/api.token" } }), format!("ok: {}", "*".repeat(SECRET.len()))),
+        (json!({ "read": { "path": "/kept/api.token", "offset": 3, "bytes_max": 2 } }), "ok: **".to_owned()),
+        // Not by what the host makes of the report: the guest itself has a placeholder.
+        (json!({ "apart": postgres("select token from kept", json!([])) }), apart("ok 1: sbsecret-")),
+        (json!({ "apart": postgres("select shout()", json!([])) }), apart("server P0042: no sbsecret-")),
+        (json!({ "apart": redis(json!(["GET", "token"])) }), apart("ok: $sbsecret-")),
+        (json!({ "apart": redis(json!(["HGETALL", "map"])) }), apart("ok: *2 $sbsecret-")),
         (json!({ "inspect": { "name": "api" } }), "ok: 1 versions".to_owned()),
         (json!({ "inspect": { "name": "other" } }), "denied: ".to_owned()),
     ];
@@ -129,6 +140,6 @@ async fn a_secret_that_servers_give_back_is_told_by_its_name_and_a_credential_no
     let told = everything_told(&sickbay).await + &probed.out + &probed.err;
     assert!(told.contains(NAME));
     for credential in [SECRET, IN_BASE64, REDIS_PASSWORD, PASSWORD] {
-        assert!(!told.contains(credential), "{credential} is told");
+        assert!(!told.contains(credential) && !told.contains(&apart(credential)), "{credential} is told");
     }
 }

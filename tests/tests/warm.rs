@@ -61,6 +61,20 @@ async fn a_fresh_instance_counts_one_and_a_warm_one_goes_on_counting() {
 }
 
 #[tokio::test]
+async fn a_probe_runs_a_warm_check_as_for_the_first_time_and_tells_what_would_become_of_its_instance() {
+    let checks = [counter("a", ""), counter("prints", "config = { prints = true }"), counter("own", "isolation = \"fresh\"")];
+    let sickbay = Sickbay::prepared(&format!("{WARM}{}", checks.concat()), &["counter"]);
+    for (name, told) in [("a", Some("it would be kept")), ("prints", Some("it would be dropped")), ("own", None)] {
+        let ran = program::run(sickbay.folder(), &["probe", name, "--debug"]).await;
+        assert!(ran.code == 0 && ran.out.starts_with("OK - run 1"), "{ran:?}");
+        match told {
+            Some(told) => assert!(ran.err.contains("instance     fresh; ") && ran.err.contains(told), "{}", ran.err),
+            None => assert!(!ran.err.contains("instance "), "{}", ran.err),
+        }
+    }
+}
+
+#[tokio::test]
 async fn two_checks_never_see_each_others_instance() {
     let sickbay = started(WARM, &[("a", ""), ("b", "")]).await;
     assert_eq!(counts(&sickbay, "a", 2).await, [2, 3]);

@@ -58,6 +58,11 @@ fn what_was_granted_is_sent_and_nothing_else() {
         ok(ungranted("another-spelling", &other_spelling).grant(&format!("GET {url}"))),
         critical(check("missing", &nginx.url("/missing")), "content", &["HTTP 404"]),
         denied(ungranted("nothing", &url), "not_granted", &["HttpRequestDenied", "is not granted", &line("GET", &url)]),
+        denied(
+            ungranted("naive", &url).config("naive = true"),
+            "not_granted",
+            &["reported as critical: HttpRequestDenied", &line("GET", &url)],
+        ),
         denied(check("method", &url).config("method = \"POST\""), "not_granted", &[&line("POST", &url)]),
         denied(ungranted("path", &url).grant(&format!("GET {}", nginx.url("/other"))), "not_granted", &[&line("GET", &url)]),
         denied(ungranted("query", &format!("{url}?a=1")).grant(&format!("GET {url}")), "not_granted", &["is not granted"]),
@@ -93,6 +98,7 @@ fn what_a_server_does_is_critical_and_ends_in_time() {
     let at = |name: &str, address: SocketAddr| check(name, &format!("http://{address}/"));
     let rows = [
         critical(at("refuses", raw::closed()), "refused", &["ConnectionRefused"]),
+        critical(at("refuses-naive", raw::closed()).config("naive = true"), "connection", &["ConnectionRefused"]),
         critical(at("hangs", raw::hanging()), "timeout", &["HttpResponseTimeout"]),
         critical(at("hangs-own", raw::hanging()).config("timeout_ms = 200"), "timeout", &["HttpResponseTimeout"]),
         critical(at("drips", raw::dripping("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")), "timeout", &["HttpResponseTimeout"]),
@@ -155,7 +161,8 @@ fn the_line_that_is_told_makes_the_check_pass() {
     let nginx = pages();
     let url = nginx.url("/ok");
     let place = Place::new(&[PLUGIN]);
-    for check in [ungranted("nothing", &url), ungranted("method", &url).grant(&format!("POST {url}"))] {
+    let naive = ungranted("naive", &url).config("naive = true");
+    for check in [ungranted("nothing", &url), naive, ungranted("method", &url).grant(&format!("POST {url}"))] {
         place.configure("", slice::from_ref(&check));
         let ended = place.probe(&check.name);
         assert_eq!(ended.code, Some(3), "{ended:?}");

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use sickbay_core::{Evidence, Failure, Label, Metric, MetricKind, Report, Status};
+use sickbay_core::{Evidence, Failure, Finding, Label, Metric, MetricKind, Report, Status};
 
 use crate::bindings::exports::sickbay::plugin::check;
 use crate::bindings::sickbay::plugin::types;
@@ -58,6 +58,19 @@ pub(crate) fn failure(failure: check::Failure, denied: Option<String>) -> Failur
         Some(denied) => format!("{}; {denied}", one_line(&failure.message, FAILURE_BYTES_MAX / 2)),
     };
     Failure { kind, message: one_line(&message, FAILURE_BYTES_MAX) }
+}
+
+/// What a report is worth after the guest was denied something and not told so: to it a request just failed, which it may well take for the
+/// service's doing. A missing grant says nothing about the service, so unless all is well in spite of it nobody could judge.
+pub(crate) fn finding(report: Report, denied: Option<String>) -> Finding {
+    match denied {
+        Some(denied) if report.status != Status::Ok => {
+            let said = format!("reported as {}: {}", report.status.as_str(), report.summary);
+            let message = format!("{}; {denied}", one_line(&said, FAILURE_BYTES_MAX / 2));
+            Finding::Failure(Failure { kind: "denied".to_owned(), message: one_line(&message, FAILURE_BYTES_MAX) })
+        }
+        _ => Finding::Report(report),
+    }
 }
 
 fn status(status: types::Status) -> Status {
@@ -281,6 +294,23 @@ mod tests {
         assert_eq!(failed("no answer", Some("hint: this line")), "no answer; hint: this line");
         let long = failed(&"x".repeat(5000), Some("hint: this line"));
         assert!(long.len() <= FAILURE_BYTES_MAX && long.ends_with("x…; hint: this line"), "{long}");
+    }
+
+    #[test]
+    fn behind_a_denial_that_a_guest_was_not_told_of_only_a_good_report_stands() {
+        let reported = |status: Status, denied: Option<&str>| {
+            let report = Report { status, summary: "fetch failed".to_owned(), ..Report::default() };
+            finding(report, denied.map(str::to_owned))
+        };
+        for status in [Status::Unknown, Status::Ok, Status::Warning, Status::Critical] {
+            assert!(matches!(reported(status, None), Finding::Report(report) if report.status == status));
+        }
+        assert!(matches!(reported(Status::Ok, Some("hint: this line")), Finding::Report(_)));
+        for status in [Status::Unknown, Status::Warning, Status::Critical] {
+            let Finding::Failure(failure) = reported(status, Some("hint: this line")) else { panic!("{status:?} stands") };
+            assert_eq!(failure.kind, "denied");
+            assert_eq!(failure.message, format!("reported as {}: fetch failed; hint: this line", status.as_str()));
+        }
     }
 
     #[test]

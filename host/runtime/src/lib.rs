@@ -91,7 +91,8 @@ pub trait Lend:
         ""
     }
 
-    /// The first denial that the guest was not told in words, with the line that would allow it: `wasi:http` has none for it.
+    /// The first denial that the guest was not told in words, with the line that would allow it: `wasi:http` has none for it. It makes a
+    /// failure of a report that is not ok.
     fn denied_aside(&self) -> Option<String> {
         None
     }

@@ -154,7 +154,10 @@ impl<L: Lend> Plugin<L> {
             (None, Ok(Ok((guest, Ok(report))))) => match answer::report(report) {
                 Ok(accepted) => {
                     usage.metrics_dropped = accepted.metrics_dropped;
-                    (Finding::Report(accepted.report), Some(guest))
+                    match answer::finding(accepted.report, store.data().lent().denied_aside()) {
+                        report @ Finding::Report(_) => (report, Some(guest)),
+                        other => (other, None),
+                    }
                 }
                 Err(message) => (Finding::Ended(EndCause::InvalidReport { message }), None),
             },

@@ -107,7 +107,9 @@ enum Verb {
     #[command(
         about = "Run one check once and end with its Nagios exit code",
         long_about = None,
-        after_help = "Nothing is stored, and Sickbay need not run. The line on standard output is what Nagios reads, with performance data.\n\n\
+        after_help = "Nothing is stored, and Sickbay need not run. The line on standard output is what Nagios reads, with performance data. \
+                      A check with `isolation = \"warm\"` runs on a fresh instance, as in its first run; --debug tells whether it would be \
+                      kept.\n\n\
                       Examples:\n  sickbay probe api                     the check `api` of ./sickbay.toml\n  \
                       sickbay probe api --debug             with what the plugin logged and called\n  \
                       sickbay probe --plugin my-check.wasm  with the plugin's own example and no grants\n\n\

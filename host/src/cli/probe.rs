@@ -2,6 +2,9 @@
 //!
 //! `probe NAME` runs a check of the configuration as the daemon would; `probe --plugin FILE` runs a kind of a plugin with its own example
 //! and no grants. Nothing is stored.
+//!
+//! A check with `isolation = "warm"` runs as it does for the first time: on a fresh instance, through the same door as those that are kept.
+//! Whether this one would have been kept is told with `--debug`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,7 +22,7 @@ use tokio::time::Instant;
 
 use super::serve::{load, mistakes, runtime};
 use crate::clock;
-use crate::config::{Check, Config, Diagnostic, check_against, nearest, verdict};
+use crate::config::{Check, Config, Diagnostic, Isolation, check_against, nearest, verdict};
 use crate::daemon::folder::{PLUGINS_MAX, name_of, nothing, read_bounded};
 use crate::daemon::{artifacts, host_calls_end, reload, sandbox};
 use crate::failure::Failure;
@@ -58,6 +61,7 @@ struct Probe {
     secrets: Option<Template>,
     grants: Arc<Grants>,
     limits: Limits,
+    isolation: Isolation,
     services: Arc<Services>,
 }
 
@@ -104,6 +108,7 @@ async fn of_configuration(path: &Path, name: &str) -> anyhow::Result<Probe> {
         secrets: check.secrets.clone(),
         grants: Arc::clone(&check.grants),
         limits: config.limits_of(check),
+        isolation: check.isolation,
         services,
         plugin: loaded.plugin,
     })
@@ -171,6 +176,7 @@ async fn of_file(file: &Path, kind: Option<&str>) -> anyhow::Result<Probe> {
         secrets: None,
         grants: Arc::default(),
         limits: Limits::default(),
+        isolation: Isolation::Fresh,
         services,
         plugin: loaded.plugin,
     })
@@ -223,6 +229,8 @@ struct Ran {
     usage: RunUsage,
     calls: Usage,
     output: String,
+    /// The next run of a warm check would have its instance.
+    is_kept: bool,
 }
 
 impl Probe {
@@ -230,7 +238,15 @@ impl Probe {
     fn without_secret(&self, error: &OpenError) -> Ran {
         let failure = sickbay_core::Failure { kind: "configuration".to_owned(), message: error.to_string() };
         let (judgement, _) = judge(Finding::Failure(failure), &self.rules);
-        Ran { judgement, metrics: Arc::from([]), details: None, usage: RunUsage::default(), calls: Usage::default(), output: String::new() }
+        Ran {
+            judgement,
+            metrics: Arc::from([]),
+            details: None,
+            usage: RunUsage::default(),
+            calls: Usage::default(),
+            output: String::new(),
+            is_kept: false,
+        }
     }
 
     async fn run(&self) -> Ran {
@@ -263,7 +279,7 @@ impl Probe {
             labels: &self.labels,
             previous: None,
         };
-        let outcome = self.plugin.check(&request, lent, &self.limits, self.timeout).await;
+        let (outcome, kept) = self.plugin.check_warm(None, &request, lent, &self.limits, self.timeout).await;
         let secrets = outcome.lent.secrets().clone();
         let (judgement, report) = judge(secrets.mask_finding(outcome.finding), &self.rules);
         let (metrics, details) = report.map(|report| (report.metrics, report.details)).unwrap_or_default();
@@ -274,6 +290,7 @@ impl Probe {
             usage: outcome.usage,
             calls: outcome.lent.finish(),
             output: secrets.mask_text(&outcome.output).into_owned(),
+            is_kept: kept.is_some(),
         }
     }
 }
@@ -292,6 +309,10 @@ impl Ran {
         }
         for (capability, reason) in &self.calls.denials {
             line("denied", format!("{} ({})", capability.as_str(), reason.as_str()));
+        }
+        if probe.isolation != Isolation::Fresh {
+            let fate = if self.is_kept { "kept for the next run" } else { "dropped: it did not report, or left a handle open" };
+            line("instance", format!("fresh; in `serve` it would be {fate}"));
         }
         line("wall", format!("{:.3} ms", self.usage.wall_us as f64 / 1000.0));
         line("cpu", format!("{:.3} ms", self.usage.cpu_us as f64 / 1000.0));

@@ -439,7 +439,14 @@ fn folder(written: &FolderText, others: &[files::Grant], scope: &mut Scope<'_>) 
             scope.note(written.guest.span(), problem.hint("give each folder a `guest` of its own"));
             None
         }
-        Ok(grant) => Some(grant),
+        Ok(grant) => {
+            if grant.is_whole_machine() {
+                let reason = "of `/proc` nothing is lent, and plugins that use WASI's own files are not shown the folder at all";
+                let problem = Problem::warning("the whole machine is granted").reason(reason);
+                scope.note(written.host.span(), problem.hint("grant the folders that are meant"));
+            }
+            Some(grant)
+        }
         Err((part, error)) => {
             let text = match part {
                 files::Part::Host => &written.host,

@@ -69,6 +69,8 @@ use place::{Source, Span};
 use read::ReadFile;
 use settings::{Scope, settings};
 
+use crate::warm::WARM_MAX;
+
 /// Runs of one plugin at once, where nothing is written.
 const CONCURRENCY_DEFAULT: u32 = 64;
 /// Runs of one instance with `isolation = "warm"`, where nothing is written.
@@ -290,6 +292,9 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
             Problem::warning("no check is configured").hint("add a `[[check]]`, for example from `sickbay plugin inspect NAME`"),
         );
     }
+    if let Some(problem) = crowded(&checks) {
+        findings.add_to_file(path, problem);
+    }
     let warnings = findings.into_result()?;
     Ok(Config {
         path: path.to_path_buf(),
@@ -309,6 +314,16 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         services: settings.services,
         checks,
         warnings,
+    })
+}
+
+/// Where more checks are warm than instances are kept, and they run in turn, each finds its own gone.
+fn crowded(checks: &[Arc<Check>]) -> Option<Problem> {
+    let warm = checks.iter().filter(|check| check.isolation != Isolation::Fresh).count();
+    (warm > WARM_MAX).then(|| {
+        Problem::warning(format!("{warm} checks have `isolation = \"warm\"`, and {WARM_MAX} instances are kept"))
+            .reason("the one that was unused for longest makes room, so that most of these checks begin on a fresh one")
+            .hint("write `isolation = \"fresh\"` in those whose plugin starts fast")
     })
 }
 

@@ -48,6 +48,18 @@ fn an_empty_file_has_every_default_and_one_warning() {
 }
 
 #[test]
+fn more_warm_checks_than_instances_that_are_kept_are_a_warning() {
+    let warnings = |warm: usize| {
+        let named = |number: usize| check(if number < warm { "" } else { "isolation = \"fresh\"" }).replace("api", &format!("c-{number}"));
+        let checks: String = (0..=WARM_MAX).map(named).collect();
+        let config = good(&format!("[plugin.http]\nisolation = \"warm\"\n{checks}"));
+        config.warnings.into_iter().map(|warning| warning.message).collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(WARM_MAX), Vec::<String>::new());
+    assert_eq!(warnings(WARM_MAX + 1), ["65 checks have `isolation = \"warm\"`, and 64 instances are kept"]);
+}
+
+#[test]
 fn a_check_has_its_defaults() {
     let config = good(&check("critical = [\"report.metrics.a > 1.0\"]\nwarning = [\"report.metrics.a > 0.5\"]"));
     let check = config.checks.first().expect("there is one check");

@@ -1,46 +1,20 @@
-//! How long the leaf certificate is still good for.
+//! How long the leaf certificate of an answer is still good for.
 
+use sickbay_sdk::expiry::Expiry;
 use sickbay_sdk::http::Response;
 use sickbay_sdk::{Report, clock};
-
-const DAY_SECONDS: f64 = 86_400.0;
 
 /// What time it is, where the answer has a certificate to judge by it: most answers have none, and asking is a call of the host.
 pub(crate) fn judged_at_ms(response: &Response) -> u64 {
     if response.tls.is_some() { clock::now_ms() } else { 0 }
 }
 
-/// When an expiry that comes closer is worth a word.
-pub(crate) struct Limits {
-    pub(crate) warning_days: u32,
-    pub(crate) critical_days: u32,
-}
-
-impl Limits {
-    /// Judges the certificate of an answer, if it came over TLS. Only the leaf: servers send expired cross-signatures
-    /// that no client needs.
-    pub(crate) fn judge(&self, report: Report, response: &Response, now_ms: u64) -> Report {
-        let Some(leaf) = response.tls.as_ref().and_then(|tls| tls.chain.first()) else {
-            return report;
-        };
-        let seconds = (leaf.not_after as f64 - now_ms as f64) / 1000.0;
-        let report = report.metric("certificate_expires_seconds", seconds, "seconds");
-        let days = (seconds / DAY_SECONDS).floor() as i64;
-        if seconds <= 0.0 {
-            let since = (-seconds / DAY_SECONDS).floor() as i64;
-            self.evidence(report, seconds, 0).critical("expired", format!("the certificate expired {since} days ago"))
-        } else if seconds < f64::from(self.critical_days) * DAY_SECONDS {
-            self.evidence(report, seconds, self.critical_days).critical("certificate", format!("the certificate expires in {days} days"))
-        } else if seconds < f64::from(self.warning_days) * DAY_SECONDS {
-            self.evidence(report, seconds, self.warning_days).warning("certificate", format!("the certificate expires in {days} days"))
-        } else {
-            report
-        }
-    }
-
-    fn evidence(&self, report: Report, seconds: f64, days: u32) -> Report {
-        let expected = format!("at least {}", u64::from(days) * 86_400);
-        report.evidence("certificate_expires_seconds", seconds.round(), expected, "seconds")
+/// Judges the certificate of an answer, if it came over TLS. Only the leaf: servers send expired cross-signatures
+/// that no client needs.
+pub(crate) fn judge(expiry: Expiry, report: Report, response: &Response, now_ms: u64) -> Report {
+    match response.tls.as_ref().and_then(|tls| tls.chain.first()) {
+        Some(leaf) => expiry.judge(report, leaf.not_after, now_ms, "the certificate"),
+        None => report,
     }
 }
 
@@ -53,6 +27,7 @@ pub(crate) mod tests {
 
     const DAY_MS: u64 = 86_400_000;
     const NOW_MS: u64 = 1_000 * DAY_MS;
+    const EXPIRY: Expiry = Expiry { warning_days: 21, critical_days: 7 };
 
     pub(crate) fn tls_until(not_after: u64) -> TlsSession {
         TlsSession {
@@ -73,7 +48,7 @@ pub(crate) mod tests {
     fn judged(not_after: u64) -> Report {
         let mut response = response(200, "");
         response.tls = Some(tls_until(not_after));
-        Limits { warning_days: 21, critical_days: 7 }.judge(Report::ok("fine"), &response, NOW_MS)
+        judge(EXPIRY, Report::ok("fine"), &response, NOW_MS)
     }
 
     #[test]
@@ -98,7 +73,7 @@ pub(crate) mod tests {
 
     #[test]
     fn plain_http_has_no_certificate_to_judge() {
-        let report = Limits { warning_days: 21, critical_days: 7 }.judge(Report::ok(""), &response(200, ""), NOW_MS);
+        let report = judge(EXPIRY, Report::ok(""), &response(200, ""), NOW_MS);
         assert!(report.metrics.is_empty());
     }
 }

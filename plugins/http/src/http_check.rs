@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sickbay_sdk::expiry::Expiry;
 use sickbay_sdk::http::{Call, Response};
 use sickbay_sdk::prelude::*;
 
@@ -145,14 +146,13 @@ impl Check for Http {
 }
 
 fn judge(config: &Config, response: &Response, now_ms: u64) -> Report {
-    let certificate =
-        certificate::Limits { warning_days: config.certificate_warning_days, critical_days: config.certificate_critical_days };
+    let expiry = Expiry { warning_days: config.certificate_warning_days, critical_days: config.certificate_critical_days };
     let latency = latency::Limits { warning_seconds: config.latency_warning_seconds, critical_seconds: config.latency_critical_seconds };
     let report = measured(response);
     let report = judge_status(config, report, response);
     let report = judge_text(config, report, response);
     let report = judge_json(config, report, response);
-    let report = certificate.judge(report, response, now_ms);
+    let report = certificate::judge(expiry, report, response, now_ms);
     latency.judge(report, response)
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use sickbay_sdk::expiry::Expiry;
 use sickbay_sdk::http::{Call, Response};
 use sickbay_sdk::prelude::*;
 
@@ -115,13 +116,12 @@ impl Check for Websocket {
 }
 
 fn judge(config: &Config, response: &Response, now_ms: u64) -> Report {
-    let certificate =
-        certificate::Limits { warning_days: config.certificate_warning_days, critical_days: config.certificate_critical_days };
+    let expiry = Expiry { warning_days: config.certificate_warning_days, critical_days: config.certificate_critical_days };
     let latency = latency::Limits { warning_seconds: config.latency_warning_seconds, critical_seconds: config.latency_critical_seconds };
     let report = Report::ok(format!("upgraded in {}", latency::milliseconds(response))).metric("status", response.status.into(), "");
     let report = latency::measured(report, response);
     let report = judge_upgrade(report, response);
-    let report = certificate.judge(report, response, now_ms);
+    let report = certificate::judge(expiry, report, response, now_ms);
     latency.judge(report, response)
 }
 

@@ -9,8 +9,9 @@ use serde::Serialize;
 use sickbay_sdk::limit::{Limit, percent, ratio};
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
+use sickbay_sdk::trend;
 
-use crate::{READ_GRANT, ask, window};
+use crate::{READ_GRANT, ask};
 
 const STATE_KEY: &str = "cache-hit";
 /// The busiest databases that are looked at; their counters fit into `state`.
@@ -107,7 +108,7 @@ impl Check for CacheHit {
             return Err(Error::configuration(format!("the server has no database {missing}")));
         }
         let of = config.source.as_str();
-        let mut marks: BTreeMap<String, Counters> = window::earlier(STATE_KEY, of).map(|mark| mark.counters).unwrap_or_default();
+        let mut marks: BTreeMap<String, Counters> = trend::earlier(STATE_KEY, of).map(|mark| mark.noted).unwrap_or_default();
         let mut kept = BTreeMap::new();
         let mut windows = Vec::new();
         for (database, now) in now {
@@ -121,7 +122,7 @@ impl Check for CacheHit {
             }
             kept.insert(database, if is_judged { now } else { Counters { reset: now.reset, ..since } });
         }
-        window::keep(STATE_KEY, of, clock::now_ms(), kept)?;
+        trend::keep(STATE_KEY, of, clock::now_ms(), kept)?;
         windows.sort_by(|left, right| left.hit_ratio.total_cmp(&right.hit_ratio));
         Ok(judge(config, &windows))
     }

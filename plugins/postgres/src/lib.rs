@@ -1,7 +1,7 @@
 //! Checks of a PostgreSQL server, 13 or newer, by the name of a source, and of a PgBouncer in front of one.
 //!
 //! One file per kind, all of the same shape: configuration with defaults that mean something, one statement or two, a pure
-//! judgement. What a kind counts "since the last run" it keeps in `state` (`window`).
+//! judgement. What a kind counts "since the last run" it keeps by `trend` of the SDK.
 //!
 //! A role without `pg_monitor` sees other sessions and their statements without what matters. A kind that needs it says so: the report is
 //! `unknown` with `RIGHTS_HINT`, unless what is seen is bad already; where the server refuses outright it is a failure with the same hint.
@@ -23,7 +23,6 @@ mod size;
 mod slow_queries;
 mod statement;
 mod vacuum;
-mod window;
 
 use archiver::Archiver;
 use bloat::Bloat;
@@ -72,8 +71,8 @@ pub(crate) const READ_GRANT: &str = "postgres = [{ source = \"{source}\" }]";
 /// For a role that may not see what others do.
 pub(crate) const RIGHTS_HINT: &str = "hint: GRANT pg_monitor TO the role of the source";
 
-/// `42501`: the role may not do this.
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// The role may not do this.
+pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// One statement; what the role may not do comes with [`RIGHTS_HINT`].
 pub(crate) fn ask(source: &str, sql: &str, params: &[Value]) -> Result<Rows, Error> {

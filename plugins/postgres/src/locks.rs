@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use sickbay_sdk::limit::{Limit, span};
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
+use sickbay_sdk::trend;
 
-use crate::{READ_GRANT, RIGHTS_HINT, ask, statement, window};
+use crate::{READ_GRANT, RIGHTS_HINT, ask, statement};
 
 const STATE_KEY: &str = "deadlocks";
 /// Who is told in the details.
@@ -112,8 +113,8 @@ impl Check for Locks {
         let Some(first) = rows.first() else { return Err(Error::service("content", "the server told nothing of locks")) };
         let (hidden, blocked) = (first.number("hidden")?, first.number("blocked")?);
         let deadlocks = first.optional_number("deadlocks")?.unwrap_or(0.0);
-        let earlier = window::earlier::<f64>(STATE_KEY, &config.source).map(|mark| mark.counters);
-        window::keep(STATE_KEY, &config.source, clock::now_ms(), deadlocks)?;
+        let earlier = trend::earlier::<f64>(STATE_KEY, &config.source).map(|mark| mark.noted);
+        trend::keep(STATE_KEY, &config.source, clock::now_ms(), deadlocks)?;
         let waiting = waiting(&rows)?;
         let roots = roots(&waiting);
         let known = if roots.is_empty() { None } else { Some(ask(&config.source, ROOTS, &[list(&roots)])?) };

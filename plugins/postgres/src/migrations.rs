@@ -16,13 +16,12 @@ use serde::de::{self, Deserializer, Visitor};
 use sickbay_sdk::postgres::{PostgresError, Row};
 use sickbay_sdk::prelude::*;
 
-use crate::READ_GRANT;
+use crate::{INSUFFICIENT_PRIVILEGE, READ_GRANT};
 
 /// The server's own limit of a name.
 const NAME_BYTES_MAX: usize = 63;
 const ONLY_MAX: usize = 8;
 const UNDEFINED_TABLE: &str = "42P01";
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -11,8 +11,9 @@ use serde::Serialize;
 use sickbay_sdk::limit::{Limit, binary_size, ratio};
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
+use sickbay_sdk::trend;
 
-use crate::{READ_GRANT, explained, window};
+use crate::{READ_GRANT, explained};
 
 const STATE_KEY: &str = "scans";
 /// Their counters fit into `state`.
@@ -127,9 +128,9 @@ impl Check for Scans {
         let answers = postgres::source(&config.source).query_many(&asked).map_err(explained)?;
         let [tables, indexes] = answers.as_slice() else { return Err(Error::internal("two statements have two answers")) };
         let now = tables.iter().take(TABLES_MAX).map(counters).collect::<Result<BTreeMap<i64, Counters>, Error>>()?;
-        let earlier = window::earlier::<BTreeMap<i64, Counters>>(STATE_KEY, &config.source).map(|mark| mark.counters);
+        let earlier = trend::earlier::<BTreeMap<i64, Counters>>(STATE_KEY, &config.source).map(|mark| mark.noted);
         let scanned = earlier.map(|earlier| scanned(config, tables, &earlier)).transpose()?;
-        window::keep(STATE_KEY, &config.source, clock::now_ms(), now)?;
+        trend::keep(STATE_KEY, &config.source, clock::now_ms(), now)?;
         judge(config, tables.len(), scanned.as_deref(), indexes)
     }
 }

@@ -8,8 +8,9 @@ use serde::Serialize;
 use sickbay_sdk::limit::{Limit, binary_size};
 use sickbay_sdk::postgres::Row;
 use sickbay_sdk::prelude::*;
+use sickbay_sdk::trend;
 
-use crate::{READ_GRANT, explained, window};
+use crate::{READ_GRANT, explained};
 
 const STATE_KEY: &str = "size";
 const HOUR_MS: u64 = 3_600_000;
@@ -87,9 +88,9 @@ impl Check for Size {
         let (name, bytes) = (database.text("database")?, database.number("bytes")?);
         let of = format!("{} {name}", config.source);
         let now = Reading { at_ms: clock::now_ms(), bytes };
-        let readings = advanced(window::earlier(STATE_KEY, &of).map(|mark| mark.counters).unwrap_or_default(), now);
+        let readings = advanced(trend::earlier(STATE_KEY, &of).map(|mark| mark.noted).unwrap_or_default(), now);
         let growth = readings.first().and_then(|oldest| growth_per_day(*oldest, now));
-        window::keep(STATE_KEY, &of, now.at_ms, &readings)?;
+        trend::keep(STATE_KEY, &of, now.at_ms, &readings)?;
         let tables = tables.iter().map(table).collect::<Result<Vec<Value>, Error>>()?;
         Ok(judge(config, name, bytes, growth).details(&json!({ "largest_tables": tables })))
     }

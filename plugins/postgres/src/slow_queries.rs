@@ -12,8 +12,9 @@ use serde::Serialize;
 use sickbay_sdk::limit::{Limit, ratio};
 use sickbay_sdk::postgres::{PostgresError, Row, Rows};
 use sickbay_sdk::prelude::*;
+use sickbay_sdk::trend;
 
-use crate::{READ_GRANT, RIGHTS_HINT, ask, explained, statement, window};
+use crate::{READ_GRANT, RIGHTS_HINT, ask, explained, statement};
 
 const STATE_KEY: &str = "slow-queries";
 /// Their counters fit into `state`.
@@ -143,15 +144,15 @@ impl Check for SlowQueries {
         let of = format!("{} {}", config.source, rows.first().map_or(Ok(""), |row| row.text("reset"))?);
         let now = counters(&rows)?;
         let now_ms = clock::now_ms();
-        let earlier = window::earlier::<Counters>(STATE_KEY, &of);
+        let earlier = trend::earlier::<Counters>(STATE_KEY, &of);
         let seconds = earlier.as_ref().and_then(|earlier| earlier.seconds_until(now_ms));
-        let spent = earlier.as_ref().and_then(|earlier| now.all.since(earlier.counters.all));
+        let spent = earlier.as_ref().and_then(|earlier| now.all.since(earlier.noted.all));
         let (Some(earlier), Some(seconds), Some(spent)) = (earlier, seconds, spent) else {
-            window::keep(STATE_KEY, &of, now_ms, now)?;
+            trend::keep(STATE_KEY, &of, now_ms, now)?;
             return Ok(Report::ok("statements are counted from now on"));
         };
-        let recent = recent(&rows, &earlier.counters)?;
-        window::keep(STATE_KEY, &of, now_ms, now)?;
+        let recent = recent(&rows, &earlier.noted)?;
+        trend::keep(STATE_KEY, &of, now_ms, now)?;
         Ok(judge(config, spent, &recent, seconds))
     }
 }

@@ -3,8 +3,9 @@
 use sickbay_sdk::limit::{Limit, percent, ratio};
 use sickbay_sdk::prelude::*;
 use sickbay_sdk::redis::Info;
+use sickbay_sdk::trend;
 
-use crate::{INFO_GRANT, trend};
+use crate::INFO_GRANT;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

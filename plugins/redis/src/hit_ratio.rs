@@ -5,6 +5,7 @@
 use serde::Serialize;
 use sickbay_sdk::limit::{Limit, percent, ratio};
 use sickbay_sdk::prelude::*;
+use sickbay_sdk::trend;
 
 use crate::INFO_GRANT;
 
@@ -43,7 +44,6 @@ pub(crate) struct HitRatio;
 /// The counters where the window began.
 #[derive(Serialize, Deserialize)]
 struct Counters {
-    source: String,
     hits: f64,
     misses: f64,
 }
@@ -78,14 +78,14 @@ impl Check for HitRatio {
         let config = &request.config;
         let info = redis::source(&config.source).info(&["stats"])?;
         let (hits, misses) = (info.expect_number("keyspace_hits")?, info.expect_number("keyspace_misses")?);
-        let now = Counters { source: config.source.clone(), hits, misses };
+        let now = Counters { hits, misses };
         // Counters that went back are those of a server that restarted.
-        let earlier = state::get_json::<Counters>(STATE_KEY)
-            .filter(|earlier| earlier.source == now.source && earlier.hits <= hits && earlier.misses <= misses);
+        let earlier = trend::earlier::<Counters>(STATE_KEY, &config.source).map(|mark| mark.noted);
+        let earlier = earlier.filter(|earlier| earlier.hits <= hits && earlier.misses <= misses);
         let report = judge(config, earlier.as_ref(), &now);
         let is_judged = report.metrics.iter().any(|metric| metric.name == "hit_ratio");
         if is_judged || earlier.is_none() {
-            state::put_json(STATE_KEY, &now)?;
+            trend::keep(STATE_KEY, &config.source, clock::now_ms(), now)?;
         }
         Ok(report)
     }

@@ -1,7 +1,7 @@
 //! Checks of a Redis server, by the name of a source.
 //!
 //! One file per kind, all of the same shape: configuration with defaults that mean something, one round trip or two, a pure
-//! judgement. What a kind counts "since the last run" it keeps in `state` (`trend`).
+//! judgement. What a kind counts "since the last run" it keeps by `trend` of the SDK.
 
 mod clients;
 mod command;
@@ -11,7 +11,6 @@ mod persistence;
 mod queue_depth;
 mod replication;
 mod slowlog;
-mod trend;
 
 use clients::Clients;
 use command::Command;

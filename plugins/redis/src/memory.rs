@@ -6,8 +6,9 @@
 use sickbay_sdk::limit::{Limit, binary_size, percent};
 use sickbay_sdk::prelude::*;
 use sickbay_sdk::redis::Info;
+use sickbay_sdk::trend;
 
-use crate::{INFO_GRANT, trend};
+use crate::INFO_GRANT;
 
 const FRAGMENTATION_USED_BYTES_MIN: f64 = (256 << 20) as f64;
 

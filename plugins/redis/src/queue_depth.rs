@@ -2,8 +2,7 @@
 
 use sickbay_sdk::limit::Limit;
 use sickbay_sdk::prelude::*;
-
-use crate::trend;
+use sickbay_sdk::trend;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -3,10 +3,10 @@
 //! What is slow the server decides (`slowlog-log-slower-than`). Of a command only its name is told: arguments may hold anything.
 //! The first run only notes where the log is.
 
-use serde::Serialize;
 use sickbay_sdk::limit::Limit;
 use sickbay_sdk::prelude::*;
 use sickbay_sdk::redis::Answer;
+use sickbay_sdk::trend;
 
 const STATE_KEY: &str = "slowlog";
 /// The server keeps 128 unless told otherwise.
@@ -46,13 +46,6 @@ fn default_warning_seconds() -> f64 {
 
 pub(crate) struct Slowlog;
 
-/// The newest entry that was seen.
-#[derive(Serialize, Deserialize)]
-struct Seen {
-    source: String,
-    id: f64,
-}
-
 struct Entry {
     id: f64,
     seconds: f64,
@@ -89,12 +82,13 @@ impl Check for Slowlog {
         let answer = redis::source(&config.source).run(["SLOWLOG", "GET", ENTRIES_MAX])?;
         let entries: Vec<Entry> = answer.items().iter().filter_map(entry).collect();
         let newest = entries.iter().map(|entry| entry.id).reduce(f64::max);
-        let seen = state::get_json::<Seen>(STATE_KEY).filter(|seen| seen.source == config.source);
+        // The number of the newest entry that was seen.
+        let seen = trend::earlier::<f64>(STATE_KEY, &config.source).map(|mark| mark.noted);
         // -1 stands before the first entry; so does whatever a server counted before it restarted.
-        let id = newest.unwrap_or_else(|| seen.as_ref().map_or(-1.0, |seen| seen.id));
-        state::put_json(STATE_KEY, &Seen { source: config.source.clone(), id })?;
+        let id = newest.or(seen).unwrap_or(-1.0);
+        trend::keep(STATE_KEY, &config.source, clock::now_ms(), id)?;
         let Some(seen) = seen else { return Ok(Report::ok("slow commands are counted from now on")) };
-        let after = if newest.is_some_and(|newest| newest < seen.id) { -1.0 } else { seen.id };
+        let after = if newest.is_some_and(|newest| newest < seen) { -1.0 } else { seen };
         let fresh: Vec<Entry> = entries.into_iter().filter(|entry| entry.id > after).collect();
         Ok(judge(config, &fresh))
     }

@@ -1,8 +1,7 @@
 //! `cpu`: how busy the processors are.
 
+use sickbay_sdk::limit::{Limit, percent};
 use sickbay_sdk::prelude::*;
-
-use crate::limit::{Limit, percent};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -71,8 +70,8 @@ fn judge(config: &Config, cpu: &system::Cpu) -> Report {
         .metric("iowait_ratio", cpu.iowait_ratio, "ratio")
         .metric("cores", cpu.cores.into(), "");
     let report = busy
-        .judge(report, cpu.busy_ratio, || format!("processors {} busy over {} s", percent(cpu.busy_ratio), cpu.window_ms.div_ceil(1000)));
-    iowait.judge(report, cpu.iowait_ratio, || format!("{} of the time spent waiting for disks", percent(cpu.iowait_ratio)))
+        .at_most(report, cpu.busy_ratio, || format!("processors {} busy over {} s", percent(cpu.busy_ratio), cpu.window_ms.div_ceil(1000)));
+    iowait.at_most(report, cpu.iowait_ratio, || format!("{} of the time spent waiting for disks", percent(cpu.iowait_ratio)))
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use sickbay_sdk::limit::{Limit, binary_size, percent, ratio};
 use sickbay_sdk::prelude::*;
 
-use crate::limit::{Limit, binary_size, percent, ratio};
 use crate::selection::any_matches;
 
 /// With four metrics each they stay below the host's 64 series for one check.
@@ -201,9 +201,9 @@ fn judge_disk(config: &Config, report: Report, disk: &system::Disk) -> Report {
     };
     let used = used_ratio(disk);
     let inodes_used = inodes_used_ratio(disk);
-    let report =
-        space.judge(report, used, || format!("{} is {} full, {} available", disk.mount, percent(used), binary_size(disk.available_bytes)));
-    inodes.judge(report, inodes_used, || format!("{} has {} of its inodes used", disk.mount, percent(inodes_used)))
+    let report = space
+        .at_most(report, used, || format!("{} is {} full, {} available", disk.mount, percent(used), binary_size(disk.available_bytes)));
+    inodes.at_most(report, inodes_used, || format!("{} has {} of its inodes used", disk.mount, percent(inodes_used)))
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sickbay_sdk::limit::{Limit, binary_size, percent};
 use sickbay_sdk::prelude::*;
 
-use crate::limit::{Limit, binary_size, percent};
 use crate::selection::any_matches;
 
 const STATE_KEY: &str = "io";
@@ -174,7 +174,7 @@ fn judge(config: &Config, rates: &[Rate]) -> Report {
             .labelled("busy_ratio", rate.busy_ratio, "ratio", &labels)
             .labelled("read_bytes_per_second", rate.read_bytes_per_second, "bytes", &labels)
             .labelled("written_bytes_per_second", rate.written_bytes_per_second, "bytes", &labels);
-        report = limit.judge(report, rate.busy_ratio, || format!("{} is {} busy", rate.device, percent(rate.busy_ratio)));
+        report = limit.at_most(report, rate.busy_ratio, || format!("{} is {} busy", rate.device, percent(rate.busy_ratio)));
     }
     report
 }

@@ -7,7 +7,6 @@
 mod cpu;
 mod disk;
 mod io;
-mod limit;
 mod load;
 mod memory;
 mod open_files;

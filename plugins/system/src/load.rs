@@ -1,8 +1,7 @@
 //! `load`: processes that run or want to, per core.
 
+use sickbay_sdk::limit::{Limit, ratio};
 use sickbay_sdk::prelude::*;
-
-use crate::limit::{Limit, ratio};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -72,7 +71,7 @@ fn judge(config: &Config, load: &system::Load, cores: f64) -> Report {
         .metric("load_fifteen", load.fifteen, "")
         .metric("load_five_per_core", per_core, "")
         .metric("cores", cores, "");
-    limit.judge(report, per_core, || format!("load {per_core:.2} per core over five minutes"))
+    limit.at_most(report, per_core, || format!("load {per_core:.2} per core over five minutes"))
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! `memory`: how much memory is left.
 
+use sickbay_sdk::limit::{Limit, binary_size, percent, ratio};
 use sickbay_sdk::prelude::*;
-
-use crate::limit::{Limit, binary_size, percent, ratio};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -78,8 +77,8 @@ fn judge(config: &Config, memory: &system::Memory) -> Report {
         .metric("swap_used_ratio", swap_used_ratio, "ratio")
         .metric("swap_used_bytes", memory.swap_used_bytes, "bytes");
     let report = used
-        .judge(report, used_ratio, || format!("memory {} used, {} available", percent(used_ratio), binary_size(memory.available_bytes)));
-    swap.judge(report, swap_used_ratio, || format!("swap space {} used", percent(swap_used_ratio)))
+        .at_most(report, used_ratio, || format!("memory {} used, {} available", percent(used_ratio), binary_size(memory.available_bytes)));
+    swap.at_most(report, swap_used_ratio, || format!("swap space {} used", percent(swap_used_ratio)))
 }
 
 #[cfg(test)]

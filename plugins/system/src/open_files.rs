@@ -1,8 +1,7 @@
 //! `open-files`: how near the machine is to its limit of open files.
 
+use sickbay_sdk::limit::{Limit, percent, ratio};
 use sickbay_sdk::prelude::*;
-
-use crate::limit::{Limit, percent, ratio};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -66,7 +65,7 @@ fn judge(config: &Config, files: &system::OpenFiles) -> Report {
         .metric("used_ratio", used_ratio, "ratio")
         .metric("open_files", files.open, "")
         .metric("open_files_maximum", files.maximum, "");
-    limit.judge(report, used_ratio, || format!("{} of the open files are used", percent(used_ratio)))
+    limit.at_most(report, used_ratio, || format!("{} of the open files are used", percent(used_ratio)))
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! `processes`: whether a program runs, how often, and with how much memory.
 
+use sickbay_sdk::limit::{Limit, binary_size};
 use sickbay_sdk::prelude::*;
-
-use crate::limit::{Limit, binary_size};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -102,7 +101,7 @@ fn judge_memory(config: &Config, report: Report, resident_bytes: f64) -> Report 
         warning: config.memory_warning_bytes,
         critical: config.memory_critical_bytes,
     };
-    limit.judge(report, resident_bytes, || format!("{} hold {}", config.name, binary_size(resident_bytes)))
+    limit.at_most(report, resident_bytes, || format!("{} hold {}", config.name, binary_size(resident_bytes)))
 }
 
 #[cfg(test)]

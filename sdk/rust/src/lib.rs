@@ -9,7 +9,7 @@
 //!   configuration* did becomes a failure, which the host records as `unknown`.
 //! - [`http`], [`postgres`], [`redis`], [`net`], [`files`], [`secrets`], [`system`], [`state`], [`log`], [`clock`]: what a run may use, as far as the
 //!   operator granted it.
-//! - [`limit`], [`expiry`]: judging a number and a certificate.
+//! - [`limit`], [`expiry`], [`trend`]: judging a number and a certificate; what changed since an earlier run.
 //! - `testing` (native only): a scripted host, so that `cargo test` runs a check without WebAssembly.
 //!
 //! A plugin imports only what it calls: one that never sends a request has no `http` import.
@@ -40,6 +40,7 @@ pub mod redis;
 pub mod secrets;
 pub mod state;
 pub mod system;
+pub mod trend;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;

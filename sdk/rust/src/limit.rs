@@ -93,6 +93,13 @@ mod tests {
     }
 
     #[test]
+    fn the_evidence_names_the_limit_that_was_passed() {
+        let report = LIMIT.at_most(Report::ok("fine"), 0.912_345, || "full".into());
+        assert_eq!((report.evidence[0].actual.as_str(), report.evidence[0].expected.as_str()), ("0.9123", "at most 0.9"));
+        assert_eq!((report.summary.as_str(), report.failure.as_deref()), ("full", Some("memory")));
+    }
+
+    #[test]
     fn a_value_that_must_be_large_is_judged_from_below() {
         let limit = Limit { warning: Some(0.9), critical: Some(0.5), ..LIMIT };
         let report = limit.at_least(Report::ok(""), 0.4, || "little".into());
@@ -104,5 +111,6 @@ mod tests {
     fn spans_and_sizes_are_told_in_two_units_and_one() {
         assert_eq!([span(12_000.0), span(59.6), span(0.0), span(86_400.0)], ["3 h 20 min", "1 min", "0 s", "1 d"]);
         assert_eq!([binary_size(10.0), binary_size(1536.0)], ["10 B", "1.5 KiB"]);
+        assert_eq!((percent(0.934).as_str(), ratio(1.0, 0.0)), ("93 %", 0.0));
     }
 }

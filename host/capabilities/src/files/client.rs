@@ -4,6 +4,7 @@
 //! nobody waits for any more ends at its next step.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::policy::Place;
 use super::walk::{Folder, Trouble, kind_of, kind_word, look, open_directory, open_file, own_path, split, trouble};
+use crate::secrets::Placeholders;
 
 /// Threads that one plugin may hold at once.
 pub(super) const PLACES_MAX: usize = 4;
@@ -192,10 +194,27 @@ fn first_names(
     Ok(names)
 }
 
-pub(super) fn read_bytes(place: &Place, offset: u64, bytes_max: u32, abandoned: &Abandoned) -> Result<Vec<u8>, Trouble> {
+/// With stars in place of the secrets of the run: as many bytes as they have, so that the offsets of what follows stay right.
+pub(super) fn read_bytes(
+    place: &Place,
+    offset: u64,
+    bytes_max: u32,
+    secrets: &Placeholders,
+    abandoned: &Abandoned,
+) -> Result<Vec<u8>, Trouble> {
     let reached = Folder::find(place)?.reach(place, OFlags::empty())?;
     let file = open_file(place, &reached)?;
     let wanted = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    let Some(reach) = secrets.reach() else { return read_at(place, &file, offset, wanted, abandoned) };
+    // One that is only partly in what was asked for is known by what stands round it.
+    let before = usize::try_from(offset).unwrap_or(usize::MAX).min(reach);
+    let from = offset.saturating_sub(u64::try_from(before).unwrap_or(u64::MAX));
+    let text = read_at(place, &file, from, before.saturating_add(wanted).saturating_add(reach), abandoned)?;
+    Ok(secrets.star_out(text, before..before.saturating_add(wanted)))
+}
+
+/// As far as the file goes.
+fn read_at(place: &Place, file: &File, offset: u64, wanted: usize, abandoned: &Abandoned) -> Result<Vec<u8>, Trouble> {
     let mut bytes = Vec::new();
     let mut at = offset;
     // No file reaches beyond, and the system would call it an error.

@@ -3,7 +3,7 @@
 //! ```text
 //! { host = "/var/backups", guest = "/backups", mode = "ro" }
 //! ```
-//! - `host` is a folder of this machine. It need not be there yet: a call then says so.
+//! - `host` is a folder of this machine, not of `/proc`. It need not be there yet: a call then says so.
 //! - `guest` is an absolute path, by which guests know it.
 //! - `mode` is `ro` or `rw`.
 
@@ -43,6 +43,10 @@ impl Grant {
         if !host.is_absolute() || bytes.len() > HOST_BYTES_MAX || bytes.contains(&0) {
             return Err((Part::Host, error("it is no path of a folder", "write the folder's path, for example: host = \"/var/backups\"")));
         }
+        if host.starts_with("/proc") {
+            let hint = "the credentials of Sickbay itself stand there; the machine is granted by topic: system = [\"load\"]";
+            return Err((Part::Host, error("nothing of `/proc` is lent", hint)));
+        }
         let guest = GuestPath::parse(guest).map_err(|why| (Part::Guest, error(&why, "for example: guest = \"/backups\"")))?;
         let mode = match mode {
             "ro" => Mode::ReadOnly,
@@ -53,6 +57,11 @@ impl Grant {
             }
         };
         Ok(Grant { host: host.to_path_buf(), guest, mode })
+    }
+
+    /// Guests that use WASI's own files are not shown it: `/proc` is below it.
+    pub fn is_whole_machine(&self) -> bool {
+        self.host.parent().is_none()
     }
 
     /// Whether guests would know both by one path.
@@ -74,6 +83,12 @@ mod tests {
     }
 
     #[test]
+    fn the_whole_machine_and_what_is_named_like_proc_are_granted() {
+        let is_whole = |host: &str| grant(host, "/data", "ro").expect("a grant").is_whole_machine();
+        assert_eq!([is_whole("/"), is_whole("//"), is_whole("/procession"), is_whole("/srv/proc")], [true, true, false, false]);
+    }
+
+    #[test]
     fn two_spellings_of_a_guest_path_are_one() {
         let plain = grant("/var/backups", "/backups", "ro").expect("a grant");
         let other = grant("/srv", "//backups/./", "rw").expect("a grant");
@@ -86,6 +101,8 @@ mod tests {
             ("backups", "/backups", "ro", Part::Host),
             ("", "/backups", "ro", Part::Host),
             ("/var/\0", "/backups", "ro", Part::Host),
+            ("/proc", "/backups", "ro", Part::Host),
+            ("//proc/./self/", "/backups", "ro", Part::Host),
             ("/var/backups", "backups", "ro", Part::Guest),
             ("/var/backups", "", "ro", Part::Guest),
             ("/var/backups", "/a/../b", "ro", Part::Guest),

@@ -3,7 +3,7 @@
 use sickbay_runtime::HostResult;
 
 use super::client::{self, Abandoned, Info, READ_BYTES_MAX};
-use super::policy::{Access, GuestPath, Place, authorise, leads_out};
+use super::policy::{Access, GuestPath, Place, authorise, leads_out, of_processes};
 use super::walk::Trouble;
 use crate::contract::files::{FileError, FileInfo, Host, Space};
 use crate::lent::Lent;
@@ -24,11 +24,12 @@ impl Host for Lent {
     }
 
     async fn read_bytes(&mut self, path: String, offset: u64, bytes_max: u32) -> HostResult<Result<Vec<u8>, FileError>> {
+        let secrets = self.secrets.clone();
         let work = move |place: &Place, abandoned: &Abandoned| {
             if bytes_max > READ_BYTES_MAX {
                 return Err(Trouble::Invalid(format!("`bytes-max` is {bytes_max}, at most {READ_BYTES_MAX} are read")));
             }
-            client::read_bytes(place, offset, bytes_max, abandoned)
+            client::read_bytes(place, offset, bytes_max, &secrets, abandoned)
         };
         let bytes = self.on_files(&path, Access::Read, work).await;
         Ok(bytes.and_then(|bytes| self.received(u64::try_from(bytes.len()).unwrap_or(u64::MAX)).map(|()| bytes)))
@@ -69,6 +70,7 @@ impl Lent {
         let done = self.services.files.run(&self.scope.plugin, self.scope.deadline, move |abandoned| work(&asked, abandoned)).await;
         done.map_err(|trouble| match trouble {
             Trouble::LeadsOut => FileError::Denied(self.deny(leads_out(&place))),
+            Trouble::OfProcesses => FileError::Denied(self.deny(of_processes(&place))),
             Trouble::Invalid(message) => FileError::Invalid(message),
             Trouble::NotFound(message) => FileError::NotFound(message),
             Trouble::Refused(message) => FileError::Refused(message),

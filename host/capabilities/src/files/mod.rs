@@ -5,7 +5,8 @@
 //!
 //! How: the kernel resolves each path below its folder (`openat2`), so that `..`, links, renames in between and the links of `/proc`
 //! end at the folder, never outside. What is found is looked at before it is opened: only regular files and directories ever are, never a
-//! FIFO, a device or a socket.
+//! FIFO, a device or a socket. Nothing on a `proc` is, wherever it is mounted: the environment of Sickbay itself stands there, with the URLs
+//! of its sources. (`sysfs` is: it shows devices, and no process.) In what is read, secrets that the check's `config` names are stars.
 //!
 //! Limits: 1 MiB for each read, 1000 names for each listing of a directory with at most [`client::ENTRIES_MAX`] entries; what is read and
 //! listed counts as `bytes_in`. Absolute links are refused, also those that point into the folder. Names that are not UTF-8 are shown with

@@ -99,6 +99,16 @@ pub(super) fn leads_out(place: &Place) -> Denial {
     )
 }
 
+/// What was found is Linux's view of processes.
+pub(super) fn of_processes(place: &Place) -> Denial {
+    Denial {
+        capability: Capability::Files,
+        reason: DenialReason::Unsupported,
+        message: format!("`{}` is on a `proc`, of which nothing is lent: the credentials of Sickbay itself stand there", place.path),
+        hint: "no grant of `files` opens it; the machine is granted by topic, for example: system = [\"load\"]".to_owned(),
+    }
+}
+
 fn denial(message: String, hint: String) -> Denial {
     Denial { capability: Capability::Files, reason: DenialReason::NotGranted, message, hint }
 }

@@ -19,6 +19,7 @@ use super::grant::Grant;
 use super::walk::Trouble;
 use crate::contract::files::{FileError, FileInfo, Host};
 use crate::denial::{Capability, DenialReason};
+use crate::secrets::tests::drawn;
 use crate::{Grants, Lent, RunScope, Services};
 
 /// A folder that is granted as `/data`, and one beside it that is not.
@@ -125,12 +126,24 @@ async fn no_spelling_and_no_link_leads_out() {
 }
 
 #[tokio::test]
-async fn the_links_of_proc_lead_nowhere() {
+async fn nothing_of_proc_is_reached_below_the_whole_machine() {
     let setup = Setup::new();
-    let mut lent = setup.lent_with(Path::new("/proc"), "ro", &Limits::default());
-    for path in ["/data/self/root/etc/hostname", "/data/self/cwd", "/data/self/exe"] {
+    let mut lent = setup.lent_with(Path::new("/"), "ro", &Limits::default());
+    let own = format!("/data/proc/{}/environ", std::process::id());
+    for path in ["/data/proc/self/environ", own.as_str(), "/data/proc/mounts", "/data/proc/uptime", "/data/proc"] {
+        match bytes(&mut lent, path).await {
+            Err(FileError::Denied(denial)) => assert!(denial.reason.contains("`proc`") && denial.hint.contains("system = "), "{denial:?}"),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+    for path in ["/data/proc/self/root/etc/hostname", "/data/proc/self/cwd", "/data/proc/self/exe"] {
         assert!(bytes(&mut lent, path).await.is_err(), "{path}");
     }
+    assert!(matches!(info(&mut lent, "/data/proc/self/environ").await, Err(FileError::Denied(_))));
+    assert!(matches!(names(&mut lent, "/data/proc", None).await, Err(FileError::Denied(_))));
+    assert!(names(&mut lent, "/data", None).await.expect("names").contains(&"proc".to_owned()));
+    assert!(lent.folders().await.is_empty(), "WASI would not look where it goes");
+    assert_eq!(lent.finish().denials[0], (Capability::Files, DenialReason::Unsupported));
 }
 
 #[tokio::test]
@@ -181,6 +194,34 @@ async fn a_huge_file_gives_what_was_asked_for() {
     let more = Host::read_bytes(&mut lent, "/data/huge".to_owned(), 0, READ_BYTES_MAX + 1).await.expect("no trap");
     assert!(matches!(more, Err(FileError::Invalid(_))));
     assert_eq!(info(&mut lent, "/data/huge").await.expect("a file").size_bytes, 10 << 30);
+}
+
+#[tokio::test]
+async fn a_secret_in_a_file_is_stars_however_the_file_is_read() {
+    const TEXT: &str = "x swordfish c3dvcmRmaXNo swor";
+    const STARRED: &str = "x ********* ************ ****";
+    let setup = Setup::new();
+    fs::write(setup.within("plain"), TEXT).expect("a file");
+    let limits = Limits { host_calls: 1000, ..Limits::default() };
+    let lent = || setup.lent_with(&setup.dir.path().join("in"), "ro", &limits);
+    let mut lent_with_secret = lent().with_secrets(drawn(&[("key", b"swordfish")]));
+    for size in [1, 2, 3, 7, TEXT.len(), 100] {
+        let mut read = Vec::new();
+        loop {
+            let (offset, bytes_max) = (read.len() as u64, size as u32);
+            let piece = Host::read_bytes(&mut lent_with_secret, "/data/plain".to_owned(), offset, bytes_max).await.expect("no trap");
+            let piece = piece.expect("bytes");
+            assert!(piece.len() <= size);
+            if piece.is_empty() {
+                break;
+            }
+            read.extend(piece);
+        }
+        assert_eq!(String::from_utf8_lossy(&read), STARRED, "by {size}");
+    }
+    let beyond = Host::read_bytes(&mut lent_with_secret, "/data/plain".to_owned(), u64::MAX, 100).await.expect("no trap");
+    assert_eq!(beyond.expect("bytes"), b"");
+    assert_eq!(bytes(&mut lent(), "/data/plain").await.expect("bytes"), TEXT.as_bytes(), "a run without the secret");
 }
 
 #[tokio::test]

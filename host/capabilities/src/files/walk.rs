@@ -4,14 +4,18 @@
 //! relative to what it reached.
 //! Invariant: what is reached is not opened (`O_PATH`): that has no effect on a device and waits for no FIFO. [`open_file`] and
 //! [`open_directory`] open it after it was looked at, the very same one.
+//! Invariant: nothing on a `proc` is reached, wherever one is mounted: the environment of this process stands there, with the URLs of its
+//! sources.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
 
 use super::policy::Place;
+use crate::system::unescape;
 
 /// The kernel gives up on a path when something else is renamed or mounted at the same time.
 const TRIES_MAX: u32 = 8;
@@ -21,6 +25,8 @@ const TRIES_MAX: u32 = 8;
 pub(super) enum Trouble {
     /// The way leads out of the granted folder.
     LeadsOut,
+    /// It is on a `proc`.
+    OfProcesses,
     Invalid(String),
     NotFound(String),
     Refused(String),
@@ -54,32 +60,57 @@ impl Folder {
 
     /// What stands at the place. A link at its end is followed unless `flags` has `NOFOLLOW`.
     pub(super) fn reach(&self, place: &Place, flags: OFlags) -> Result<OwnedFd, Trouble> {
-        self.resolve(&place.below, flags).map_err(|errno| trouble(place, errno))
+        self.resolve(place, &place.below, flags)
     }
 
     /// The directory that a place's name stands in, and the name.
     pub(super) fn reach_parent<'p>(&self, place: &'p Place) -> Result<(OwnedFd, &'p str), Trouble> {
         let (parent, name) = split(place)?;
-        let directory = self.resolve(parent, OFlags::DIRECTORY).map_err(|errno| trouble(place, errno))?;
-        Ok((directory, name))
+        Ok((self.resolve(place, parent, OFlags::DIRECTORY)?, name))
     }
 
     pub(super) fn into_fd(self) -> OwnedFd {
         self.fd
     }
 
-    fn resolve(&self, below: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    /// Whether it is on a `proc`, or one is mounted below: who has the folder itself gets there too. What cannot be told counts as so.
+    pub(super) fn shows_processes(&self) -> bool {
+        match (is_of_processes(&self.fd), fs::read_link(own_path(&self.fd)), fs::read("/proc/self/mounts")) {
+            (Ok(false), Ok(path), Ok(mounts)) => has_processes(&path, &String::from_utf8_lossy(&mounts)),
+            _ => true,
+        }
+    }
+
+    fn resolve(&self, place: &Place, below: &str, flags: OFlags) -> Result<OwnedFd, Trouble> {
         let below = if below.is_empty() { "." } else { below };
         let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         let mut tries = 0;
-        loop {
+        let reached = loop {
             match rustix::fs::openat2(&self.fd, below, flags, Mode::empty(), resolve) {
                 Err(Errno::AGAIN | Errno::INTR) if tries < TRIES_MAX => tries += 1,
-                reached => return reached,
+                reached => break reached.map_err(|errno| trouble(place, errno))?,
             }
+        };
+        match is_of_processes(&reached) {
+            Ok(false) => Ok(reached),
+            Ok(true) => Err(Trouble::OfProcesses),
+            Err(errno) => Err(trouble(place, errno)),
         }
     }
+}
+
+fn is_of_processes(reached: &OwnedFd) -> Result<bool, Errno> {
+    Ok(rustix::fs::fstatfs(reached)?.f_type == PROC_SUPER_MAGIC)
+}
+
+/// Whether a `proc` is mounted at `folder` or below it, by the text of `/proc/self/mounts`.
+fn has_processes(folder: &Path, mounts: &str) -> bool {
+    mounts.lines().any(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (point, kind) = (fields.next().unwrap_or_default(), fields.next());
+        kind == Some("proc") && Path::new(&unescape(point)).starts_with(folder)
+    })
 }
 
 /// The directory of a place and its name there, both below the folder.
@@ -160,5 +191,27 @@ pub(super) fn trouble(place: &Place, errno: Errno) -> Trouble {
         Errno::NOSYS => Trouble::Other("the host's kernel cannot keep paths inside a folder; hint: Linux 5.6 or newer".to_owned()),
         Errno::AGAIN => Trouble::Other(format!("the way to `{path}` changed all the time")),
         other => Trouble::Other(format!("`{path}` cannot be used: {}", std::io::Error::from(other).kind())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_of_proc_counts_at_a_folder_and_below_it() {
+        let mounts = "/dev/sda1 / ext4 rw 0 0\nproc /proc proc rw 0 0\nsys /sys sysfs rw 0 0\nnone /srv/a\\040b/proc proc ro 0 0\n";
+        for (folder, has) in [
+            ("/", true),
+            ("/proc", true),
+            ("/srv", true),
+            ("/srv/a b", true),
+            ("/srv/a", false),
+            ("/sys", false),
+            ("/pro", false),
+            ("/proc/self", false),
+        ] {
+            assert_eq!(has_processes(Path::new(folder), mounts), has, "{folder}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 //! addresses ([`client::exchange`]), the same limits of the run and the same deadline.
 //!
 //! How: the guest goes on while its request is under way. The answer is read whole before the guest sees it. `wasi:http` has no words for
-//! the line that would allow a request: it is told with the guest's failure, and in the log.
+//! the line that would allow a request: it is told with the guest's failure, and in the log. A guest that takes a denial for a failure of
+//! the service, and reports it so, is not believed: its report becomes such a failure (`Lend::denied_aside`).
 //!
 //! Limits: no redirect is followed; a body of more than 1 MiB, either way, is an error, never a part of it.
 

@@ -14,6 +14,7 @@ use crate::contract::{net, types};
 use crate::failure::Failure;
 use crate::lent::Lent;
 use crate::own_task::OwnTask;
+use crate::secrets::Part;
 
 impl Host for Lent {
     async fn connect(&mut self, target: net::Target) -> HostResult<Result<Resource<Connection>, NetError>> {
@@ -134,7 +135,13 @@ impl Lent {
         self.meter.call()?;
         let question = Question::new(name, kind)?;
         self.meter.send(question.bytes())?;
-        let answer = in_own_task(dns::look_up(self.net_caller(), question)).await??;
+        let (caller, secrets) = (self.net_caller(), self.secrets.clone());
+        let work = async move {
+            let mut answer = dns::look_up(caller, question).await?;
+            secrets.mask_parts(answer.records.iter_mut().map(Part::Text));
+            Ok::<_, Failure>(answer)
+        };
+        let answer = in_own_task(work).await??;
         self.meter.received(answer.bytes())?;
         Ok(answer)
     }

@@ -1,6 +1,7 @@
 //! One call: a connection, the conversation over it, and the answers as the contract has them.
 //!
 //! Invariant: every wait has a deadline, and a call that is dropped leaves nothing behind but a closed connection.
+//! Invariant: neither a row nor the server's words are given out in which a secret of the run stands.
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use super::value;
 use super::wire::{Broken, Parts};
 use crate::contract::postgres::{Column, RowSet, Value};
 use crate::purse::{Payer, Purse};
+use crate::secrets::{Part, Placeholders};
 use crate::services::Services;
 
 /// Types that are asked for at once; a statement with more of them than that has them by number.
@@ -46,6 +48,7 @@ pub(super) struct Call {
     pub(super) rows_left: u32,
     pub(super) purse: Arc<Purse>,
     pub(super) run_deadline: Instant,
+    pub(super) secrets: Placeholders,
 }
 
 /// With the number of rows that it gave to the guest.
@@ -56,7 +59,37 @@ pub(super) async fn answer(call: Call) -> Result<(Vec<RowSet>, u32), Failure> {
         run_deadline: call.run_deadline,
         rows_max: call.rows_max,
     };
-    converse(&call, &bounds).await
+    let answered = converse(&call, &bounds).await;
+    let (mut sets, rows) = answered.map_err(|failure| failure.masked(&call.secrets))?;
+    let grown = call.secrets.mask_parts(sets.iter_mut().flat_map(texts_of));
+    if grown > 0 {
+        call.purse.receive(grown)?;
+    }
+    Ok((sets, rows))
+}
+
+/// Where a secret may stand: a number is none, nor is a time.
+fn texts_of(set: &mut RowSet) -> impl Iterator<Item = Part<'_>> {
+    let RowSet { columns, rows, .. } = set;
+    let names = columns.iter_mut().map(|column| Part::Text(&mut column.name));
+    names.chain(rows.iter_mut().flatten().filter_map(text_of))
+}
+
+fn text_of(value: &mut Value) -> Option<Part<'_>> {
+    match value {
+        Value::Text(text) | Value::Json(text) | Value::Uuid(text) | Value::ListJson(text) => Some(Part::Text(text)),
+        Value::Other(other) => Some(Part::Text(&mut other.text)),
+        Value::Bytes(bytes) => Some(Part::Bytes(bytes)),
+        Value::Null
+        | Value::Boolean(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Numeric(_)
+        | Value::TimestampUs(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::IntervalUs(_) => None,
+    }
 }
 
 async fn converse(call: &Call, bounds: &Bounds) -> Result<(Vec<RowSet>, u32), Failure> {

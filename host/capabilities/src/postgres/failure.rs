@@ -3,6 +3,7 @@
 use super::settings::{Encryption, Endpoint};
 use crate::denial::Denial;
 use crate::meter::Exceeded;
+use crate::secrets::{End, Placeholders};
 use crate::source::Unreached;
 
 /// Of a message of the server, and of its detail.
@@ -18,6 +19,8 @@ pub(super) enum Failure {
     Quota(String),
     Connect(String),
     Authentication(String),
+    /// By who asks and how, before a password counts: `28000`.
+    NotAdmitted(String),
     TooManyConnections(String),
     Timeout(String),
     Server(ServerError),
@@ -42,6 +45,18 @@ impl From<Unreached> for Failure {
             Unreached::Host(message) => Failure::Invalid(message),
             Unreached::Server(message) => Failure::Connect(message),
         }
+    }
+}
+
+impl Failure {
+    /// With placeholders for the secrets in the server's own words; all others are the host's.
+    pub(super) fn masked(mut self, secrets: &Placeholders) -> Failure {
+        if let Failure::Server(error) = &mut self
+            && !secrets.is_empty()
+        {
+            error.mask(secrets);
+        }
+        self
     }
 }
 
@@ -79,6 +94,21 @@ impl ServerError {
         error
     }
 
+    /// Each text is as long as it may be.
+    fn mask(&mut self, secrets: &Placeholders) {
+        let texts = [&mut self.sqlstate, &mut self.severity, &mut self.message].into_iter().chain(&mut self.detail);
+        for text in texts {
+            let (told, end) = match text.strip_suffix(ELLIPSIS) {
+                Some(told) => (told, End::Cut),
+                None => (text.as_str(), End::Whole),
+            };
+            if let Some(masked) = secrets.mask_bytes(told.as_bytes(), end) {
+                let masked = String::from_utf8_lossy(&masked);
+                *text = if end == End::Cut { one_line(&format!("{masked}{ELLIPSIS}")) } else { one_line(&masked) };
+            }
+        }
+    }
+
     pub(super) fn is_fatal(&self) -> bool {
         matches!(self.severity.as_str(), "FATAL" | "PANIC")
     }
@@ -96,6 +126,9 @@ impl ServerError {
     /// The arm that it belongs to, without what only the operator may know.
     pub(super) fn into_failure(self, source: &str, endpoint: &Endpoint) -> Failure {
         let sqlstate = one_line(&self.sqlstate);
+        if sqlstate == "28000" {
+            return Failure::NotAdmitted(self.refusal(source, endpoint.encryption));
+        }
         if sqlstate.starts_with("28") {
             return Failure::Authentication(self.refusal(source, endpoint.encryption));
         }
@@ -142,6 +175,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::tests::{drawn, placeholder};
 
     fn failure(fields: &str) -> Failure {
         let endpoint = Endpoint::parse("postgres://monitor:pass-word@db.internal/orders").expect("a URL");
@@ -178,11 +212,11 @@ mod tests {
         for (mode, hint) in [("disable", "`sslmode=disable`"), ("prefer", "add one for this machine")] {
             let endpoint = Endpoint::parse(&format!("postgres://monitor@db.internal/orders?sslmode={mode}")).expect("a URL");
             let failure = ServerError::parse(refused.replace('|', "\0").as_bytes()).into_failure("main", &endpoint);
-            let Failure::Authentication(message) = failure else { panic!("an error of authentication") };
+            let Failure::NotAdmitted(message) = failure else { panic!("an error of authentication") };
             assert!(message.contains("`pg_hba.conf` lets source `main`") && message.contains(hint), "{message}");
             assert!(!message.contains("10.0.0.7") && !message.contains("orders"), "{message}");
         }
-        let Failure::Authentication(message) = failure("SFATAL|C28000|Mconnection requires a valid client certificate||") else {
+        let Failure::NotAdmitted(message) = failure("SFATAL|C28000|Mconnection requires a valid client certificate||") else {
             panic!("an error of authentication");
         };
         assert!(message.contains("`sslcert` and `sslkey`"), "{message}");
@@ -195,6 +229,21 @@ mod tests {
             assert!(matches!(failure(fields), Failure::TooManyConnections(_)), "{fields}");
         }
         assert!(matches!(failure("SFATAL|C57P03|Mthe database system is starting up||"), Failure::Server(_)));
+    }
+
+    #[test]
+    fn a_secret_in_the_servers_words_is_masked_also_where_they_were_cut() {
+        let secrets = drawn(&[("key", b"swordfish")]);
+        let placeholder = placeholder(&secrets, 0);
+        let masked = |fields: &str| match failure(fields).masked(&secrets) {
+            Failure::Server(error) => error,
+            other => panic!("another failure: {other:?}"),
+        };
+        let error = masked("SERROR|CP0001|Mno swordfish|Dnor c3dvcmRmaXNo||");
+        assert_eq!((error.message, error.detail), (format!("no {placeholder}"), Some(format!("nor {placeholder}"))));
+        let long = masked(&format!("SERROR|CP0001|M{}swordfish||", "x".repeat(TEXT_BYTES_MAX - 8)));
+        assert!(long.message.len() <= TEXT_BYTES_MAX && long.message.ends_with('…'), "{}", long.message);
+        assert!(!long.message.contains("swor"), "{}", long.message);
     }
 
     #[test]

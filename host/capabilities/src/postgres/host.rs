@@ -82,6 +82,7 @@ impl Lent {
             rows_left,
             purse,
             run_deadline: self.scope.deadline,
+            secrets: self.secrets.clone(),
         })
     }
 
@@ -91,7 +92,7 @@ impl Lent {
             Failure::Invalid(message) => PostgresError::Invalid(message),
             Failure::Quota(message) => PostgresError::Quota(message),
             Failure::Connect(message) => PostgresError::Connect(message),
-            Failure::Authentication(message) => PostgresError::Authentication(message),
+            Failure::Authentication(message) | Failure::NotAdmitted(message) => PostgresError::Authentication(message),
             Failure::TooManyConnections(message) => PostgresError::TooManyConnections(message),
             Failure::Timeout(message) => PostgresError::Timeout(message),
             Failure::Server(error) => PostgresError::Server(error.into()),

@@ -149,7 +149,7 @@ pub(super) enum Address {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encryption {
     Never,
-    /// Where the server has it.
+    /// Where the server has it, and lets the source in with it.
     Preferred,
     /// Whoever the server is.
     Required,

@@ -20,8 +20,9 @@ use tokio_rustls::TlsConnector;
 use super::dial;
 use super::failure::Failure;
 use super::session::Session;
-use super::settings::{Access, CONNECTIONS_MOST, Manner, PostgresSettings};
+use super::settings::{Access, CONNECTIONS_MOST, Encryption, Manner, PostgresSettings};
 use super::types::{Oid, Type};
+use super::wire::Stream;
 use crate::dns::Resolver;
 use crate::material::Material;
 use crate::services::ServicesError;
@@ -302,8 +303,19 @@ impl Place {
 
     async fn dial(&self, who: Who<'_>, deadline: Instant) -> Result<Session, Failure> {
         let Source { name, settings, connector, .. } = &*self.source;
-        let stream = dial::dial(&settings.endpoint, connector.as_ref(), who.resolver, who.plugin, deadline).await?;
-        Session::enter(stream, name, &settings.endpoint, settings.manner(), who.check).await
+        let (endpoint, manner) = (&settings.endpoint, settings.manner());
+        let stream = dial::dial(endpoint, connector.as_ref(), who.resolver, who.plugin, deadline).await?;
+        let may_do_without = endpoint.encryption == Encryption::Preferred && matches!(stream, Stream::Encrypted(_));
+        let refused = match Session::enter(stream, name, endpoint, manner, who.check).await {
+            Err(refused @ Failure::NotAdmitted(_)) if may_do_without => refused,
+            entered => return entered,
+        };
+        // A server may let this source in without TLS alone (`hostnossl`). As libpq does, but not for a password that was refused.
+        let stream = dial::dial(endpoint, None, who.resolver, who.plugin, deadline).await?;
+        match Session::enter(stream, name, endpoint, manner, who.check).await {
+            Err(Failure::NotAdmitted(_)) => Err(refused),
+            entered => entered,
+        }
     }
 
     /// For the next call.

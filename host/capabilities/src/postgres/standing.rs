@@ -122,7 +122,9 @@ fn unentered(failure: Failure, name: &str) -> Unentered {
     let (message, hint) = match failure {
         Failure::Connect(message) => (message, "does the server run, and does the URL name its host and port?"),
         Failure::Timeout(message) => (message, "does the URL name the right host and port, and does no firewall stand between?"),
-        Failure::Authentication(message) => (message, "mend user and password in the URL, or the server's pg_hba.conf"),
+        Failure::Authentication(message) | Failure::NotAdmitted(message) => {
+            (message, "mend user and password in the URL, or the server's pg_hba.conf")
+        }
         Failure::TooManyConnections(message) => (message, "raise the server's `max_connections`, or the limit of the role"),
         Failure::Server(error) => (format!("{} ({})", error.message, error.sqlstate), "mend database and parameters in the URL"),
         Failure::Denied(denial) => (denial.message, "mend the URL"),

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing of a call is sent before the policy has allowed all of it.
 //! Invariant: a call ends at its deadline in whatever phase it is; dropping it closes a connection on which replies are owed.
+//! Invariant: no reply is given out in which a secret of the run stands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use super::table::{CommandTable, Found};
 use crate::contract::redis::{Node, Reply};
 use crate::grants::Grants;
 use crate::purse::Purse;
+use crate::secrets::{Part, Placeholders};
 
 /// A table is asked for again when it is older.
 const TABLE_AGE_MAX: Duration = Duration::from_secs(10 * 60);
@@ -37,6 +39,7 @@ pub(super) struct Call {
     pub(super) request: Request,
     pub(super) purse: Arc<Purse>,
     pub(super) run_deadline: Instant,
+    pub(super) secrets: Placeholders,
 }
 
 /// What a call is waiting for.
@@ -61,7 +64,29 @@ pub(super) async fn converse(call: Call) -> Result<Vec<Reply>, Failure> {
     let deadline = own.map_or(call.run_deadline, |own| own.min(call.run_deadline));
     let mut progress = Progress { phase: Phase::Waiting, intake: Intake::new(Arc::clone(&call.purse)) };
     let outcome = timeout_at(deadline, proceed(&call, deadline, &mut progress)).await;
-    outcome.unwrap_or_else(|_| Err(timed_out(progress.phase, deadline.saturating_duration_since(started), call.source.as_deref())))
+    let late = |_| Err(timed_out(progress.phase, deadline.saturating_duration_since(started), call.source.as_deref()));
+    let mut replies = outcome.unwrap_or_else(late)?;
+    let grown = call.secrets.mask_parts(replies.iter_mut().flatten().filter_map(text_of));
+    if grown > 0 {
+        call.purse.receive(grown)?;
+    }
+    Ok(replies)
+}
+
+/// Where a secret may stand: a number is none.
+fn text_of(node: &mut Node) -> Option<Part<'_>> {
+    match node {
+        Node::Bulk(bytes) => Some(Part::Bytes(bytes)),
+        Node::Simple(text) | Node::Failed(text) | Node::Other(text) => Some(Part::Text(text)),
+        Node::Nil
+        | Node::Int(_)
+        | Node::Float(_)
+        | Node::Boolean(_)
+        | Node::BigNumber(_)
+        | Node::ArrayOf(_)
+        | Node::MapOf(_)
+        | Node::SetOf(_) => None,
+    }
 }
 
 fn timed_out(phase: Phase, after: Duration, source: Option<&Source>) -> Failure {

@@ -61,6 +61,7 @@ impl Lent {
             request,
             purse: self.meter.purse(),
             run_deadline: self.scope.deadline,
+            secrets: self.secrets.clone(),
         };
         Ok(OwnTask::spawn(client::converse(call)))
     }

@@ -24,6 +24,7 @@ use super::reply::tests::told;
 use super::{Endpoint, Grant, RedisSettings, Sources};
 use crate::contract::redis::{Command, Host, Node, RedisError, Reply};
 use crate::dns::Resolver;
+use crate::secrets::tests::{drawn, placeholder};
 use crate::{Grants, Lent, RunScope, Services};
 
 fn settings(url: &str) -> RedisSettings {
@@ -217,6 +218,29 @@ async fn keys_and_values_are_bytes() {
     assert!(matches!(&got.expect("a reply")[..], [Node::Bulk(value)] if value == b"\x00\xfe\r\n"));
     let kept: Vec<Vec<u8>> = ask(&server.url(), &["KEYS", "*"]);
     assert_eq!(kept, [key]);
+}
+
+#[tokio::test]
+async fn a_secret_of_the_run_is_masked_in_every_kind_of_reply() {
+    let server = RedisServer::start("");
+    let (url, secrets) = (server.url(), drawn(&[("key", b"swordfish")]));
+    let masked = placeholder(&secrets, 0);
+    seed(&url, &["SET", "text", "a swordfish"]);
+    seed(&url, &["HSET", "swordfish", "swordfish", "c3dvcmRmaXNo"]);
+    for (url, pair) in [(url.clone(), "*2"), (format!("{url}?protocol=resp3"), "%1")] {
+        let mut lent = lent(&source(&url), &["GET", "HGETALL", "KEYS", "EVAL"], &["*"]).with_secrets(secrets.clone());
+        for (words, expected) in [
+            (&["GET", "text"][..], format!("$a {masked}")),
+            (&["HGETALL", "swordfish"], format!("{pair} ${masked} ${masked}")),
+            (&["KEYS", "sword*"], format!("*1 ${masked}")),
+            (&["EVAL", "return redis.status_reply('swordfish')", "0"], format!("+{masked}")),
+            (&["EVAL", "return redis.error_reply('ERR swordfish')", "0"], format!("-ERR {masked}")),
+        ] {
+            assert_eq!(reply(&mut lent, words).await, expected, "{words:?}");
+        }
+    }
+    let mut without = lent(&source(&url), &["GET"], &["*"]);
+    assert_eq!(reply(&mut without, &["GET", "text"]).await, "$a swordfish");
 }
 
 #[tokio::test]

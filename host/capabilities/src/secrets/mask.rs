@@ -6,7 +6,11 @@
 //! A dialogue is received in pieces as a guest likes them. A piece that would end within a secret ends behind it; where its end is, from 4
 //! bytes on, only the beginning of one, more must come to tell. So of a secret that a guest picks apart it is given 3 letters at most.
 //!
-//! Limits: what is held back is at most [`REACH_PER_BYTE`] bytes for each of the longest secret of the run.
+//! A file is read in pieces too, but by its offsets, which must stay right: a secret in it becomes stars, as many as it has bytes. What
+//! stands round a piece is known here, so nothing is given away.
+//!
+//! Limits: what is held back is at most [`REACH_PER_BYTE`] bytes for each of the longest secret of the run, and so is what is read round a
+//! piece of a file.
 //!
 //! Invariant: this file performs no I/O.
 
@@ -27,6 +31,30 @@ const REACH_PER_BYTE: usize = 12;
 const REACH_BYTES_LEAST: usize = 16;
 /// Of what went before a piece so many bytes are known: longer than the longest escapes of fewer bytes than count as a beginning.
 const GIVEN_BYTES: usize = 32;
+/// Small texts are looked through together, up to so many bytes.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// One text of an answer that has many.
+pub(crate) enum Part<'answer> {
+    Text(&'answer mut String),
+    Bytes(&'answer mut Vec<u8>),
+}
+
+impl Part<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Part::Text(text) => text.as_bytes(),
+            Part::Bytes(bytes) => bytes,
+        }
+    }
+
+    fn put(self, masked: Vec<u8>) {
+        match self {
+            Part::Text(text) => *text = String::from_utf8_lossy(&masked).into_owned(),
+            Part::Bytes(bytes) => *bytes = masked,
+        }
+    }
+}
 
 /// What is to be replaced, and by which placeholder of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,11 +93,58 @@ impl Placeholders {
         (masked, End::Cut)
     }
 
+    /// Masks the texts of an answer, each of them whole. Gives by how many bytes they grew: placeholders are mostly longer than secrets.
+    pub(crate) fn mask_parts<'answer>(&self, parts: impl IntoIterator<Item = Part<'answer>>) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
+        let (mut batch, mut joined, mut grown) = (Vec::new(), Vec::new(), 0);
+        for part in parts {
+            joined.extend_from_slice(part.bytes());
+            // It is part of no escape: what is found in a text alone is found in front of it too.
+            joined.push(0);
+            batch.push(part);
+            if joined.len() >= BATCH_BYTES {
+                grown += self.mask_batch(&mut batch, &mut joined);
+            }
+        }
+        grown + self.mask_batch(&mut batch, &mut joined)
+    }
+
+    /// Most have no secret in them: `joined`, where all of them stand behind each other, tells so for all at once.
+    fn mask_batch(&self, batch: &mut Vec<Part<'_>>, joined: &mut Vec<u8>) -> u64 {
+        let is_clean = self.hits(joined, End::Whole).is_empty();
+        joined.clear();
+        let mut grown = 0;
+        for part in batch.drain(..).filter(|_| !is_clean) {
+            let Some(masked) = self.mask_bytes(part.bytes(), End::Whole) else { continue };
+            grown += u64::try_from(masked.len().saturating_sub(part.bytes().len())).unwrap_or(u64::MAX);
+            part.put(masked);
+        }
+        grown
+    }
+
+    /// How far round a piece of a text one must look for secrets that are partly in it; none where the run has no secret.
+    pub(crate) fn reach(&self) -> Option<usize> {
+        let longest = self.secrets().iter().map(|(_, value)| value.bytes().len()).max();
+        longest.map(|bytes| bytes * REACH_PER_BYTE + REACH_BYTES_LEAST)
+    }
+
+    /// `wanted` of a text, as far as it goes, with a star for each byte of a secret.
+    pub(crate) fn star_out(&self, mut text: Vec<u8>, wanted: Range<usize>) -> Vec<u8> {
+        // Of a file that is still written to, the beginning of a secret may be all that is there.
+        for hit in self.hits(&text, End::Cut) {
+            text[hit.range].fill(b'*');
+        }
+        text.truncate(wanted.end);
+        text.drain(..wanted.start.min(text.len()));
+        text
+    }
+
     /// Where a piece of a dialogue ends that would end behind `length` bytes of `held`; None where more must come to tell. `given` is the
     /// end of what went before, and `End::Whole` that nothing more comes.
     pub(crate) fn piece_end(&self, given: &[u8], held: &[u8], length: usize, end: End) -> Option<usize> {
-        let longest = self.secrets().iter().map(|(_, value)| value.bytes().len()).max();
-        let Some(reach) = longest.map(|bytes| bytes * REACH_PER_BYTE + REACH_BYTES_LEAST) else { return Some(length) };
+        let Some(reach) = self.reach() else { return Some(length) };
         // What begins earlier does not reach beyond the piece, and what ends later did not begin in it.
         let first = length.saturating_sub(reach);
         let before: &[u8] = if first == 0 { given } else { &[] };

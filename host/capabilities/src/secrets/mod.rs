@@ -2,7 +2,9 @@
 //!
 //! The operator writes `{{secret:NAME}}` in a check's `config`. For each run a placeholder is drawn at random for each secret that is
 //! named there, and the guest is given that. What goes out over `http` or `net` with a placeholder in it is filled in below the guest,
-//! and what comes back with the secret in it gets the placeholder again. `sign`, `encode` and `inspect` use a secret without showing it.
+//! and what comes back with the secret in it gets the placeholder again: over `http` and `net`, and from `redis` and `postgres` too, for
+//! a server may have learnt it elsewhere. In what `files` reads it becomes stars. `sign`, `encode` and `inspect` use a secret without
+//! showing it.
 //!
 //! Grants: `{ name, to }` (see [`Grant`]). [`policy`] is asked for every secret of every text that goes out, redirected requests
 //! included, and for every secret that is computed with.
@@ -13,15 +15,20 @@
 //!
 //! Limits: what is filled in goes out byte by byte as the secret is, only in a URL it is percent-encoded, so that it stays one component: a
 //! `/` in it divides no path. A secret is masked as it stands, percent-encoded, with the escapes of JSON, in base64 (also amid other bytes)
-//! and in hexadecimal. Spellings within spellings, base64 with line breaks, compressed bodies and names of headers are not looked through;
-//! what the peer makes of a secret by its own means is the business of who granted `to`. Where a text was cut, the beginning of a secret is
+//! and in hexadecimal. Spellings within spellings, base64 with line breaks, compressed bodies, names of headers, files and types,
+//! certificates, and numbers and times of a database are not looked through; what the peer makes of a secret by its own means (a part of it, its
+//! letters one by one) is the business of who granted `to`, or the source. Where a text was cut, the beginning of a secret is
 //! masked from 4 bytes on; a guest that receives a dialogue in pieces is given no more than 3. A secret shorter than 8 bytes is masked like
 //! any other, also within longer words, so that answers may become hard to read; one shorter than 4 is refused. With a signature at hand a
 //! secret that can be guessed can be guessed offline.
 //!
-//! Invariant: no secret, and nothing that a secret can be computed back from, is given to a guest, a log line or an error.
+//! Only what `config` names is looked for. A granted folder in which a secret's own file lies is the operator's choice: a check that does not
+//! name the secret reads the file as it stands, and so does every guest through WASI's own files.
+//!
+//! Invariant: no secret that `config` names is given to the guest in an answer of `http`, `net`, `redis` or `postgres`, nor by a read of
+//! `files`, in a spelling that is known here; none that is read here is in a log line or an error.
 //! Invariant: only a placeholder of the same run is filled in; any other text of that form stays text.
-//! Invariant: a check whose `config` names no secret reads none and draws nothing.
+//! Invariant: a check whose `config` names no secret reads none and draws nothing, and none of its answers is looked through.
 
 mod encode;
 mod fill;
@@ -35,13 +42,14 @@ mod source;
 mod spelling;
 mod template;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod told;
 mod value;
 mod view;
 
 pub(crate) use fill::FilledRequest;
 pub use grant::Grant;
+pub(crate) use mask::Part;
 pub(crate) use placeholder::starred;
 pub use placeholder::{DrawError, Placeholders};
 pub(crate) use policy::Towards;

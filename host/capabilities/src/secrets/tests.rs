@@ -28,7 +28,7 @@ use crate::{Grants, Lent, RunScope, Services};
 const SECRET: &str = "correct horse/battery";
 
 /// A placeholder for each secret, by its name and value.
-fn drawn(secrets: &[(&str, &[u8])]) -> Placeholders {
+pub(crate) fn drawn(secrets: &[(&str, &[u8])]) -> Placeholders {
     let mut placeholders = Placeholders::default();
     for (name, value) in secrets {
         draw(&mut placeholders, name, value);
@@ -41,7 +41,7 @@ fn draw(placeholders: &mut Placeholders, name: &str, value: &[u8]) {
     placeholders.draw(value, Box::new([Arc::<str>::from(name)])).expect("drawn");
 }
 
-fn placeholder(placeholders: &Placeholders, index: usize) -> String {
+pub(crate) fn placeholder(placeholders: &Placeholders, index: usize) -> String {
     placeholders.entries()[index].placeholder().to_owned()
 }
 

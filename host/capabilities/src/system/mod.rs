@@ -15,3 +15,4 @@ mod policy;
 
 pub(crate) use client::Machine;
 pub use grant::Grant;
+pub(crate) use parse::unescape;

@@ -144,7 +144,7 @@ fn is_below(path: &str, folder: &str) -> bool {
 }
 
 /// Blanks in a mount table are written as three octal digits: `\040`.
-fn unescape(field: &str) -> String {
+pub(crate) fn unescape(field: &str) -> String {
     let mut text = String::with_capacity(field.len());
     let mut rest = field;
     while let Some(at) = rest.find('\\') {

@@ -120,9 +120,31 @@ async fn a_server_that_takes_only_tls_or_only_certificates_tells_what_is_missing
     let own = format!("sslmode=require&sslcert={}&sslkey={}", cert_file.display(), key_file.display());
     enter(&server, &[("sslmode=require", Refused("hint: name `sslcert` and `sslkey` in its `url`")), (own.as_str(), Encrypted)]).await;
 
+    // What refuses TLS is told: the server has no other line.
+    enter(&server, &[("sslmode=prefer", Refused("hint: name `sslcert` and `sslkey` in its `url`"))]).await;
+
     // Nobody but this user may enter, and it is another one's line.
     encrypt(&server, &certificate, &authority, "host all nobody 127.0.0.1/32 scram-sha-256");
     enter(&server, &[("sslmode=require", Refused("hint: add one for this machine, the source's user and its database"))]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_lets_the_source_in_without_tls_alone_is_entered_so_where_sslmode_lets_it() {
+    const ONLY_PLAIN: &str = "hostnossl all all 127.0.0.1/32 scram-sha-256";
+    let (server, authority) = (Postgres::start(), Authority::new());
+    let certificate = authority.issue("127.0.0.1");
+    encrypt(&server, &certificate, &authority, ONLY_PLAIN);
+    let none = "`pg_hba.conf` lets source `main` in (28000)";
+    let cases = [("sslmode=disable", Plain), ("sslmode=allow", Plain), ("sslmode=prefer", Plain), ("sslmode=require", Refused(none))];
+    enter(&server, &cases).await;
+
+    // A password that TLS kept secret is not tried again in the open.
+    encrypt(&server, &certificate, &authority, &format!("{ONLY_TLS}\nhostnossl all all 127.0.0.1/32 trust"));
+    let wrong = Setup::of(&server.url_of(USER, "wrong-word", DATABASE));
+    let refused = ask(&mut wrong.lent(), query("select 1")).await;
+    let Err(PostgresError::Authentication(message)) = refused else { panic!("{refused:?}") };
+    assert!(message.contains("refused the user or password"), "{message}");
+    enter(&server, &[("sslmode=prefer", Encrypted)]).await;
 }
 
 #[test]

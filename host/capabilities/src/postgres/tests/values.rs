@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::contract::postgres::OtherValue;
+use crate::secrets::tests::{drawn, placeholder};
 
 #[tokio::test]
 async fn every_value_has_its_arm() {
@@ -143,4 +144,29 @@ async fn a_session_told_to_print_otherwise_gives_no_wrong_values() {
             assert!(found == expected || found.starts_with("other "), "{name}: {told}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_secret_of_the_run_is_masked_in_rows_and_in_the_servers_words() {
+    let secrets = drawn(&[("key", b"swordfish")]);
+    let masked = placeholder(&secrets, 0);
+    let (mut plain, mut lent) = (Setup::reading().lent(), Setup::reading().lent().with_secrets(secrets));
+    for sql in [
+        "select 'a swordfish', null, 1",
+        "select 'swordfish'::name",
+        "select '{\"key\": \"swordfish\"}'::jsonb",
+        "select array['swordfish', 'x']",
+        "select 'swordfish'::tsvector",
+    ] {
+        let told = row(&mut plain, sql).await;
+        assert!(told.contains("swordfish"), "{told}");
+        assert_eq!(row(&mut lent, sql).await, told.replace("swordfish", &masked), "{sql}");
+    }
+    assert_eq!(row(&mut lent, "select 'c3dvcmRmaXNo'").await, format!("text {masked}"));
+    assert_eq!(row(&mut lent, "select 'swordfish'::bytea").await, format!("bytes {:?}", masked.as_bytes()));
+    let set = ask(&mut lent, query("select 1 as swordfish")).await.expect("a row");
+    assert_eq!(set.columns[0].name, masked);
+    let refused = ask(&mut lent, query("select 'swordfish'::int")).await;
+    let Err(PostgresError::Server(error)) = refused else { panic!("{refused:?}") };
+    assert!(error.message.contains(&masked) && !error.message.contains("swordfish"), "{error:?}");
 }

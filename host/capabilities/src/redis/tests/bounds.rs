@@ -23,6 +23,19 @@ async fn a_reply_beyond_the_runs_bytes_is_not_taken() {
 }
 
 #[tokio::test]
+async fn what_a_reply_grows_by_when_it_is_masked_is_paid_for() {
+    let server = RedisServer::start("");
+    seed(&server.url(), &["SET", "many", &"swordfish".repeat(100)]);
+    let (sources, limits) = (source(&server.url()), Limits { bytes_in: 2000, ..Limits::default() });
+    let get: &[&str] = &["GET", "many"];
+    run(&mut lent_with(&sources, grant(&["GET"], &["*"]), &limits), get).await.expect("900 bytes");
+    let mut masked = lent_with(&sources, grant(&["GET"], &["*"]), &limits).with_secrets(drawn(&[("key", b"swordfish")]));
+    let outcome = run(&mut masked, get).await;
+    assert!(matches!(outcome, Err(RedisError::Quota(_))), "{outcome:?}");
+    assert_eq!(masked.exceeded(), Some((Quota::BytesIn, 2000)));
+}
+
+#[tokio::test]
 async fn many_small_replies_count_together() {
     let server = RedisServer::start("");
     seed(&server.url(), &["SETRANGE", "text", "999", "x"]);

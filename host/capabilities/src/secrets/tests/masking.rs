@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{draw, drawn, placeholder};
 use crate::secrets::encode::Encoding;
-use crate::secrets::{End, Placeholders};
+use crate::secrets::{End, Part, Placeholders};
 
 const SECRET: &[u8] = "p\"a/s s\\w+ö%rd".as_bytes();
 
@@ -198,6 +198,53 @@ fn a_masked_body_is_no_longer_than_was_asked_for() {
     assert_eq!((masked, end), (placeholder(&placeholders, 0).into_bytes()[..20].to_vec(), End::Cut));
     let (masked, end) = placeholders.mask_body(b"other".to_vec(), End::Cut, 5);
     assert_eq!((masked, end), (b"other".to_vec(), End::Cut));
+}
+
+#[test]
+fn the_texts_of_an_answer_are_masked_each_for_itself() {
+    const TEXTS: usize = 5000;
+    let placeholders = drawn(&[("a", b"swordfish")]);
+    let placeholder = placeholder(&placeholders, 0);
+    let mut texts = ["no secret", "a swordfish", "sword", "fish", "%73wordfish%7", "\\ud83d", "swordfish\\"].map(str::to_owned);
+    let mut bytes = vec![b"\xff swordfish".to_vec(), Vec::new()];
+    let grown = placeholders.mask_parts(texts.iter_mut().map(Part::Text).chain(bytes.iter_mut().map(Part::Bytes)));
+    let told = texts.map(|text| text.replace(&placeholder, "<0>"));
+    assert_eq!(told, ["no secret", "a <0>", "sword", "fish", "<0>%7", "\\ud83d", "<0>\\"]);
+    assert_eq!(bytes, [[&b"\xff "[..], placeholder.as_bytes()].concat(), Vec::new()]);
+    let more = 3 * (placeholder.len() - "swordfish".len()) + placeholder.len() - "%73wordfish".len();
+    assert_eq!(grown, more as u64);
+
+    let word = |index: usize| if index.is_multiple_of(999) { "swordfish" } else { "nothing at all" };
+    let mut many: Vec<String> = (0..TEXTS).map(|index| format!("{index} {}", word(index))).collect();
+    placeholders.mask_parts(many.iter_mut().map(Part::Text));
+    let masked: Vec<usize> = (0..TEXTS).filter(|index| many[*index].contains(&placeholder)).collect();
+    assert_eq!(masked, [0, 999, 1998, 2997, 3996, 4995]);
+    assert!(!many.concat().contains("swordfish"));
+}
+
+#[test]
+fn without_a_secret_no_answer_is_looked_through() {
+    let none = Placeholders::default();
+    let looked_at = std::iter::from_fn(|| -> Option<Part<'static>> { panic!("an answer is looked at") });
+    assert_eq!((none.mask_parts(looked_at), none.reach()), (0, None));
+}
+
+#[test]
+fn a_secret_in_a_file_is_as_many_stars_as_it_has_bytes() {
+    let placeholders = drawn(&[("a", b"swordfish")]);
+    for (text, wanted, told) in [
+        ("x swordfish c3dvcmRmaXNo y", 0..100, "x ********* ************ y"),
+        ("x swordfish y", 0..4, "x **"),
+        ("x swordfish y", 4..6, "**"),
+        ("x swordfish y", 9..12, "** "),
+        ("x sword%66ish y", 2..15, "*********** y"),
+        ("x swor", 0..9, "x ****"),
+        ("x swo", 0..9, "x swo"),
+        ("x", 5..9, ""),
+    ] {
+        let starred = placeholders.star_out(text.as_bytes().to_vec(), wanted.clone());
+        assert_eq!(String::from_utf8_lossy(&starred), told, "{wanted:?} of {text}");
+    }
 }
 
 #[test]
