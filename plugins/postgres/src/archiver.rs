@@ -84,7 +84,19 @@ impl Check for Archiver {
     }
 
     fn failures() -> &'static [&'static str] {
-        &["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "content", "archive"]
+        &[
+            "connection",
+            "authentication",
+            "timeout",
+            "unavailable",
+            "memory",
+            "disk",
+            "too-many-connections",
+            "capacity",
+            "file-system",
+            "content",
+            "archive",
+        ]
     }
 
     fn run(request: &Request<Config>) -> Result<Report, Error> {

@@ -118,7 +118,19 @@ impl Check for Bloat {
     }
 
     fn failures() -> &'static [&'static str] {
-        &["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "content", "bloat"]
+        &[
+            "connection",
+            "authentication",
+            "timeout",
+            "unavailable",
+            "memory",
+            "disk",
+            "too-many-connections",
+            "capacity",
+            "file-system",
+            "content",
+            "bloat",
+        ]
     }
 
     fn run(request: &Request<Config>) -> Result<Report, Error> {

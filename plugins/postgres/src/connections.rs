@@ -114,7 +114,19 @@ impl Check for Connections {
     }
 
     fn failures() -> &'static [&'static str] {
-        &["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "lock", "capacity", "content"]
+        &[
+            "connection",
+            "authentication",
+            "timeout",
+            "unavailable",
+            "memory",
+            "disk",
+            "too-many-connections",
+            "capacity",
+            "file-system",
+            "lock",
+            "content",
+        ]
     }
 
     fn run(request: &Request<Config>) -> Result<Report, Error> {

@@ -104,7 +104,20 @@ impl Check for Locks {
     }
 
     fn failures() -> &'static [&'static str] {
-        &["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "lock", "deadlock", "content"]
+        &[
+            "connection",
+            "authentication",
+            "timeout",
+            "unavailable",
+            "memory",
+            "disk",
+            "too-many-connections",
+            "capacity",
+            "file-system",
+            "lock",
+            "deadlock",
+            "content",
+        ]
     }
 
     fn run(request: &Request<Config>) -> Result<Report, Error> {

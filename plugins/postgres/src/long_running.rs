@@ -118,6 +118,8 @@ impl Check for LongRunning {
             "memory",
             "disk",
             "too-many-connections",
+            "capacity",
+            "file-system",
             "latency",
             "transaction",
             "content",

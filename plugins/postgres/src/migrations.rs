@@ -105,7 +105,19 @@ impl Check for Migrations {
     }
 
     fn failures() -> &'static [&'static str] {
-        &["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "content", "migration"]
+        &[
+            "connection",
+            "authentication",
+            "timeout",
+            "unavailable",
+            "memory",
+            "disk",
+            "too-many-connections",
+            "capacity",
+            "file-system",
+            "content",
+            "migration",
+        ]
     }
 
     fn run(request: &Request<Config>) -> Result<Report, Error> {

@@ -122,7 +122,18 @@ impl Check for Query {
     }
 
     fn failures() -> &'static [&'static str] {
-        &["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "content", "capacity"]
+        &[
+            "connection",
+            "authentication",
+            "timeout",
+            "unavailable",
+            "memory",
+            "disk",
+            "too-many-connections",
+            "capacity",
+            "file-system",
+            "content",
+        ]
     }
 
     fn run(request: &Request<Config>) -> Result<Report, Error> {

@@ -151,6 +151,8 @@ impl Check for Replication {
             "memory",
             "disk",
             "too-many-connections",
+            "capacity",
+            "file-system",
             "content",
             "replication",
             "role",

@@ -60,7 +60,19 @@ impl Check for Settings {
     }
 
     fn failures() -> &'static [&'static str] {
-        &["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "configuration", "content"]
+        &[
+            "connection",
+            "authentication",
+            "timeout",
+            "unavailable",
+            "memory",
+            "disk",
+            "too-many-connections",
+            "capacity",
+            "file-system",
+            "configuration",
+            "content",
+        ]
     }
 
     fn run(request: &Request<Config>) -> Result<Report, Error> {

@@ -127,7 +127,19 @@ impl Check for SlowQueries {
     }
 
     fn failures() -> &'static [&'static str] {
-        &["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "latency", "content"]
+        &[
+            "connection",
+            "authentication",
+            "timeout",
+            "unavailable",
+            "memory",
+            "disk",
+            "too-many-connections",
+            "capacity",
+            "file-system",
+            "latency",
+            "content",
+        ]
     }
 
     fn run(request: &Request<Config>) -> Result<Report, Error> {

@@ -163,6 +163,8 @@ impl Check for Vacuum {
             "memory",
             "disk",
             "too-many-connections",
+            "capacity",
+            "file-system",
             "content",
             "vacuum",
             "wraparound",

@@ -95,13 +95,6 @@ pub fn run<C: Check>(request: wire::Request) -> Result<Report, Failure> {
     }
 }
 
-/// The host asks only for kinds that `describe` named, so this is a mistake of one of the two.
-pub fn unknown_kind(kind: &str) -> Failure {
-    let mut message = String::from("this plugin has no kind of check named ");
-    message.push_str(kind);
-    Error::internal(message).into_failure()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -1,9 +1,11 @@
 //! What a plugin says of itself when it is loaded.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use serde_json::Value;
 
 use crate::bindings::exports::sickbay::plugin::plugin::{Descriptor, Kind, MetricInfo, Need};
-use crate::{Check, MetricKind};
+use crate::{Check, MetricKind, Recovery, Sink};
 
 impl Need {
     /// `grant` is a line of TOML with `{NAME}` for a key of the configuration: `http = ["{method} {url}"]`.
@@ -29,12 +31,13 @@ impl MetricInfo {
     }
 }
 
-pub fn descriptor(name: &str, version: &str, summary: &str, checks: Vec<Kind>) -> Descriptor {
+/// Without any kind yet.
+pub fn descriptor(name: &str, version: &str, summary: &str) -> Descriptor {
     Descriptor {
         name: name.to_owned(),
         version: version.to_owned(),
         summary: summary.to_owned(),
-        checks,
+        checks: Vec::new(),
         recoveries: Vec::new(),
         sinks: Vec::new(),
         homepage: None,
@@ -43,25 +46,42 @@ pub fn descriptor(name: &str, version: &str, summary: &str, checks: Vec<Kind>) -
     }
 }
 
-pub fn kind<C: Check>() -> Kind {
+pub fn check_kind<C: Check>() -> Kind {
+    Kind { metrics: C::metrics(), failures: owned(C::failures()), ..kind::<C::Config>(C::NAME, C::SUMMARY, &C::example(), C::needs()) }
+}
+
+pub fn recovery_kind<R: Recovery>() -> Kind {
+    Kind { failures: owned(R::failures()), ..kind::<R::Config>(R::NAME, R::SUMMARY, &R::example(), R::needs()) }
+}
+
+pub fn sink_kind<S: Sink>() -> Kind {
+    kind::<S::Config>(S::NAME, S::SUMMARY, &S::example(), S::needs())
+}
+
+/// What kinds of every sort have.
+fn kind<C: JsonSchema>(name: &str, summary: &str, example: &Value, needs: Vec<Need>) -> Kind {
     Kind {
-        name: C::NAME.to_owned(),
-        summary: C::SUMMARY.to_owned(),
+        name: name.to_owned(),
+        summary: summary.to_owned(),
         config_schema: config_schema::<C>(),
-        example: C::example().to_string(),
-        needs: C::needs(),
-        metrics: C::metrics(),
-        failures: C::failures().iter().map(|failure| (*failure).to_owned()).collect(),
+        example: example.to_string(),
+        needs,
+        metrics: Vec::new(),
+        failures: Vec::new(),
         extras: Vec::new(),
     }
 }
 
+fn owned(failures: &[&str]) -> Vec<String> {
+    failures.iter().map(|failure| (*failure).to_owned()).collect()
+}
+
 /// JSON Schema 2020-12 without references, so that a reader sees every key where it belongs.
-fn config_schema<C: Check>() -> String {
+fn config_schema<C: JsonSchema>() -> String {
     SchemaSettings::draft2020_12()
         .with(|settings| settings.inline_subschemas = true)
         .into_generator()
-        .into_root_schema_for::<C::Config>()
+        .into_root_schema_for::<C>()
         .to_value()
         .to_string()
 }
@@ -109,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_schema_is_2020_12_whole_and_carries_the_documentation() {
-        let kind = kind::<Look>();
+        let kind = check_kind::<Look>();
         let schema: Value = serde_json::from_str(&kind.config_schema).expect("JSON");
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
         assert_eq!(schema["properties"]["url"]["description"], "Where to look.");

@@ -12,13 +12,14 @@ use crate::bindings::sickbay::plugin::postgres::PostgresError;
 use crate::bindings::sickbay::plugin::redis::RedisError;
 use crate::bindings::sickbay::plugin::secrets::SecretError;
 use crate::bindings::sickbay::plugin::system::SystemError;
+use crate::http::StatusError;
 use crate::report::{FAILURE_MESSAGE_BYTES_MAX, cut};
 use crate::{Denial, Failure, Report};
 
-/// Why a run ended without a report of its own.
+/// Why a run ended without an answer of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The service did it: the run becomes a critical report.
+    /// The service did it: a check becomes a critical report, a step of a recovery was not done.
     Service {
         /// The failure kind: `dns`, `connection`, `refused`, `tls`, `timeout`, `protocol`, `content`, ...
         failure: &'static str,
@@ -65,12 +66,23 @@ impl Error {
     pub(crate) fn into_answer(self) -> Result<Report, Failure> {
         match self {
             Error::Service { failure, message } => Ok(Report::ok("").critical(failure, message).fit()),
-            plugin @ Error::Plugin { .. } => Err(plugin.into_failure()),
+            plugin @ Error::Plugin { .. } => Err(plugin.into()),
         }
     }
+}
 
-    pub(crate) fn into_failure(self) -> Failure {
-        let (kind, mut message) = match self {
+/// The host asks only for kinds that `describe` named, so this is a mistake of one of the two.
+pub fn unknown_kind(sort: &str, kind: &str) -> Error {
+    let mut message = String::from("this plugin has no kind of ");
+    message.push_str(sort);
+    message.push_str(" named ");
+    message.push_str(kind);
+    Error::internal(message)
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let (kind, mut message) = match error {
             Error::Service { failure, message } => (failure, message),
             Error::Plugin { kind, message } => (kind, message),
         };
@@ -106,6 +118,12 @@ impl From<HttpError> for Error {
             HttpError::Timeout(message) => Error::service("timeout", message),
             HttpError::Protocol(message) => Error::service("protocol", message),
         }
+    }
+}
+
+impl From<StatusError> for Error {
+    fn from(error: StatusError) -> Error {
+        Error::service("content", error.to_string())
     }
 }
 
@@ -226,6 +244,7 @@ mod tests {
             (Error::from(FileError::NotFound("x".into())), "missing"),
             (Error::from(FileError::Refused("x".into())), "file-system"),
             (Error::from(SecretError::Other("x".into())), "secret"),
+            (Error::from(StatusError { status: 503, retry_after_ms: None }), "content"),
         ];
         for (error, failure) in cases {
             assert_eq!(error.into_answer().expect("a report").failure.as_deref(), Some(failure));
@@ -255,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_long_failure_message_is_cut_to_the_bound() {
-        let failure = Error::internal("é".repeat(2000)).into_failure();
+        let failure = Failure::from(Error::internal("é".repeat(2000)));
         assert!(failure.message.len() <= FAILURE_MESSAGE_BYTES_MAX);
         assert!(failure.message.ends_with('…'));
     }

@@ -13,8 +13,10 @@
 //! ```
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub use crate::bindings::sickbay::plugin::http::{Header, HttpError, Options, Redirect, Request, Response};
 
@@ -28,6 +30,9 @@ use crate::Error;
 /// The redirects that a call follows unless told otherwise.
 pub const REDIRECTS_MAX_DEFAULT: u8 = 5;
 
+/// Statuses below 500 that ask to come again.
+const STATUSES_PASSING: [u16; 3] = [408, 425, 429];
+
 /// A request that has not been sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
@@ -38,6 +43,11 @@ pub struct Call {
 /// A GET.
 pub fn get(url: impl Into<String>) -> Call {
     call("GET", url)
+}
+
+/// A POST.
+pub fn post(url: impl Into<String>) -> Call {
+    call("POST", url)
 }
 
 /// Any method. A new connection, at most [`REDIRECTS_MAX_DEFAULT`] redirects, at most 64 KiB of body, only trusted certificates.
@@ -67,6 +77,13 @@ impl Call {
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Call {
         self.request.body = Some(body.into());
         self
+    }
+
+    /// Sets the body to JSON, and `content-type` where it is not set yet.
+    pub fn json(self, body: &Value) -> Call {
+        let is_told = self.request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("content-type"));
+        let call = if is_told { self } else { self.header("content-type", "application/json") };
+        call.body(body.to_string())
     }
 
     /// Bounds the whole exchange; the run's deadline bounds it too.
@@ -105,6 +122,16 @@ impl Response {
         self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
     }
 
+    /// The response itself where its status is 2xx; otherwise the service's fault: for a check a critical report with the failure `content`.
+    pub fn error_for_status(self) -> Result<Response, StatusError> {
+        if (200..300).contains(&self.status) {
+            return Ok(self);
+        }
+        let seconds = self.header("retry-after").and_then(|after| after.trim().parse::<u64>().ok());
+        let retry_after_ms = seconds.map(|seconds| u32::try_from(seconds.saturating_mul(1000)).unwrap_or(u32::MAX));
+        Err(StatusError { status: self.status, retry_after_ms })
+    }
+
     /// The body as text, with U+FFFD for what is not UTF-8.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
@@ -128,6 +155,29 @@ impl Response {
     }
 }
 
+/// A status that is not 2xx, by [`Response::error_for_status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusError {
+    pub status: u16,
+    /// How long the service asked to wait, where it said so in seconds.
+    pub retry_after_ms: Option<u32>,
+}
+
+impl StatusError {
+    /// Whether the same request would be refused again: 400 to 499, other than 408, 425 and 429.
+    pub fn is_for_good(&self) -> bool {
+        (400..500).contains(&self.status) && !STATUSES_PASSING.contains(&self.status)
+    }
+}
+
+impl fmt::Display for StatusError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "HTTP {}", self.status)
+    }
+}
+
+impl std::error::Error for StatusError {}
+
 /// Microseconds, as the contract measures phases, in the base unit of metrics.
 pub fn seconds(microseconds: u32) -> f64 {
     f64::from(microseconds) / 1e6
@@ -144,6 +194,27 @@ mod tests {
         response.headers.push(Header { name: "Retry-After".into(), value: "5".into() });
         assert_eq!(response.header("retry-after"), Some("5"));
         assert_eq!(response.header("location"), None);
+    }
+
+    #[test]
+    fn json_is_sent_as_what_it_is_unless_the_caller_says_otherwise() {
+        let body = serde_json::json!({ "a": 1 });
+        let call = post("http://localhost/").json(&body);
+        assert_eq!((call.request.method.as_str(), call.request.body.as_deref()), ("POST", Some(&b"{\"a\":1}"[..])));
+        assert_eq!(call.request.headers, [Header { name: "content-type".into(), value: "application/json".into() }]);
+        let call = post("http://localhost/").header("Content-Type", "application/x-ticket+json").json(&body);
+        assert_eq!(call.request.headers.len(), 1);
+    }
+
+    #[test]
+    fn a_status_that_is_not_2xx_is_an_error_that_says_when_to_come_again() {
+        assert!(response(204, "").error_for_status().is_ok());
+        let mut busy = response(429, "");
+        busy.headers.push(Header { name: "retry-after".into(), value: "30".into() });
+        assert_eq!(busy.error_for_status(), Err(StatusError { status: 429, retry_after_ms: Some(30_000) }));
+        let for_good = |status| StatusError { status, retry_after_ms: None }.is_for_good();
+        assert_eq!([400, 404, 410, 422].map(for_good), [true; 4]);
+        assert_eq!([302, 408, 425, 429, 500, 503].map(for_good), [false; 6]);
     }
 
     #[test]

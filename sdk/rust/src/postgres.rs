@@ -27,7 +27,21 @@ use crate::testing::postgres as wire;
 use crate::Error;
 
 /// The failure kinds that a call may end with, by the mapping of errors.
-pub const CALL_FAILURES: [&str; 7] = ["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections"];
+pub const CALL_FAILURES: [&str; 9] =
+    ["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "capacity", "file-system"];
+
+/// SQLSTATEs, or the classes that they begin with, that tell of the server's state, and their failure kinds; the first that fits counts. The
+/// SDKs for all languages have this table. Class 28 has an arm of its own in the contract.
+const STATE_FAILURES: [(&str, &str); 8] = [
+    ("53100", "disk"),
+    ("53200", "memory"),
+    ("53300", "too-many-connections"),
+    ("57014", "timeout"),
+    ("08", "connection"),
+    ("53", "capacity"),
+    ("57", "unavailable"),
+    ("58", "file-system"),
+];
 
 const US_PER_SECOND: f64 = 1_000_000.0;
 
@@ -285,16 +299,7 @@ impl PostgresError {
 /// What the server refused: its state is the service's, everything else the statement's and so the configuration's.
 pub(crate) fn refusal(error: ServerError) -> Error {
     let ServerError { sqlstate, message, .. } = error;
-    let failure = match (sqlstate.as_str(), sqlstate.get(..2)) {
-        ("53100", _) => Some("disk"),
-        ("53200", _) => Some("memory"),
-        ("53300", _) => Some("too-many-connections"),
-        ("57014", _) => Some("timeout"),
-        (_, Some("08")) => Some("connection"),
-        (_, Some("28")) => Some("authentication"),
-        (_, Some("53" | "57" | "58")) => Some("unavailable"),
-        _ => None,
-    };
+    let failure = STATE_FAILURES.iter().find(|(start, _)| sqlstate.starts_with(start)).map(|(_, failure)| *failure);
     let message = format!("{message} ({sqlstate})");
     match failure {
         Some(failure) => Error::service(failure, message),
@@ -387,14 +392,14 @@ mod tests {
     fn the_servers_state_is_the_services_and_a_wrong_statement_the_configurations() {
         for (sqlstate, failure) in [
             ("08006", "connection"),
-            ("28P01", "authentication"),
+            ("53000", "capacity"),
             ("53100", "disk"),
             ("53200", "memory"),
             ("53300", "too-many-connections"),
-            ("53400", "unavailable"),
+            ("53400", "capacity"),
             ("57014", "timeout"),
             ("57P03", "unavailable"),
-            ("58030", "unavailable"),
+            ("58030", "file-system"),
         ] {
             let error = Error::from(refused(sqlstate, "no"));
             assert_eq!(error, Error::service(failure, format!("no ({sqlstate})")));

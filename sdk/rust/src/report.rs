@@ -117,13 +117,7 @@ impl Report {
             cut(&mut evidence.actual, EVIDENCE_TEXT_BYTES_MAX);
             cut(&mut evidence.expected, EVIDENCE_TEXT_BYTES_MAX);
         }
-        if let Some(details) = &self.details
-            && details.len() > DETAILS_BYTES_MAX
-        {
-            let dropped = details.len().to_string();
-            self.details = None;
-            self.extras.push(Label::new("sdk.details-dropped-bytes", dropped));
-        }
+        fit_details(&mut self.details, &mut self.extras);
         self
     }
 }
@@ -131,6 +125,13 @@ impl Report {
 impl Label {
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Label {
         Label { name: name.into(), value: value.into() }
+    }
+}
+
+/// Leaves out details that are too long; an extra tells that there were some.
+pub(crate) fn fit_details(details: &mut Option<String>, extras: &mut Vec<Label>) {
+    if let Some(dropped) = details.take_if(|details| details.len() > DETAILS_BYTES_MAX) {
+        extras.push(Label::new("sdk.details-dropped-bytes", dropped.len().to_string()));
     }
 }
 

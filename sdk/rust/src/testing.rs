@@ -1,8 +1,11 @@
-//! A scripted host, so that a check runs under `cargo test` without WebAssembly.
+//! A scripted host, so that a plugin runs under `cargo test` without WebAssembly.
 //!
-//! A [`FakeHost`] holds what the host would answer and keeps what the check did. While [`FakeHost::run`] runs, it serves
+//! A [`FakeHost`] holds what the host would answer and keeps what the plugin did. While [`FakeHost::run`] runs a check, it serves
 //! every call of the thread; nothing is sent anywhere. What a test did not script is denied, as on a real host without grants;
 //! a request without an answer left fails the test.
+//!
+//! [`FakeHost::plan`], [`FakeHost::act`] and [`FakeHost::follow`] ask a recovery, [`FakeHost::deliver`] a sink. [`incident`], [`alert`] and
+//! [`notification`] are usual ones, to change in part: `Incident { check: "api".to_owned(), ..incident() }`.
 //!
 //! ```
 //! # use sickbay_sdk::prelude::*;
@@ -25,22 +28,28 @@
 //! assert_eq!(host.sent[0].request.url, "http://localhost/");
 //! ```
 
+mod described;
 pub(crate) mod files;
 pub(crate) mod net;
 pub(crate) mod postgres;
+pub(crate) mod recovery;
 pub(crate) mod redis;
 pub(crate) mod secrets;
+pub(crate) mod sink;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
 use serde_json::Value;
 
+pub use self::described::{assert_as_described, assert_recovery_well_described, assert_sink_well_described, assert_well_described};
 pub use self::files::FakeFile;
 pub use self::net::{Dialogue, tls_until};
 pub use self::postgres::{refused, row, rows};
+pub use self::recovery::incident;
 pub use self::redis::bulk;
+pub use self::sink::{alert, notification};
 use crate::bindings::exports::sickbay::plugin::check as wire;
 use crate::files::Space;
 use crate::http::{Call, HttpError, Options, Request, Response};
@@ -50,13 +59,16 @@ use crate::postgres::{PostgresError, Query, Rows};
 use crate::redis::{Node, RedisError};
 use crate::secrets::SecretInfo;
 use crate::system::{Cpu, Disk, DiskIo, Listener, Load, Memory, OpenFiles, Process, SystemError};
-use crate::{Check, Denial, Failure, Label, Report, Status, Timings};
+use crate::{Check, Denial, Failure, Label, Report, Timings};
 
 const STATE_KEYS_MAX: usize = 64;
 const STATE_KEY_BYTES_MAX: usize = 128;
 const STATE_BYTES_MAX: usize = 16 << 10;
 
-/// What the host answers, and what the check did.
+/// What a call is ended after.
+const TIMEOUT_MS: u32 = 5_000;
+
+/// What the host answers, and what the plugin did.
 #[derive(Clone, Debug, Default)]
 pub struct FakeHost {
     /// What the clock says, in milliseconds since 1970.
@@ -80,7 +92,7 @@ pub struct FakeHost {
     pub secrets: BTreeMap<String, SecretInfo>,
     /// Kept between runs; a run that fails changes nothing.
     pub state: BTreeMap<String, Vec<u8>>,
-    /// Every request that the check sent.
+    /// Every request that the plugin sent.
     pub sent: Vec<Call>,
     /// Every statement of PostgreSQL with its parameters.
     pub queries: Vec<Query>,
@@ -92,7 +104,7 @@ pub struct FakeHost {
     pub said: Vec<Vec<u8>>,
     /// Every lookup, as `NAME KIND`.
     pub lookups: Vec<String>,
-    /// Every line that the check logged.
+    /// Every line that the plugin logged.
     pub lines: Vec<Line>,
 }
 
@@ -104,7 +116,7 @@ pub struct Machine {
     pub load: Result<Load, SystemError>,
     pub disks: Result<Vec<Disk>, SystemError>,
     pub disk_io: Result<Vec<DiskIo>, SystemError>,
-    /// All of them; the check sees those with the name that it asks for.
+    /// All of them; the plugin sees those with the name that it asks for.
     pub processes: Result<Vec<Process>, SystemError>,
     pub listeners: Result<Vec<Listener>, SystemError>,
     pub open_files: Result<OpenFiles, SystemError>,
@@ -187,6 +199,11 @@ impl FakeHost {
 
     /// Serves every call that the closure makes.
     pub fn serve<T>(&mut self, calls: impl FnOnce() -> T) -> T {
+        self.serve_lending(Lending::Whole, calls)
+    }
+
+    fn serve_lending<T>(&mut self, lending: Lending, calls: impl FnOnce() -> T) -> T {
+        LENDING.set(lending);
         HOST.with(|host| mem::swap(&mut *host.borrow_mut(), self));
         let answer = calls();
         HOST.with(|host| mem::swap(&mut *host.borrow_mut(), self));
@@ -211,70 +228,13 @@ pub fn response(status: u16, body: &str) -> Response {
     }
 }
 
-/// Asserts what the host asks of a description: names and failure kinds are well formed, the example is a configuration
-/// of the check, and every metric is named once.
-///
-/// # Panics
-/// With the mistake, where there is one.
-pub fn assert_well_described<C: Check>() {
-    let kind = crate::describe::kind::<C>();
-    assert!(is_word(&kind.name), "the kind's name {:?} is not a word of [a-z0-9-]", kind.name);
-    assert!(!kind.summary.is_empty(), "{} has no summary", kind.name);
-    let example = serde_json::from_str::<C::Config>(&kind.example);
-    assert!(example.is_ok(), "the example of {} is no configuration of it: {:?}", kind.name, example.err());
-    for (position, metric) in kind.metrics.iter().enumerate() {
-        assert!(is_metric_name(&metric.name), "{:?} is no name for a metric", metric.name);
-        assert!(["", "seconds", "bytes", "ratio"].contains(&metric.unit.as_str()), "{} has no base unit", metric.name);
-        let twice = kind.metrics[..position].iter().any(|other| other.name == metric.name);
-        assert!(!twice, "{} is described twice", metric.name);
-    }
-    for failure in &kind.failures {
-        assert!(is_word(failure), "the failure kind {failure:?} is not a word of [a-z0-9-]");
-    }
-    for need in &kind.needs {
-        assert!(need.grant.starts_with(&need.capability), "the grant {:?} is not for {}", need.grant, need.capability);
-    }
-}
-
-/// Asserts that a report keeps to what the check's description promises: metrics, units and failure kinds.
-///
-/// # Panics
-/// With the first thing that was not described.
-pub fn assert_as_described<C: Check>(report: &Report) {
-    let kind = crate::describe::kind::<C>();
-    for metric in &report.metrics {
-        let described = kind.metrics.iter().any(|info| {
-            let name_fits = match info.name.strip_suffix('*') {
-                Some(start) => metric.name.starts_with(start),
-                None => metric.name == info.name,
-            };
-            name_fits && metric.unit == info.unit && metric.kind == info.kind
-        });
-        assert!(described, "the metric {} ({:?}) is not described", metric.name, metric.unit);
-    }
-    match &report.failure {
-        Some(failure) => assert!(kind.failures.contains(failure), "the failure {failure} is not described"),
-        None => assert!(matches!(report.status, Status::Ok | Status::Unknown), "not ok, and no failure kind"),
-    }
-}
-
-fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-}
-
-fn is_metric_name(text: &str) -> bool {
-    let name = text.strip_suffix('*').unwrap_or(text);
-    name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
 pub(crate) fn wire_request(kind: &str, config: &Value) -> wire::Request {
     wire::Request {
         check: "test".to_owned(),
         kind: kind.to_owned(),
         config: config.to_string(),
         scheduled_at: 0,
-        timeout_ms: 5_000,
+        timeout_ms: TIMEOUT_MS,
         attempt: 1,
         target: None,
         labels: Vec::new(),
@@ -283,8 +243,28 @@ pub(crate) fn wire_request(kind: &str, config: &Value) -> wire::Request {
     }
 }
 
+/// How much of the grants a call has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lending {
+    Whole,
+    /// What changes something is denied: HTTP other than `GET` and `HEAD`, `net`, changes of `files`. Of statements and commands the
+    /// scripted host does not know whether they only read.
+    Reading,
+}
+
 thread_local! {
     static HOST: RefCell<FakeHost> = RefCell::new(FakeHost::default());
+    static LENDING: Cell<Lending> = const { Cell::new(Lending::Whole) };
+}
+
+/// Before a call that may change something.
+fn expect_whole_lending(call: &str) -> Result<(), Denial> {
+    match LENDING.get() {
+        Lending::Whole => Ok(()),
+        Lending::Reading => {
+            Err(Denial { reason: format!("{call}: while a recovery plans or follows a step it only reads"), hint: String::new() })
+        }
+    }
 }
 
 pub(crate) fn now_ms() -> u64 {
@@ -292,6 +272,9 @@ pub(crate) fn now_ms() -> u64 {
 }
 
 pub(crate) fn http_send(request: &Request, options: &Options) -> Result<Response, HttpError> {
+    if !matches!(request.method.as_str(), "GET" | "HEAD") {
+        expect_whole_lending(&format!("{} {}", request.method, request.url)).map_err(HttpError::Denied)?;
+    }
     let answer = HOST.with(|host| {
         let mut host = host.borrow_mut();
         host.sent.push(Call { request: request.clone(), options: options.clone() });

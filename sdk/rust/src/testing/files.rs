@@ -1,6 +1,6 @@
 //! Files of the scripted host: a flat map of paths, in which directories are what the paths have in common.
 
-use super::HOST;
+use super::{HOST, expect_whole_lending};
 use crate::files::{FileError, FileInfo, Space};
 
 /// One file.
@@ -60,6 +60,7 @@ pub(crate) fn read_space(path: &str) -> Result<Space, FileError> {
 }
 
 pub(crate) fn create_directory(path: &str) -> Result<(), FileError> {
+    expect_whole_lending(path).map_err(FileError::Denied)?;
     HOST.with(|host| {
         let mut directory = FakeFile::new(path, b"", 0);
         directory.info.kind = "directory".to_owned();
@@ -69,11 +70,13 @@ pub(crate) fn create_directory(path: &str) -> Result<(), FileError> {
 }
 
 pub(crate) fn remove(path: &str) -> Result<(), FileError> {
+    expect_whole_lending(path).map_err(FileError::Denied)?;
     let removed = HOST.with(|host| host.borrow_mut().files.remove(path));
     removed.map(drop).ok_or_else(|| FileError::NotFound(format!("{path}: no such file")))
 }
 
 pub(crate) fn set_mode(path: &str, mode: u32) -> Result<(), FileError> {
+    expect_whole_lending(path).map_err(FileError::Denied)?;
     HOST.with(|host| match host.borrow_mut().files.get_mut(path) {
         Some(file) => {
             file.info.mode = mode;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use super::HOST;
+use super::{HOST, expect_whole_lending};
 use crate::net::{DnsAnswer, NetError, Opened, Target};
 use crate::{Certificate, Timings, TlsSession};
 
@@ -78,6 +78,7 @@ impl Connection {
 }
 
 pub(crate) fn connect(target: &Target) -> Result<Connection, NetError> {
+    expect_whole_lending(&target.address).map_err(NetError::Denied)?;
     let answer = HOST.with(|host| {
         let mut host = host.borrow_mut();
         host.targets.push(target.clone());
@@ -90,6 +91,7 @@ pub(crate) fn connect(target: &Target) -> Result<Connection, NetError> {
 }
 
 pub(crate) fn dns_resolve(name: &str, kind: &str) -> Result<DnsAnswer, NetError> {
+    expect_whole_lending(name).map_err(NetError::Denied)?;
     let answer = HOST.with(|host| {
         let mut host = host.borrow_mut();
         host.lookups.push(format!("{name} {kind}"));
