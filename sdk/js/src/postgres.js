@@ -109,13 +109,13 @@ export class StatementError extends ConfigurationError {
 const FAILURES = {
   '08': 'connection',
   28: 'authentication',
-  53: 'unavailable',
+  53: 'capacity',
   53100: 'disk',
   53200: 'memory',
   53300: 'too-many-connections',
   57: 'unavailable',
   57014: 'timeout',
-  58: 'unavailable',
+  58: 'file-system',
 };
 
 /**

@@ -60,10 +60,10 @@ test('the state of a server is its own and the statement is the plugin\'s', () =
     'service too-many-connections',
     'service disk',
     'service memory',
-    'service unavailable',
+    'service capacity',
     'service unavailable',
     'service timeout',
-    'service unavailable',
+    'service file-system',
   ]);
   assert.deepEqual(['42P01', '42501', '22012'].map(sql), Array(3).fill('plugin configuration'));
 
