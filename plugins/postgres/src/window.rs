@@ -31,6 +31,11 @@ impl<T> Mark<T> {
         let seconds = now_ms.checked_sub(self.at_ms)? as f64 / 1000.0;
         Some(seconds).filter(|seconds| *seconds >= SECONDS_MIN)
     }
+
+    /// Too little time has passed since then to judge: it is to be kept for a later run.
+    pub(crate) fn is_too_young(&self, now_ms: u64) -> bool {
+        now_ms >= self.at_ms && self.seconds_until(now_ms).is_none()
+    }
 }
 
 #[cfg(test)]
@@ -46,6 +51,7 @@ mod tests {
         let mark = host.serve(|| earlier::<u32>("key", "main")).expect("it was kept");
         assert_eq!(mark.counters, 7);
         assert_eq!([3_000, 1_400, 900].map(|now_ms| mark.seconds_until(now_ms)), [Some(2.0), None, None]);
+        assert_eq!([3_000, 1_400, 900].map(|now_ms| mark.is_too_young(now_ms)), [false, true, false]);
         assert_eq!(host.serve(|| earlier::<u32>("key", "other")), None);
         assert_eq!(host.serve(|| earlier::<String>("key", "main")), None);
     }
