@@ -17,6 +17,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -53,8 +54,7 @@ impl Postgres {
     /// Where it cannot be started, with what to install or what its log says.
     pub fn start() -> Postgres {
         let programs = programs();
-        let made = as_owner("mktemp").args(["-d", "/tmp/sickbay-postgres-XXXXXX"]).output().expect("`mktemp` runs");
-        let folder = PathBuf::from(text(&made).trim());
+        let folder = new_folder();
         let initdb = as_owner(programs.join("initdb"))
             .arg("-D")
             .arg(folder.join("data"))
@@ -62,12 +62,29 @@ impl Postgres {
             .output()
             .expect("`initdb` runs");
         assert!(initdb.status.success(), "initdb: {}", text(&initdb));
-        let guard = guard(&programs, &folder);
-        let port = start_on_a_free_port(&programs, &folder);
-        let server = Postgres { programs, folder, port, guard };
+        let server = Postgres::in_folder(programs, folder);
         server.sql_of("postgres", &format!("CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}' IN ROLE pg_monitor"));
         server.sql_of("postgres", &format!("CREATE DATABASE {DATABASE} OWNER {USER}"));
         server
+    }
+
+    /// A standby that streams from this server, as it is now; it has the same users and data.
+    ///
+    /// # Panics
+    /// Where it cannot be copied or started.
+    pub fn standby(&self) -> Postgres {
+        let folder = new_folder();
+        let mut copy = as_owner(self.program("pg_basebackup"));
+        copy.arg("-D").arg(folder.join("data")).arg("-h").arg(&self.folder).args(["-p", &self.port.to_string(), "-U", "postgres"]);
+        run(copy.args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]));
+        Postgres::in_folder(self.programs.clone(), folder)
+    }
+
+    /// Starts what is in the folder.
+    fn in_folder(programs: PathBuf, folder: PathBuf) -> Postgres {
+        let guard = guard(&programs, &folder);
+        let port = start_on_a_free_port(&programs, &folder);
+        Postgres { programs, folder, port, guard }
     }
 
     /// Over TCP, with the password.
@@ -94,16 +111,44 @@ impl Postgres {
         self.sql_of(DATABASE, sql)
     }
 
-    fn sql_of(&self, database: &str, sql: &str) -> String {
-        let output = Command::new(self.programs.join("psql"))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-p", &self.port.to_string()])
-            .arg("-h")
-            .arg(&self.folder)
-            .args(["-c", sql])
-            .output()
-            .expect("`psql` runs");
+    /// The same in another database.
+    pub fn sql_of(&self, database: &str, sql: &str) -> String {
+        let output = self.psql("postgres", database).args(["-v", "ON_ERROR_STOP=1", "-c", sql]).output().expect("`psql` runs");
         assert!(output.status.success(), "{sql}: {}", text(&output));
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Over the UNIX socket.
+    fn psql(&self, user: &str, database: &str) -> Command {
+        let mut command = Command::new(self.program("psql"));
+        command.args(["-X", "-q", "-A", "-t", "-U", user, "-d", database, "-p", &self.port.to_string(), "-h"]).arg(&self.folder);
+        command
+    }
+
+    /// A session of this user that says `sql` and stays as it then is, until the answer is dropped. It is connected when this returns.
+    ///
+    /// # Panics
+    /// When it does not connect.
+    pub fn hold(&self, user: &str, sql: &str) -> Held<'_> {
+        static HELD: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("held-{}", HELD.fetch_add(1, Ordering::Relaxed));
+        let mut command = self.psql(user, DATABASE);
+        command.env("PGAPPNAME", &name).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("`psql` runs");
+        let input = child.stdin.as_mut().expect("a pipe");
+        input.write_all(format!("{sql};\n").as_bytes()).expect("it is said");
+        let began = Instant::now();
+        let seen = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'");
+        while self.sql_of("postgres", &seen) == "0" {
+            assert!(began.elapsed() < PATIENCE, "no session for `{sql}`");
+            sleep(PAUSE);
+        }
+        Held { server: self, name, child }
+    }
+
+    /// Ends the connections of [`USER`].
+    pub fn disconnect(&self) {
+        self.sql_of("postgres", &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{USER}'"));
     }
 
     /// From here on it has TLS, with this certificate and its key in PEM, and may ask clients for one of `client_ca`. Over TCP it takes whom
@@ -171,6 +216,32 @@ impl Drop for Postgres {
     }
 }
 
+/// A session that stays as it is.
+#[derive(Debug)]
+pub struct Held<'server> {
+    server: &'server Postgres,
+    name: String,
+    child: Child,
+}
+
+impl Held<'_> {
+    /// Says more.
+    pub fn say(&mut self, sql: &str) {
+        let input = self.child.stdin.as_mut().expect("a pipe");
+        input.write_all(format!("{sql};\n").as_bytes()).expect("it is said");
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{}'", self.name);
+        // The server may be away, and the session with it.
+        let _ = self.server.psql("postgres", "postgres").args(["-c", &sql]).output();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A process that stands still.
 #[derive(Debug)]
 pub struct Frozen {
@@ -187,6 +258,9 @@ impl Drop for Frozen {
 /// A PgBouncer that hands out connections of one [`Postgres`] for a transaction each. Its console is the database `pgbouncer`.
 #[derive(Debug)]
 pub struct PgBouncer {
+    psql: PathBuf,
+    program: PathBuf,
+    folder: PathBuf,
     pub port: u16,
     guard: Child,
 }
@@ -209,10 +283,9 @@ impl PgBouncer {
                 folder = folder.display(),
             );
             write_as_owner(&folder.join("pgbouncer.ini"), &settings);
-            let script = "\"$1\" -q \"$2/pgbouncer.ini\" & read -r _; kill -9 $!";
-            let mut guard = shell(script).arg(&program).arg(&folder).spawn().expect("`sh` runs");
+            let mut guard = pgbouncer(&program, &folder);
             if answers(port) {
-                return PgBouncer { port, guard };
+                return PgBouncer { psql: server.program("psql"), program, folder, port, guard };
             }
             end(&mut guard);
         }
@@ -221,6 +294,46 @@ impl PgBouncer {
 
     pub fn url_of(&self, database: &str) -> String {
         format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Says a command to its console: `PAUSE orders`.
+    ///
+    /// # Panics
+    /// When it refuses the command.
+    pub fn say(&self, command: &str) {
+        run(Command::new(&self.psql).args(["-X", "-q", "-d", &self.url_of("pgbouncer"), "-c", command]).stdin(Stdio::null()));
+    }
+
+    /// A client that says `sql` and stays as it then is, until the answer is killed.
+    pub fn client(&self, sql: &str) -> Child {
+        let mut command = Command::new(&self.psql);
+        command.args(["-X", "-q", "-d", &self.url_of(DATABASE)]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("`psql` runs");
+        let input = child.stdin.as_mut().expect("a pipe");
+        input.write_all(format!("{sql};\n").as_bytes()).expect("it is said");
+        child
+    }
+
+    /// It stands still until the answer is dropped.
+    pub fn freeze(&self) -> Frozen {
+        let process = fs::read_to_string(self.folder.join("pid")).expect("it runs").trim().to_owned();
+        assert!(signal("STOP", &process), "{process} cannot be stopped");
+        Frozen { process }
+    }
+
+    /// Kills it; nobody answers on the port from here on.
+    pub fn stop(&mut self) {
+        end(&mut self.guard);
+    }
+
+    /// Starts it anew on its port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.guard = pgbouncer(&self.program, &self.folder);
+        assert!(answers(self.port), "PgBouncer does not start again on port {}", self.port);
     }
 }
 
@@ -248,6 +361,11 @@ fn programs() -> PathBuf {
     found.sort_unstable();
     let (_, newest) = found.pop().expect("PostgreSQL is not installed; hint: install the Debian package `postgresql`");
     newest
+}
+
+fn new_folder() -> PathBuf {
+    let made = as_owner("mktemp").args(["-d", "/tmp/sickbay-postgres-XXXXXX"]).output().expect("`mktemp` runs");
+    PathBuf::from(text(&made).trim())
 }
 
 fn find(program: &str) -> Option<PathBuf> {
@@ -286,6 +404,12 @@ fn shell(script: &str) -> Command {
 fn guard(programs: &Path, folder: &Path) -> Child {
     let script = "read -r _; \"$1/pg_ctl\" -D \"$2/data\" -m immediate -w stop; rm -rf \"$2\"";
     shell(script).arg(programs).arg(folder).spawn().expect("`sh` runs")
+}
+
+fn pgbouncer(program: &Path, folder: &Path) -> Child {
+    // One that was killed has left its process id behind.
+    let script = "rm -f \"$2/pid\"; \"$1\" -q \"$2/pgbouncer.ini\" & read -r _; kill -9 $!";
+    shell(script).arg(program).arg(folder).spawn().expect("`sh` runs")
 }
 
 /// Closes the pipe and waits until the shell has done its work.

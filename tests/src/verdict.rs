@@ -20,6 +20,10 @@ pub struct Verdict<'t> {
 pub const OK: Verdict<'static> = Verdict { status: "ok", failure: None, tells: &[] };
 
 impl<'t> Verdict<'t> {
+    pub const fn ok(tells: &'t [&'t str]) -> Verdict<'t> {
+        Verdict { status: "ok", failure: None, tells }
+    }
+
     pub const fn warning(failure: &'t str, tells: &'t [&'t str]) -> Verdict<'t> {
         Verdict { status: "warning", failure: Some(failure), tells }
     }

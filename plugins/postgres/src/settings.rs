@@ -14,8 +14,9 @@ use crate::{READ_GRANT, RIGHTS_HINT, ask};
 
 const EXPECTED_MAX: usize = 64;
 
+/// What stands on the server's command line goes before its file, also after a restart; yet the server marks it where the file differs.
 const SETTINGS: &str = "SELECT lower(s.name) AS name, coalesce(s.setting, '') AS setting, coalesce(s.reset_val, '') AS reset_value, \
-    coalesce(s.unit, '') AS unit, s.vartype AS type, s.pending_restart \
+    coalesce(s.unit, '') AS unit, s.vartype AS type, s.pending_restart AND s.source <> 'command line' AS pending_restart \
     FROM pg_settings s WHERE lower(s.name) = ANY ($1::text[]) OR s.pending_restart ORDER BY 1";
 
 #[derive(Deserialize, JsonSchema)]

@@ -4,7 +4,8 @@
 //! The extension has sums, no single calls. So a call counts as slow where the calls of its statement since the last run took `slow_ms` or
 //! more on average. The hundred statements that were ever that slow and took the most time in all are followed, then others by their time.
 //! One that comes among them later counts from the next run on, for it is not known when it ran. The first run only notes the counters;
-//! statistics that were reset, or of which the server has thrown some away, begin anew.
+//! statistics that were reset, or of which the server has thrown some away, begin anew. A run less than half a second after another leaves
+//! what happened to the next one.
 
 use std::collections::BTreeMap;
 
@@ -157,6 +158,9 @@ impl Check for SlowQueries {
         let now = counters(&rows)?;
         let now_ms = clock::now_ms();
         let earlier = trend::earlier::<Counters>(STATE_KEY, &of);
+        if earlier.as_ref().is_some_and(|earlier| earlier.is_too_young(now_ms)) {
+            return Ok(Report::ok("too little time has passed to judge"));
+        }
         let seconds = earlier.as_ref().and_then(|earlier| earlier.seconds_until(now_ms));
         let spent = earlier.as_ref().and_then(|earlier| now.all.since(earlier.noted.all));
         let (Some(earlier), Some(seconds), Some(spent)) = (earlier, seconds, spent) else {
@@ -336,6 +340,15 @@ mod tests {
         assert_eq!(run(&mut host, &[(2, 1, 9_000.0)]).summary, "statements are counted from now on");
         let report = answer(&mut host, &[(2, 100, 99_000.0)], "2").expect("a report");
         assert_eq!(report.summary, "statements are counted from now on");
+    }
+
+    #[test]
+    fn a_run_too_soon_leaves_what_happened_to_the_next_one() {
+        let mut host = FakeHost::default();
+        run(&mut host, &[(1, 100, 100.0)]);
+        host.now_ms -= MINUTE_MS - 100;
+        assert_eq!(run(&mut host, &[(1, 101, 2_100.0)]).summary, "too little time has passed to judge");
+        assert_eq!(run(&mut host, &[(1, 101, 2_100.0)]).status, Status::Warning);
     }
 
     #[test]

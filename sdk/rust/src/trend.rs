@@ -30,11 +30,11 @@ pub fn keep<T: Serialize>(key: &str, of: &str, now_ms: u64, noted: T) -> Result<
 /// clock was set back.
 pub fn per_second(key: &str, of: &str, value: f64, now_ms: u64) -> Result<Option<f64>, Error> {
     let earlier = earlier::<f64>(key, of);
-    let seconds = earlier.as_ref().and_then(|mark| mark.seconds_until(now_ms));
-    let is_too_soon = seconds.is_none() && earlier.as_ref().is_some_and(|mark| mark.at_ms <= now_ms);
-    if !is_too_soon {
-        keep(key, of, now_ms, value)?;
+    if earlier.as_ref().is_some_and(|mark| mark.is_too_young(now_ms)) {
+        return Ok(None);
     }
+    keep(key, of, now_ms, value)?;
+    let seconds = earlier.as_ref().and_then(|mark| mark.seconds_until(now_ms));
     Ok(earlier.zip(seconds).map(|(mark, seconds)| (value - mark.noted) / seconds))
 }
 
@@ -43,6 +43,11 @@ impl<T> Mark<T> {
     pub fn seconds_until(&self, now_ms: u64) -> Option<f64> {
         let seconds = now_ms.checked_sub(self.at_ms)? as f64 / 1000.0;
         Some(seconds).filter(|seconds| *seconds >= SECONDS_MIN)
+    }
+
+    /// Too little time has passed since then to judge: it is to be kept for a later run.
+    pub fn is_too_young(&self, now_ms: u64) -> bool {
+        now_ms >= self.at_ms && self.seconds_until(now_ms).is_none()
     }
 }
 
@@ -58,6 +63,7 @@ mod tests {
         let mark = host.serve(|| earlier::<u32>("key", "main")).expect("it was kept");
         assert_eq!(mark.noted, 7);
         assert_eq!([3_000, 1_400, 900].map(|now_ms| mark.seconds_until(now_ms)), [Some(2.0), None, None]);
+        assert_eq!([3_000, 1_400, 900].map(|now_ms| mark.is_too_young(now_ms)), [false, true, false]);
         assert_eq!(host.serve(|| earlier::<u32>("key", "other")), None);
         assert_eq!(host.serve(|| earlier::<String>("key", "main")), None);
     }
