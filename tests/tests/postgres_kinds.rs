@@ -231,7 +231,8 @@ async fn what_the_server_keeps_is_judged_as_it_is_now() {
             "settings",
             &["ALTER SYSTEM SET max_wal_senders = 12", RELOAD],
             Verdict::warning("configuration", &["waiting for a restart: max_wal_senders"]),
-            &["ALTER SYSTEM RESET max_wal_senders", RELOAD],
+            // The server forgets that it waits only where it reads the value that it runs with: 10 from the beginning.
+            &["ALTER SYSTEM SET max_wal_senders = 10", RELOAD],
         ),
         (
             "size",
