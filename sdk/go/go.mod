@@ -1,0 +1,3 @@
+module github.com/sickbay/sickbay/sdk/go
+
+go 1.24
