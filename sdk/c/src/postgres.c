@@ -19,7 +19,7 @@ static const struct {
 } STATES[] = {
     {"53100", "disk"},     {"53200", "memory"},   {"53300", "too-many-connections"},
     {"57014", "timeout"},  {"08", "connection"},  {"28", "authentication"},
-    {"53", "unavailable"}, {"57", "unavailable"}, {"58", "unavailable"},
+    {"53", "capacity"}, {"57", "unavailable"}, {"58", "file-system"},
 };
 
 static sb_error refusal(const sb_server_error *server) {

@@ -196,8 +196,8 @@ SB_TEST(the_servers_state_is_the_services_and_a_wrong_statement_the_configuratio
         const char *sqlstate;
         const char *kind;
     } CASES[] = {{"08006", "connection"},           {"28P01", "authentication"}, {"53100", "disk"},          {"53200", "memory"},
-                 {"53300", "too-many-connections"}, {"53400", "unavailable"},    {"57014", "timeout"},       {"57P03", "unavailable"},
-                 {"58030", "unavailable"},          {"42P01", "configuration"},  {"42501", "configuration"}, {"", "configuration"}};
+                 {"53300", "too-many-connections"}, {"53400", "capacity"},    {"57014", "timeout"},       {"57P03", "unavailable"},
+                 {"58030", "file-system"},          {"42P01", "configuration"},  {"42501", "configuration"}, {"", "configuration"}};
     for (size_t at = 0; at < sizeof(CASES) / sizeof(CASES[0]); at++) {
         sb_rows rows;
         sb_fake_postgres_refusal(CASES[at].sqlstate, "no");

@@ -156,11 +156,11 @@ func (err *ServerError) Unwrap() error {
 var serverStates = map[string]string{
 	"08":    sickbay.FailureConnection,
 	"28":    sickbay.FailureAuthentication,
-	"53":    "unavailable",
+	"53":    "capacity",
 	"53100": "disk",
 	"53200": "memory",
 	"53300": sickbay.FailureTooManyConnections,
 	"57":    "unavailable",
 	"57014": sickbay.FailureTimeout,
-	"58":    "unavailable",
+	"58":    "file-system",
 }

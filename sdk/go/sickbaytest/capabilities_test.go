@@ -203,7 +203,7 @@ func TestAValueThatIsNotWhatWasAskedForIsTheServicesFault(t *testing.T) {
 func TestARefusalOfPostgreSQLSaysWhoseMistakeItWas(t *testing.T) {
 	host := sickbaytest.New(t)
 	for state, kind := range map[string]string{
-		"42P01": "configuration", "53300": "too-many-connections", "53400": "unavailable", "28P01": "authentication", "57014": "timeout", "08006": "connection", "x": "configuration",
+		"42P01": "configuration", "53300": "too-many-connections", "53400": "capacity", "28P01": "authentication", "57014": "timeout", "08006": "connection", "x": "configuration",
 	} {
 		host.Postgres.Fail(&postgres.ServerError{SQLState: state, Message: "no"})
 		_, err := postgres.Source("main").Query(host.Context(), "SELECT 1")
