@@ -61,7 +61,7 @@ fn what_was_granted_is_sent_and_nothing_else() {
         denied(
             ungranted("naive", &url).config("naive = true"),
             "not_granted",
-            &["reported as critical: HttpRequestDenied", &line("GET", &url)],
+            &["reported as critical: ErrorCode::HttpRequestDenied", &line("GET", &url)],
         ),
         denied(check("method", &url).config("method = \"POST\""), "not_granted", &[&line("POST", &url)]),
         denied(ungranted("path", &url).grant(&format!("GET {}", nginx.url("/other"))), "not_granted", &[&line("GET", &url)]),
