@@ -341,8 +341,18 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     list.join(", ")
 }
 
-/// `text` with a star for every character of a URL's user information and of a password behind its `?`, so that columns stay.
+/// What a password stands behind in texts that are no URL, as other programs write them, and in a URL's parameters.
+const PASSWORD_MARKS: [&str; 4] = ["password=", "passwd=", "pwd=", "pass="];
+
+/// `text` with a star for every character of a URL's user information and of what follows a [`PASSWORD_MARKS`], so that columns stay.
 pub(super) fn without_credentials(text: &str) -> Cow<'_, str> {
+    match without_user_information(text) {
+        Cow::Borrowed(text) => without_passwords(text),
+        Cow::Owned(text) => Cow::Owned(without_passwords(&text).into_owned()),
+    }
+}
+
+fn without_user_information(text: &str) -> Cow<'_, str> {
     let Some(scheme_end) = text.find("://") else { return Cow::Borrowed(text) };
     let (head, rest) = text.split_at(scheme_end + 3);
     let end = rest.find(|character: char| character.is_whitespace() || matches!(character, '"' | '\'' | ',')).unwrap_or(rest.len());
@@ -353,18 +363,24 @@ pub(super) fn without_credentials(text: &str) -> Cow<'_, str> {
     let end = if begins_with_user { rest[..quoted].rfind('@').map_or(end, |at| end.max(at + 1)) } else { end };
     let (authority, tail) = rest.split_at(end);
     let masked = match authority.rfind('@') {
-        Some(at) => stars(&authority[..at]) + &without_password_parameter(&authority[at..]),
-        None => without_password_parameter(authority),
+        Some(at) => stars(&authority[..at]) + &authority[at..],
+        None => authority.to_owned(),
     };
-    Cow::Owned(format!("{head}{masked}{}", without_credentials(tail)))
+    Cow::Owned(format!("{head}{masked}{}", without_user_information(tail)))
 }
 
-fn without_password_parameter(text: &str) -> String {
-    let masked = |parameter: &str| match parameter.find("password=") {
-        Some(at) => parameter[..at].to_owned() + "password=" + &stars(&parameter[at + "password=".len()..]),
-        None => parameter.to_owned(),
+fn without_passwords(text: &str) -> Cow<'_, str> {
+    let lower = text.to_ascii_lowercase();
+    let Some(begin) = PASSWORD_MARKS.iter().filter_map(|mark| Some(lower.find(mark)? + mark.len())).min() else {
+        return Cow::Borrowed(text);
     };
-    text.split('&').map(masked).collect::<Vec<_>>().join("&")
+    let (head, rest) = text.split_at(begin);
+    let length = match rest.strip_prefix('\'') {
+        Some(quoted) => quoted.find('\'').map_or(rest.len(), |end| end + 2),
+        None => rest.find(|end: char| end.is_whitespace() || matches!(end, '"' | '\'' | ',' | ';' | '&')).unwrap_or(rest.len()),
+    };
+    let (password, tail) = rest.split_at(length);
+    Cow::Owned(format!("{head}{}{}", stars(password), without_passwords(tail)))
 }
 
 fn stars(text: &str) -> String {
@@ -426,6 +442,19 @@ mod tests {
         assert_eq!(masked, "url = \"postgres://*******@db/x\" # and http://***@c");
         assert_eq!(masked.chars().count(), line.chars().count());
         assert_eq!(without_credentials("postgres://db/x?password=p%40ss&port=1 y"), "postgres://db/x?password=******&port=1 y");
+    }
+
+    #[test]
+    fn passwords_in_texts_that_are_no_url_become_stars_too() {
+        for (line, masked) in [
+            ("url = \"host=db user=me password=s3cret port=1\"", "url = \"host=db user=me password=****** port=1\""),
+            ("url = \"password='a b' host=db\"", "url = \"password=***** host=db\""),
+            ("url = \"db:6379,Password=hunter2,ssl=true\"", "url = \"db:6379,Password=*******,ssl=true\""),
+            ("url = \"Server=db;Pwd=x;\" # pass=y", "url = \"Server=db;Pwd=*;\" # pass=*"),
+            ("url = \"jdbc:postgresql://db/x?user=me&password=a\"", "url = \"jdbc:postgresql://db/x?user=me&password=*\""),
+        ] {
+            assert_eq!(without_credentials(line), masked);
+        }
     }
 
     #[test]

@@ -116,6 +116,9 @@ impl Check for LogErrors {
         let ignore = config.ignore.as_deref().map(compiled).transpose()?;
         let counts = |line: &[u8]| pattern.is_match(line) && !ignore.as_ref().is_some_and(|ignore| ignore.is_match(line));
         let info = files::info(&config.path)?;
+        if info.kind != "file" {
+            return Err(Error::configuration(format!("{0} is no file but a {1}; hint: path = \"{0}/NAME.log\"", config.path, info.kind)));
+        }
         let now_ms = clock::now_ms();
         let earlier = state::get_json::<Place>(STATE_KEY).filter(|place| place.path == config.path);
         let (start, mut window) = match earlier {
@@ -241,6 +244,15 @@ mod tests {
         assert_eq!(run(&mut host, "ERROR\nERROR\nERROR\nERROR\n").status, Status::Critical);
         host.now_ms = 301_000;
         assert_eq!(counted(&run(&mut host, "ERROR\nERROR\nERROR\nERROR\n")), 0.0);
+    }
+
+    #[test]
+    fn a_folder_is_no_log() {
+        let mut host = FakeHost::default().file(PATH, b"", 0);
+        host.files.get_mut(PATH).expect("just added").info.kind = "directory".to_owned();
+        let failure = host.run::<LogErrors>(json!({ "path": PATH })).expect_err("a failure");
+        assert_eq!(failure.kind, "configuration");
+        assert!(failure.message.contains("is no file but a directory"), "{failure:?}");
     }
 
     #[test]

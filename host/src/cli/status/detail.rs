@@ -21,15 +21,20 @@ const METRICS_SHOWN_MAX: usize = 64;
 
 pub(super) fn json_of(client: &Client, name: &str) -> anyhow::Result<String> {
     let (config, check, results) = Client::block_on(ask::<Value, Value, Value>(client, name))?;
-    Ok(format!("{:#}\n", json!({ "config": config, "check": check, "results": results })))
+    Ok(format!("{:#}\n", json!({ "config": config, "check": check, "results": results.ok() })))
 }
 
 pub(super) fn text_of(client: &Client, name: &str, look: Look) -> anyhow::Result<String> {
     let (config, check, results) = Client::block_on(ask::<ConfigItem, CheckDetail, ResultItem>(client, name))?;
-    Ok(notice(&config, look) + &text(&check, &results, look))
+    let mut text = notice(&config, look) + &text(&check, results.as_deref().unwrap_or_default(), look);
+    if let Err(error) = &results {
+        let _ = writeln!(text, "\nLAST RESULTS  cannot be read now: {error:#}");
+    }
+    Ok(text)
 }
 
-async fn ask<Config, Check, Item>(client: &Client, name: &str) -> anyhow::Result<(Config, Check, Vec<Item>)>
+/// The results are in the store, which may be away while the rest is known.
+async fn ask<Config, Check, Item>(client: &Client, name: &str) -> anyhow::Result<(Config, Check, anyhow::Result<Vec<Item>>)>
 where
     Config: DeserializeOwned,
     Check: DeserializeOwned,
@@ -37,8 +42,8 @@ where
 {
     let path = format!("{CHECKS}/{}", path_segment(name));
     let check = client.get(&path).await?;
-    let results: Page<Item> = client.get(&format!("{path}/results?limit={RESULTS_SHOWN_MAX}")).await?;
-    Ok((client.get(CONFIG).await?, check, results.items))
+    let results = client.get(&format!("{path}/results?limit={RESULTS_SHOWN_MAX}")).await.map(|page: Page<Item>| page.items);
+    Ok((client.get(CONFIG).await?, check, results))
 }
 
 fn text(detail: &CheckDetail, results: &[ResultItem], look: Look) -> String {
