@@ -116,8 +116,8 @@ impl Check for LogErrors {
         let ignore = config.ignore.as_deref().map(compiled).transpose()?;
         let counts = |line: &[u8]| pattern.is_match(line) && !ignore.as_ref().is_some_and(|ignore| ignore.is_match(line));
         let info = files::info(&config.path)?;
-        if info.kind != "file" {
-            return Err(Error::configuration(format!("{0} is no file but a {1}; hint: path = \"{0}/NAME.log\"", config.path, info.kind)));
+        if info.kind == "directory" {
+            return Err(Error::configuration(format!("{0} is a directory and no log; hint: path = \"{0}/NAME.log\"", config.path)));
         }
         let now_ms = clock::now_ms();
         let earlier = state::get_json::<Place>(STATE_KEY).filter(|place| place.path == config.path);
@@ -252,7 +252,7 @@ mod tests {
         host.files.get_mut(PATH).expect("just added").info.kind = "directory".to_owned();
         let failure = host.run::<LogErrors>(json!({ "path": PATH })).expect_err("a failure");
         assert_eq!(failure.kind, "configuration");
-        assert!(failure.message.contains("is no file but a directory"), "{failure:?}");
+        assert!(failure.message.contains("is a directory and no log"), "{failure:?}");
     }
 
     #[test]
