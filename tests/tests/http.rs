@@ -70,7 +70,7 @@ fn what_a_server_answers_is_judged_by_status_content_and_latency() {
         ),
         ok(check("json", "/json").config(&length("at_most = 3"))),
         critical(check("json-value", "/json").config(&length("at_most = 2")), "content", &["/queue/length is 3, expected at most 2"]),
-        critical(check("json-missing", "/json").config("json = [{ pointer = \"/none\" }]"), "content", &["nothing there"]),
+        critical(check("json-missing", "/json").config("json = [{ pointer = \"/none\" }]"), "content", &["the body has nothing at /none"]),
         critical(check("no-json", "/ok").config(&length("at_most = 3")), "content", &["the body is not JSON"]),
         row(
             check("slow", "/ok").config("latency_warning_seconds = 0.000001"),

@@ -45,7 +45,7 @@ async fn each_place_of_an_answer_is_judged_by_what_stands_there_now() {
         ("\"green\"", "\"purple\"", critical("content", &["/status is \"purple\", expected a number, or a word of the map"])),
         ("12", "1000", critical("capacity", &["/queue/length is 1000, expected at most 100"])),
         ("12", "0", Verdict::warning("capacity", &["/queue/length is 0, expected at least 1"])),
-        ("\"length\"", "\"depth\"", critical("content", &["/queue/length is nothing there, expected any value"])),
+        ("\"length\"", "\"depth\"", critical("content", &["the answer has nothing at /queue/length"])),
         ("\"done\"", "\"failed\"", critical("capacity", &["/jobs is 2 elements, expected at most 0"])),
         ("7.1", "7.0", critical("content", &["/version is \"7.0\", expected \"7.1\""])),
         ("{\"status\"", "{\"error\":\"disk\",\"status\"", critical("content", &["/error is \"disk\", expected \"none\""])),

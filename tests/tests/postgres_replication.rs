@@ -28,7 +28,7 @@ async fn a_primary_and_its_standby_each_tell_when_the_other_is_missing_or_behind
     sickbay.all_come_to(&["primary", "slots", "standby"], OK).await;
 
     let goes = |turn: Turn| if turn == Turn::Break { standby.stop() } else { standby.restart() };
-    sickbay.breaks_and_mends("primary", Verdict::critical("replication", &["only 0 standbys stream"]), goes).await;
+    sickbay.breaks_and_mends("primary", Verdict::critical("replication", &["no standby streams"]), goes).await;
 
     let cut_off = Verdict::critical("replication", &["no WAL streams in from the primary: the receiver is absent"]);
     let goes = |turn: Turn| if turn == Turn::Break { primary.stop() } else { primary.restart() };
@@ -52,7 +52,7 @@ async fn a_primary_and_its_standby_each_tell_when_the_other_is_missing_or_behind
 
     let both = ["primary", "standby"];
     primary.sql(&format!("REVOKE pg_monitor FROM {USER}"));
-    sickbay.all_come_to(&both, Verdict::unknown(&["is not shown; hint: GRANT pg_monitor TO the role of the source"])).await;
+    sickbay.all_come_to(&both, Verdict::unknown(&["is not shown; hint: GRANT pg_monitor TO monitor"])).await;
     primary.sql(&format!("GRANT pg_monitor TO {USER}"));
     sickbay.all_come_to(&both, OK).await;
 
@@ -128,7 +128,7 @@ async fn a_pool_that_is_paused_disabled_exhausted_or_gone_is_told() {
             }
         }
     };
-    sickbay.breaks_and_mends("pool", Verdict::warning("capacity", &["1 clients wait, one of orders for"]), turn).await;
+    sickbay.breaks_and_mends("pool", Verdict::warning("capacity", &["1 client waits, one of orders for"]), turn).await;
 
     let frozen = pooler.freeze();
     sickbay.comes_to("pool", Verdict::critical("timeout", &["did not end within ", " ms"])).await;

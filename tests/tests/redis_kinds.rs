@@ -127,7 +127,7 @@ async fn each_kind_tells_its_own_trouble_and_that_it_is_over() {
         }
         Turn::Mend => drop(blocked.take()),
     };
-    sickbay.breaks_and_mends("clients", Verdict::warning("capacity", &["1 clients are blocked"]), turn).await;
+    sickbay.breaks_and_mends("clients", Verdict::warning("capacity", &["1 client is blocked"]), turn).await;
 }
 
 /// Connections until the server takes no more.

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use sickbay_tests::{OK, Sickbay, Turn, Verdict, on_demand};
+use sickbay_tests::{OK, Sickbay, Turn, Verdict, on_demand, program};
 
 /// A process that waits for its input, under the name of `link`; ended when it is dropped.
 struct Waiting(Child);
@@ -78,4 +78,18 @@ async fn a_limit_that_the_machine_passes_is_told_and_one_that_it_keeps_is_not() 
         sickbay.comes_to(name, Verdict::critical(failure, &[tells])).await;
     }
     sickbay.comes_to("ungranted", Verdict::unknown(&["system = [\"cpu\"]"])).await;
+}
+
+#[tokio::test]
+async fn a_percentage_in_the_place_of_a_ratio_is_refused_before_anything_runs() {
+    let memory = |limit: &str| {
+        let more = format!("config = {{ warning_ratio = {limit} }}\ngrants = {{ system = [\"memory\"] }}");
+        on_demand("memory", "system", "memory", &more)
+    };
+    let sickbay = Sickbay::prepared(&memory("80"), &["system"]);
+    let refused = program::run(sickbay.folder(), &["validate"]).await;
+    assert!(refused.code == 2 && refused.err.contains("warning_ratio"), "{refused:?}");
+    sickbay.configure(&memory("0.8"));
+    let good = program::run(sickbay.folder(), &["validate"]).await;
+    assert_eq!(good.code, 0, "{good:?}");
 }

@@ -8,7 +8,7 @@ use sickbay_sdk::prelude::*;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// Guest path of the directory.
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = "^/"), example = "/uploads")]
     path: String,
     /// Critical unless the host's user may write there.
     #[serde(default)]

@@ -12,7 +12,7 @@ const ENTRIES_MAX: usize = 10_000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// Guest path of the directory.
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = "^/"), example = "/backups")]
     directory: String,
     /// Names of the files; * stands for any characters, ? for one.
     #[serde(default = "default_pattern")]

@@ -155,6 +155,7 @@ impl JsonSchema for StatusSet {
 #[serde(deny_unknown_fields)]
 pub(crate) struct JsonExpectation {
     /// JSON Pointer (RFC 6901): `/queue/length`.
+    #[schemars(regex(pattern = "^(/.*)?$"), example = "/queue/length")]
     pub(crate) pointer: String,
     /// The value must be equal; numbers are compared as numbers.
     pub(crate) equals: Option<Value>,
@@ -163,6 +164,9 @@ pub(crate) struct JsonExpectation {
     /// The value must be a number, this or less.
     pub(crate) at_most: Option<f64>,
 }
+
+/// What was found where the body has no such place. A text of the body stands in quotes.
+pub(crate) const NOTHING: &str = "nothing";
 
 /// What was found, and what should have been.
 #[derive(Debug, PartialEq)]
@@ -174,7 +178,7 @@ pub(crate) struct Mismatch {
 impl JsonExpectation {
     pub(crate) fn judge(&self, body: &Value) -> Result<(), Mismatch> {
         let Some(value) = body.pointer(&self.pointer) else {
-            return Err(Mismatch { actual: "nothing there".into(), expected: self.describe() });
+            return Err(Mismatch { actual: NOTHING.into(), expected: self.describe() });
         };
         let as_it_should = self.equals.as_ref().is_none_or(|equals| same(value, equals))
             && self.at_least.is_none_or(|least| value.as_f64().is_some_and(|number| number >= least))

@@ -6,7 +6,7 @@ use sickbay_sdk::expiry::Expiry;
 use sickbay_sdk::http::{Call, Response};
 use sickbay_sdk::prelude::*;
 
-use crate::expectation::{JsonExpectation, StatusSet};
+use crate::expectation::{JsonExpectation, NOTHING, StatusSet};
 use crate::{CALL_FAILURES, certificate, latency};
 
 /// Enough for an answer that is judged by its content; otherwise the host's default does.
@@ -211,7 +211,11 @@ fn judge_json(config: &Config, mut report: Report, response: &Response) -> Repor
     for expectation in &config.json {
         if let Err(mismatch) = expectation.judge(&body) {
             let pointer = &expectation.pointer;
-            let summary = format!("{pointer} is {}, expected {}", mismatch.actual, mismatch.expected);
+            let summary = if mismatch.actual == NOTHING {
+                format!("the body has nothing at {pointer}, expected {}", mismatch.expected)
+            } else {
+                format!("{pointer} is {}, expected {}", mismatch.actual, mismatch.expected)
+            };
             report = report.evidence("", format!("{pointer}: {}", mismatch.actual), mismatch.expected, "").critical("content", summary);
         }
     }

@@ -92,7 +92,7 @@ impl Check for Websocket {
     }
 
     fn needs() -> Vec<Need> {
-        vec![Need::new("http", "asks for the upgrade", "http = [\"GET {url}\"]")]
+        vec![Need::new("http", "sends the request for an upgrade", "http = [\"GET {url}\"]")]
     }
 
     fn metrics() -> Vec<MetricInfo> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sickbay_sdk::limit::counted;
 use sickbay_sdk::prelude::*;
 
 const METRIC_NAME_BYTES_MAX: usize = 64;
@@ -11,6 +12,7 @@ const SHOWN_CHARS_MAX: usize = 100;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Place {
     /// JSON Pointer (RFC 6901): "/queue/length".
+    #[schemars(regex(pattern = "^(/.*)?$"), example = "/queue/length")]
     pub(crate) pointer: String,
     /// Name of the metric, after "value_". Made of the pointer where absent.
     #[serde(default)]
@@ -47,6 +49,7 @@ pub(crate) struct Place {
 pub(crate) struct Count {
     /// JSON Pointer inside the element; empty for the element itself.
     #[serde(default)]
+    #[schemars(regex(pattern = "^(/.*)?$"), example = "/state")]
     pointer: String,
     /// What must stand there. Absent: anything but nothing.
     #[serde(default)]
@@ -85,7 +88,7 @@ impl Place {
         let number = value.and_then(|value| self.number(value));
         let shown = match (value, &self.count, number) {
             (None, _, _) => "nothing there".to_owned(),
-            (Some(_), Some(_), Some(number)) => format!("{number} elements"),
+            (Some(_), Some(_), Some(number)) => counted(number, "element"),
             (Some(value), _, _) => value.to_string().chars().take(SHOWN_CHARS_MAX).collect(),
         };
         Found { value, number, shown }
@@ -112,7 +115,7 @@ impl Place {
 
     pub(crate) fn judge(&self, mut report: Report, name: &str, found: &Found<'_>) -> Report {
         let Some(value) = found.value else {
-            return if self.optional { report } else { self.wrong(report, "", found, "any value") };
+            return if self.optional { report } else { self.absent(report) };
         };
         if let Some(equals) = &self.equals
             && !same(value, equals)
@@ -133,6 +136,12 @@ impl Place {
         } else {
             report
         }
+    }
+
+    fn absent(&self, report: Report) -> Report {
+        report
+            .evidence("", format!("{}: nothing", self.pointer), "any value", "")
+            .critical("content", format!("the answer has nothing at {}", self.pointer))
     }
 
     fn wrong(&self, report: Report, name: &str, found: &Found<'_>, expected: &str) -> Report {

@@ -1,8 +1,8 @@
-//! `dns`: what a name resolves to, and how fast.
+//! `dns`: what a name resolves to, and how fast. Only DNS servers are asked: what stands in `/etc/hosts` is not looked at.
 
 use sickbay_sdk::http::seconds;
-use sickbay_sdk::limit::Limit;
-use sickbay_sdk::net::DnsAnswer;
+use sickbay_sdk::limit::{Limit, counted};
+use sickbay_sdk::net::{DnsAnswer, NetError};
 use sickbay_sdk::prelude::*;
 
 #[derive(Deserialize, JsonSchema)]
@@ -11,9 +11,11 @@ pub(crate) struct Config {
     /// The name to look up.
     #[schemars(length(min = 1, max = 253))]
     name: String,
-    /// Kind of record: A, AAAA, CNAME, MX, TXT, SRV, NS, ...
+    /// Kind of record.
     #[serde(default = "default_record")]
-    #[schemars(length(min = 1, max = 16))]
+    #[schemars(extend("enum" = [
+        "A", "AAAA", "CAA", "CNAME", "HTTPS", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "SVCB", "TLSA", "TXT"
+    ]))]
     record: String,
     /// Answers that must be among the records: "10.0.0.7", "10 mail.example.com". Case and a dot at the end do not matter.
     #[serde(default)]
@@ -73,14 +75,26 @@ impl Check for Dns {
 
     fn run(request: &Request<Config>) -> Result<Report, Error> {
         let config = &request.config;
-        Ok(judge(config, &net::dns(&config.name, &config.record)?))
+        let answer = net::dns(&config.name, &config.record).map_err(|error| asked_of_servers(config, error))?;
+        Ok(judge(config, &answer))
+    }
+}
+
+/// A name that only this machine's own table knows is none of DNS, though programs reach it.
+fn asked_of_servers(config: &Config, error: NetError) -> Error {
+    match error {
+        NetError::Dns(message) if matches!(config.record.as_str(), "A" | "AAAA") => {
+            Error::service("dns", format!("{message}; only DNS servers are asked, not /etc/hosts"))
+        }
+        error => error.into(),
     }
 }
 
 fn judge(config: &Config, answer: &DnsAnswer) -> Report {
     let count = answer.records.len();
     let elapsed = seconds(answer.elapsed_us);
-    let mut report = Report::ok(format!("{count} {} records", config.record)).metric("records", count as f64, "").metric(
+    let kind = &config.record;
+    let mut report = Report::ok(counted(count as f64, &format!("{kind} record"))).metric("records", count as f64, "").metric(
         "lookup_seconds",
         elapsed,
         "seconds",
@@ -91,7 +105,7 @@ fn judge(config: &Config, answer: &DnsAnswer) -> Report {
     if (count as u64) < u64::from(config.records_min) {
         report = report
             .evidence("records", count, format!("at least {}", config.records_min), "")
-            .critical("dns", format!("{} has {count} {} records", config.name, config.record));
+            .critical("dns", format!("{} has {}", config.name, counted(count as f64, &format!("{kind} record"))));
     }
     for expected in &config.expect {
         if !answer.records.iter().any(|record| same(record, expected)) {
@@ -111,7 +125,6 @@ fn same(left: &str, right: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use sickbay_sdk::net::NetError;
     use sickbay_sdk::testing::{FakeHost, assert_as_described};
 
     use super::*;
@@ -137,7 +150,12 @@ mod tests {
     fn a_name_without_records_or_without_existence_is_critical() {
         let config = json!({ "name": "example.com" });
         assert_eq!(run(config.clone(), records(&[], 10)).status, Status::Critical);
-        assert_eq!(run(config, Err(NetError::Dns("no such name".into()))).failure.as_deref(), Some("dns"));
+        assert_eq!(run(config.clone(), records(&["10.0.0.7"], 10)).summary, "1 A record");
+        let report = run(config, Err(NetError::Dns("no such name".into())));
+        assert_eq!(report.failure.as_deref(), Some("dns"));
+        assert_eq!(report.summary, "no such name; only DNS servers are asked, not /etc/hosts");
+        let report = run(json!({ "name": "example.com", "record": "MX" }), Err(NetError::Dns("no such name".into())));
+        assert_eq!(report.summary, "no such name");
     }
 
     #[test]

@@ -10,11 +10,11 @@ const ADDRESSES_MAX: usize = 32;
 pub(crate) struct Config {
     /// host:port that must accept.
     #[serde(default)]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 32), inner(regex(pattern = crate::ADDRESS)))]
     open: Vec<String>,
     /// host:port that must not accept.
     #[serde(default)]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 32), inner(regex(pattern = crate::ADDRESS)))]
     closed: Vec<String>,
     /// Bound of each connection; they are tried one after the other.
     #[serde(default = "default_timeout_ms")]
@@ -84,7 +84,11 @@ fn accepts(address: &str, timeout_ms: u32) -> Result<bool, Error> {
 
 fn judge(seen: &[Seen<'_>]) -> Result<Report, Error> {
     let wrong = seen.iter().filter(|seen| seen.accepts != seen.should_accept).count();
-    let mut report = Report::ok(format!("{} addresses are as they should be", seen.len())).metric("wrong", wrong as f64, "");
+    let well = match seen.len() {
+        1 => "1 address is as it should be".to_owned(),
+        count => format!("{count} addresses are as they should be"),
+    };
+    let mut report = Report::ok(well).metric("wrong", wrong as f64, "");
     for (position, Seen { address, should_accept, accepts }) in seen.iter().enumerate() {
         if seen[..position].iter().any(|other| other.address == *address) {
             return Err(Error::configuration(format!("{address} is named twice")));

@@ -12,7 +12,7 @@ use crate::tls::{default_certificate_critical_days, default_certificate_warning_
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// host:port
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = crate::ADDRESS), example = "mail.example.com:25")]
     address: String,
     /// The name that is said in EHLO.
     #[serde(default = "default_hello")]

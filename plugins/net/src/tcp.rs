@@ -9,7 +9,7 @@ use crate::reply::shown;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// host:port
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = crate::ADDRESS), example = "localhost:22")]
     address: String,
     /// What is sent once connected.
     #[serde(default)]
@@ -60,18 +60,22 @@ impl Check for Tcp {
         connect.target.timeout_ms = config.timeout_ms;
         let connection = connect.open()?;
         let opened = connection.opened();
-        let summary = format!("connected to {} in {}", opened.peer, phases::milliseconds(&opened.timings));
-        let mut report = phases::measured(Report::ok(summary), &opened.timings);
+        let mut summary = format!("connected to {} in {}", opened.peer, phases::milliseconds(&opened.timings));
+        let mut report = phases::measured(Report::ok(""), &opened.timings);
         if let Some(text) = &config.send {
             connection.send(text.as_bytes())?;
         }
         if let Some(expect) = &config.expect {
             let line = connection.receive_line()?;
+            summary = format!("{summary}: {}", shown(&line));
             if !line.contains(expect.as_str()) {
                 report = report
                     .evidence("", shown(&line), format!("with {expect:?}"), "")
-                    .critical("content", "the answer lacks the expected text");
+                    .critical("content", format!("the answer lacks the expected text: {}", shown(&line)));
             }
+        }
+        if report.status == Status::Ok {
+            report.summary = summary;
         }
         Ok(phases::judge(report, &opened.timings, config.latency_warning_seconds, config.latency_critical_seconds))
     }
@@ -106,8 +110,10 @@ mod tests {
         let config = json!({ "address": "localhost:6379", "send": "PING\r\n", "expect": "PONG" });
         let (report, host) = run(config.clone(), Ok(Dialogue::answering(&["+PONG\r\n"])));
         assert_eq!((report.status, host.said), (Status::Ok, vec![b"PING\r\n".to_vec()]));
+        assert!(report.summary.starts_with("connected to ") && report.summary.ends_with(": +PONG"), "{}", report.summary);
         let (report, _) = run(config.clone(), Ok(Dialogue::answering(&["-NOAUTH\r\n"])));
         assert_eq!(report.failure.as_deref(), Some("content"));
+        assert_eq!(report.summary, "the answer lacks the expected text: -NOAUTH");
         let (report, _) = run(config, Ok(Dialogue::answering(&[])));
         assert_eq!(report.failure.as_deref(), Some("protocol"));
     }

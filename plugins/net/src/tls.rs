@@ -11,7 +11,7 @@ use crate::starttls::Protocol;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// host:port
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = crate::ADDRESS), example = "localhost:443")]
     address: String,
     /// What is spoken before STARTTLS. Absent: encrypted from the first byte.
     #[serde(default)]

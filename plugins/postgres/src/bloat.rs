@@ -9,7 +9,7 @@
 //! Limits: an estimate is no measurement. What aligning columns costs is reckoned high, so that it rather tells too little. `pg_stats`
 //! shows only what the role of the source may read: of other tables only dead rows count. Indexes and TOAST tables are not looked at.
 
-use sickbay_sdk::limit::{Limit, binary_size, percent, ratio};
+use sickbay_sdk::limit::{Limit, binary_size, counted, percent, ratio};
 use sickbay_sdk::postgres::Row;
 use sickbay_sdk::prelude::*;
 
@@ -156,11 +156,15 @@ fn judge(config: &Config, tables: &[Table]) -> Report {
         report.summary = format!("no table has {}", binary_size(config.table_bytes_min));
         return report;
     };
-    report.summary = format!("{} large tables, {} of {} is bloat", tables.len(), percent(worst_ratio), worst.name);
+    report.summary = format!("{}, {} of {} is bloat", counted(tables.len() as f64, "large table"), percent(worst_ratio), worst.name);
     let (warning, critical) = (Some(config.warning_ratio), config.critical_ratio);
     let limit = Limit { metric: "worst_bloat_ratio", unit: "ratio", failure: "bloat", warning, critical };
     limit.at_most(report, worst_ratio, || {
-        let others = if bloated > 1 { format!(", and {} more tables are bloated", bloated - 1) } else { String::new() };
+        let others = match bloated {
+            0 | 1 => String::new(),
+            2 => ", and 1 more table is bloated".to_owned(),
+            bloated => format!(", and {} more tables are bloated", bloated - 1),
+        };
         format!("{} of {} is bloat ({}){others}", percent(worst_ratio), worst.name, binary_size(worst.bloat_bytes()))
     })
 }
@@ -309,7 +313,7 @@ mod tests {
     #[test]
     fn the_worst_table_speaks_and_the_others_are_counted() {
         let report = run(vec![table("large", 1_200.0, 0.0), table("worse", 1_500.0, 0.0), table("well", 834.0, 0.0)]);
-        assert_eq!(report.summary, "44 % of public.worse is bloat (5.2 MiB), and 1 more tables are bloated");
+        assert_eq!(report.summary, "44 % of public.worse is bloat (5.2 MiB), and 1 more table is bloated");
         let details: Value = serde_json::from_str(report.details.as_deref().expect("details")).expect("JSON");
         assert_eq!(details["tables"].as_array().map(Vec::len), Some(3));
         assert_eq!(details["tables"][0]["table"], "public.worse");

@@ -5,13 +5,13 @@
 //! for a connection are the business of whoever keeps the pool (the kind `pgbouncer`). The session of this check counts as connected, not
 //! as active. One statement, one pass over `pg_stat_activity`.
 
-use sickbay_sdk::limit::{Limit, percent, ratio};
+use sickbay_sdk::limit::{Limit, counted, percent, ratio};
 use sickbay_sdk::postgres::Row;
 use sickbay_sdk::prelude::*;
 
-use crate::{READ_GRANT, RIGHTS_HINT, ask};
+use crate::{READ_GRANT, ask, rights_hint};
 
-const COUNTS: &str = "SELECT count(*) AS connected, \
+const COUNTS: &str = "SELECT quote_ident(current_user) AS role, count(*) AS connected, \
     count(*) FILTER (WHERE a.state = 'active' AND a.pid <> pg_backend_pid()) AS active, \
     count(*) FILTER (WHERE a.wait_event_type = 'Lock') AS waiting, \
     count(*) FILTER (WHERE a.state IN ('idle in transaction', 'idle in transaction (aborted)')) AS idle_in_transaction, \
@@ -32,11 +32,11 @@ pub(crate) struct Config {
     source: String,
     /// Warning when a larger part of the connections is used (0 to 1), of the server's or of the pool's.
     #[serde(default = "default_warning_ratio")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     warning_ratio: f64,
     /// Critical when a larger part of the connections is used (0 to 1), of the server's or of the pool's.
     #[serde(default = "default_critical_ratio")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     critical_ratio: f64,
     /// Connections that the application's pools may have together. Absent: the pool is not judged.
     #[serde(default)]
@@ -156,7 +156,7 @@ fn judge(config: &Config, row: Row<'_>) -> Result<Report, Error> {
     let summary = format!("{connected} of {maximum} connections, {active} active, {waiting} waiting");
     let hidden = row.number("hidden")?;
     let report = if hidden > 0.0 {
-        Report::unknown(format!("what {hidden} of {connected} sessions do is hidden; {RIGHTS_HINT}"))
+        Report::unknown(format!("what {hidden} of {connected} sessions do is hidden; {}", rights_hint(&row)))
     } else {
         Report::ok(summary)
     };
@@ -178,12 +178,15 @@ fn judge(config: &Config, row: Row<'_>) -> Result<Report, Error> {
     let report = judge_pool(config, row, limit, report)?;
     let (warning, critical) = (config.waiting_warning, Some(config.waiting_critical));
     let limit = Limit { metric: "waiting", unit: "", failure: "lock", warning, critical };
-    let report = limit.at_most(report, waiting, || format!("{waiting} sessions wait for a lock"));
+    let report = limit.at_most(report, waiting, || {
+        format!("{} {} for a lock", counted(waiting, "session"), if waiting == 1.0 { "waits" } else { "wait" })
+    });
     let limit = Limit { metric: "active", unit: "", failure: "capacity", warning: Some(config.active_warning), critical: None };
-    let report = limit.at_most(report, active, || format!("{active} sessions are active"));
+    let report = limit.at_most(report, active, || format!("{} active", counted(active, "session")));
     let (warning, critical) = (config.idle_in_transaction_warning, None);
     let limit = Limit { metric: "idle_in_transaction", unit: "", failure: "capacity", warning, critical };
-    Ok(limit.at_most(report, idle, || format!("{idle} sessions idle in a transaction")))
+    Ok(limit
+        .at_most(report, idle, || format!("{} {} in a transaction", counted(idle, "session"), if idle == 1.0 { "idles" } else { "idle" })))
 }
 
 fn judge_pool(config: &Config, row: Row<'_>, server: Limit, report: Report) -> Result<Report, Error> {

@@ -4,7 +4,7 @@
 //! judgement. What a kind counts "since the last run" it keeps by `trend` of the SDK.
 //!
 //! A role without `pg_monitor` sees other sessions and their statements without what matters. A kind that needs it says so: the report is
-//! `unknown` with `RIGHTS_HINT`, unless what is seen is bad already; where the server refuses outright it is a failure with the same hint.
+//! `unknown` with `rights_hint`, unless what is seen is bad already; where the server refuses outright it is a failure with `RIGHTS_HINT`.
 
 mod archiver;
 mod bloat;
@@ -36,7 +36,7 @@ use query::Query;
 use replication::Replication;
 use scans::Scans;
 use settings::Settings;
-use sickbay_sdk::postgres::{PostgresError, Rows, Value};
+use sickbay_sdk::postgres::{PostgresError, Row, Rows, Value};
 use sickbay_sdk::{Error, postgres};
 use size::Size;
 use slow_queries::SlowQueries;
@@ -68,11 +68,16 @@ sickbay_sdk::plugin! {
 /// The grant of every kind: it only reads.
 pub(crate) const READ_GRANT: &str = "postgres = [{ source = \"{source}\" }]";
 
-/// For a role that may not see what others do.
+/// For a role that may not see what others do, where its name is not known.
 pub(crate) const RIGHTS_HINT: &str = "hint: GRANT pg_monitor TO the role of the source";
 
 /// The role may not do this.
 pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+/// The same with the role's name, where the row has it as `role`: `quote_ident(current_user) AS role`.
+pub(crate) fn rights_hint(row: &Row<'_>) -> String {
+    row.text("role").map_or_else(|_| RIGHTS_HINT.to_owned(), |role| format!("hint: GRANT pg_monitor TO {role}"))
+}
 
 /// One statement; what the role may not do comes with [`RIGHTS_HINT`].
 pub(crate) fn ask(source: &str, sql: &str, params: &[Value]) -> Result<Rows, Error> {
@@ -81,10 +86,15 @@ pub(crate) fn ask(source: &str, sql: &str, params: &[Value]) -> Result<Rows, Err
 
 /// The error as it is, with [`RIGHTS_HINT`] where rights are missing.
 pub(crate) fn explained(error: PostgresError) -> Error {
+    hinted(error, RIGHTS_HINT)
+}
+
+/// The error as it is, with this hint where rights are missing.
+pub(crate) fn hinted(error: PostgresError, hint: &str) -> Error {
     match error {
         PostgresError::Server(mut server) if server.sqlstate == INSUFFICIENT_PRIVILEGE => {
             server.message.push_str("; ");
-            server.message.push_str(RIGHTS_HINT);
+            server.message.push_str(hint);
             PostgresError::Server(server).into()
         }
         error => error.into(),
@@ -95,7 +105,7 @@ pub(crate) fn explained(error: PostgresError) -> Error {
 mod tests {
     use sickbay_sdk::Check;
     use sickbay_sdk::postgres::CALL_FAILURES;
-    use sickbay_sdk::testing::{FakeHost, assert_well_described, refused};
+    use sickbay_sdk::testing::{FakeHost, assert_well_described, refused, row};
 
     use super::*;
 
@@ -131,5 +141,12 @@ mod tests {
         let mut told = || host.serve(|| ask("main", "SELECT 1", &[])).expect_err("refused").to_string();
         assert_eq!(told(), format!("configuration: permission denied; {RIGHTS_HINT} (42501)"));
         assert_eq!(told(), "configuration: no table (42P01)");
+    }
+
+    #[test]
+    fn the_right_to_grant_names_the_role_where_the_answer_does() {
+        let hint = |rows: Rows| rights_hint(&rows.only().expect("one row"));
+        assert_eq!(hint(row(&[("role", "\"Mon itor\"".into())])), "hint: GRANT pg_monitor TO \"Mon itor\"");
+        assert_eq!(hint(row(&[("hidden", 1.into())])), RIGHTS_HINT);
     }
 }

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use sickbay_sdk::limit::{Limit, span};
+use sickbay_sdk::limit::{Limit, counted, span};
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
 use sickbay_sdk::trend;
 
-use crate::{READ_GRANT, RIGHTS_HINT, ask, statement};
+use crate::{READ_GRANT, ask, rights_hint, statement};
 
 const STATE_KEY: &str = "deadlocks";
 /// Who is told in the details.
@@ -22,7 +22,8 @@ const WAITING: &str = "WITH waiting AS MATERIALIZED ( \
     SELECT a.pid, coalesce(a.application_name, '') AS application, coalesce(left(a.query, 1000), '') AS query, a.query_start, \
     count(*) OVER () AS blocked \
     FROM pg_stat_activity a WHERE a.wait_event_type = 'Lock' AND a.pid <> pg_backend_pid() ORDER BY a.query_start LIMIT 50) \
-    SELECT d.deadlocks, d.hidden, coalesce(w.blocked, 0) AS blocked, w.pid, w.application, w.query, pg_blocking_pids(w.pid) AS blockers, \
+    SELECT quote_ident(current_user) AS role, d.deadlocks, d.hidden, \
+    coalesce(w.blocked, 0) AS blocked, w.pid, w.application, w.query, pg_blocking_pids(w.pid) AS blockers, \
     extract(epoch FROM clock_timestamp() - coalesce( \
     (SELECT min((to_jsonb(l) ->> 'waitstart')::timestamptz) FROM pg_locks l WHERE l.pid = w.pid AND NOT l.granted), \
     w.query_start))::float8 AS seconds \
@@ -134,7 +135,7 @@ impl Check for Locks {
         let held_up_by =
             known.as_ref().map_or_else(|| Ok(Vec::new()), |rows| rows.iter().map(root).collect::<Result<Vec<Value>, Error>>())?;
         let report = if hidden > 0.0 {
-            Report::unknown(format!("what {hidden} sessions wait for is hidden; {RIGHTS_HINT}"))
+            Report::unknown(format!("what {hidden} sessions wait for is hidden; {}", rights_hint(&first)))
         } else {
             Report::ok("no session waits for a lock")
         };
@@ -181,7 +182,11 @@ fn judge(config: &Config, report: Report, waiting: &[Waiting<'_>], blocked: f64,
     let longest = waiting.iter().map(|one| one.seconds).fold(0.0, f64::max);
     let mut report =
         report.metric("blocked", blocked, "").metric("longest_seconds", longest, "seconds").metric("root_blockers", roots.len() as f64, "");
-    let told = format!("{blocked} sessions wait for a lock, one of them for {}{}", span(longest), behind(roots));
+    let waiting_for = match counted(blocked, "session") {
+        one if blocked == 1.0 => format!("{one} waits for a lock"),
+        many => format!("{many} wait for a lock, one of them"),
+    };
+    let told = format!("{waiting_for} for {}{}", span(longest), behind(roots));
     if blocked > 0.0 {
         let sessions: Vec<Value> = waiting.iter().take(SESSIONS_MAX).map(session).collect();
         report = report.details(&json!({ "root_blockers": held_up_by, "waiting": sessions }));
@@ -216,7 +221,7 @@ fn judge_deadlocks(config: &Config, report: Report, new: Option<f64>) -> Report 
     let Some(new) = new else { return report };
     let warning = Some(config.deadlocks_warning);
     let limit = Limit { metric: "new_deadlocks", unit: "", failure: "deadlock", warning, critical: None };
-    limit.at_most(report.metric("new_deadlocks", new, ""), new, || format!("{new} deadlocks since the last run"))
+    limit.at_most(report.metric("new_deadlocks", new, ""), new, || format!("{} since the last run", counted(new, "deadlock")))
 }
 
 #[cfg(test)]
@@ -302,5 +307,6 @@ mod tests {
         let report = host.run::<Locks>(json!({ "source": "main" })).expect("a report");
         assert_eq!(report.status, Status::Unknown);
         assert!(report.summary.contains("GRANT pg_monitor"), "{}", report.summary);
+        assert!(host.queries[0].sql.contains("quote_ident(current_user) AS role"), "{}", host.queries[0].sql);
     }
 }

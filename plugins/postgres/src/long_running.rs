@@ -7,7 +7,7 @@ use sickbay_sdk::limit::{Limit, span};
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
 
-use crate::{READ_GRANT, RIGHTS_HINT, ask, statement};
+use crate::{READ_GRANT, ask, rights_hint, statement};
 
 /// Who is told in the details.
 const SESSIONS_MAX: usize = 10;
@@ -23,7 +23,7 @@ const SESSIONS: &str = "WITH seen AS ( \
     FROM pg_stat_activity a WHERE a.pid <> pg_backend_pid() AND a.datid IS NOT NULL \
     AND (a.backend_type IS NULL OR a.backend_type = 'client backend' OR ($1 AND a.backend_type = 'autovacuum worker')) \
     AND coalesce(a.application_name, '') <> ALL ($2::text[])) \
-    SELECT s.*, max(s.query_seconds) OVER () AS longest_query, max(s.transaction_seconds) OVER () AS longest_transaction, \
+    SELECT s.*, quote_ident(current_user) AS role, max(s.query_seconds) OVER () AS longest_query, max(s.transaction_seconds) OVER () AS longest_transaction, \
     max(s.idle_seconds) OVER () AS longest_idle, count(*) FILTER (WHERE s.is_hidden) OVER () AS hidden, count(*) OVER () AS sessions \
     FROM seen s ORDER BY greatest(s.query_seconds, s.transaction_seconds, s.idle_seconds) DESC NULLS LAST LIMIT 10";
 
@@ -172,7 +172,7 @@ fn most(row: Row<'_>, column: &str) -> Result<f64, Error> {
 fn hidden(rows: &Rows) -> Result<Option<String>, Error> {
     let Some(row) = rows.first() else { return Ok(None) };
     let (hidden, sessions) = (row.number("hidden")?, row.number("sessions")?);
-    Ok((hidden > 0.0).then(|| format!("what {hidden} of {sessions} sessions do is hidden; {RIGHTS_HINT}")))
+    Ok((hidden > 0.0).then(|| format!("what {hidden} of {sessions} sessions do is hidden; {}", rights_hint(&row))))
 }
 
 /// Who it is, where it is among those that are told.

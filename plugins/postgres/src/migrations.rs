@@ -13,6 +13,7 @@ use std::fmt;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, Visitor};
+use sickbay_sdk::limit::counted;
 use sickbay_sdk::postgres::{PostgresError, Row};
 use sickbay_sdk::prelude::*;
 
@@ -196,8 +197,9 @@ fn judge(config: &Config, row: &Row<'_>) -> Result<Report, Error> {
     let (applied, dirty) = (row.number("applied")?, row.number("dirty")?);
     let latest = row.optional_text("latest")?;
     let shown = latest.unwrap_or("none");
-    let mut report =
-        Report::ok(format!("the latest of {applied} migrations is {shown}")).metric("applied", applied, "").metric("dirty", dirty, "");
+    let mut report = Report::ok(format!("the latest of {} is {shown}", counted(applied, "migration")))
+        .metric("applied", applied, "")
+        .metric("dirty", dirty, "");
     if let Some(version) = latest.and_then(number) {
         report = report.metric("version", version as f64, "");
     }

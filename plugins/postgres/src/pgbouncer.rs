@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use sickbay_sdk::limit::{Limit, span};
+use sickbay_sdk::limit::{Limit, counted, span};
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
 
@@ -88,7 +88,7 @@ impl Check for Pgbouncer {
     }
 
     fn needs() -> Vec<Need> {
-        vec![Need::new("postgres", "asks PgBouncer's console; the source has dialect = \"pgbouncer\"", READ_GRANT)]
+        vec![Need::new("postgres", "reads PgBouncer's console; the source has dialect = \"pgbouncer\"", READ_GRANT)]
     }
 
     fn metrics() -> Vec<MetricInfo> {
@@ -185,7 +185,7 @@ fn judge_pools(config: &Config, mut report: Report, pools: &BTreeMap<&str, Pools
         pools.iter().max_by(|left, right| left.1.maxwait_seconds.total_cmp(&right.1.maxwait_seconds)).map_or("", |(name, _)| *name);
     let waiting = all.clients_waiting;
     if report.status == Status::Ok {
-        report.summary = format!("{} clients are served, {waiting} wait", all.clients_active);
+        report.summary = format!("{} served, {waiting} waiting", counted(all.clients_active, "client"));
     }
     report = report
         .metric("clients_waiting", waiting, "")
@@ -193,7 +193,8 @@ fn judge_pools(config: &Config, mut report: Report, pools: &BTreeMap<&str, Pools
         .metric("servers_active", all.servers_active, "")
         .metric("servers_idle", all.servers_idle, "")
         .metric("maxwait_seconds", all.maxwait_seconds, "seconds");
-    let summary = || format!("{waiting} clients wait, one of {slowest} for {}", span(all.maxwait_seconds));
+    let wait = if waiting == 1.0 { "waits" } else { "wait" };
+    let summary = || format!("{} {wait}, one of {slowest} for {}", counted(waiting, "client"), span(all.maxwait_seconds));
     let (warning, critical) = (Some(config.waiting_warning), Some(config.waiting_critical));
     let limit = Limit { metric: "clients_waiting", unit: "", failure: "capacity", warning, critical };
     report = limit.at_most(report, waiting, summary);
@@ -332,7 +333,7 @@ mod tests {
         assert_eq!([report("1", "0").status, report("1", "500000").status], [Status::Ok, Status::Warning]);
         let long = report("6", "0");
         assert_eq!((long.status, long.failure.as_deref()), (Status::Critical, Some("capacity")));
-        assert_eq!(long.summary, "1 clients wait, one of users for 6 s");
+        assert_eq!(long.summary, "1 client waits, one of users for 6 s");
     }
 
     #[test]
@@ -341,7 +342,7 @@ mod tests {
         let report = run(well(), pools(&of), json!({}));
         assert_eq!((metric(&report, "clients_active"), metric(&report, "clients_waiting")), (Some(6.0), Some(1.0)));
         assert_eq!(metric(&report, "database_clients_active"), Some(6.0));
-        assert_eq!((report.status, report.summary.as_str()), (Status::Ok, "6 clients are served, 1 wait"));
+        assert_eq!((report.status, report.summary.as_str()), (Status::Ok, "6 clients served, 1 waiting"));
     }
 
     #[test]

@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use sickbay_sdk::limit::counted;
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
 
-use crate::READ_GRANT;
+use crate::{READ_GRANT, hinted};
 
 /// They stay, with the number of rows, below the host's 64 series for one check. All rows are judged.
 const SERIES_MAX: usize = 60;
@@ -21,6 +22,7 @@ const LABELS_RESERVED: [&str; 4] = ["check", "metric", "le", "quantile"];
 /// What is shown of a value, also in a label.
 const SHOWN_CHARS_MAX: usize = 100;
 const US_PER_SECOND: f64 = 1_000_000.0;
+const SELECT_HINT: &str = "hint: GRANT SELECT ON what the statement reads TO the role of the source";
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -144,7 +146,7 @@ impl Check for Query {
             return Err(Error::configuration(format!("at most {PARAMETERS_MAX} params")));
         }
         let params = config.params.iter().map(parameter).collect::<Result<Vec<postgres::Value>, Error>>()?;
-        let rows = postgres::source(&config.source).query(&config.sql, &params)?;
+        let rows = postgres::source(&config.source).query(&config.sql, &params).map_err(|error| hinted(error, SELECT_HINT))?;
         judge(config, &metric, &rows)
     }
 }
@@ -231,7 +233,7 @@ fn judge(config: &Config, metric: &str, rows: &Rows) -> Result<Report, Error> {
         }
     }
     report.summary = if is_labelled {
-        format!("{}: {} rows", config.subject(column, &[]), rows.len())
+        format!("{}: {}", config.subject(column, &[]), counted(rows.len() as f64, "row"))
     } else {
         format!("{}: {}", config.subject(column, &[]), shown(first.value(column)?))
     };
@@ -337,7 +339,7 @@ fn shown(value: &postgres::Value) -> String {
 mod tests {
     use sickbay_sdk::Failure;
     use sickbay_sdk::postgres::Value as Cell;
-    use sickbay_sdk::testing::{FakeHost, assert_as_described, row, rows};
+    use sickbay_sdk::testing::{FakeHost, assert_as_described, refused, row, rows};
 
     use super::*;
 
@@ -382,6 +384,14 @@ mod tests {
         let report = run(json!({ "critical_above": 9, "summary": "stuck orders" }), one(10.into()));
         assert_eq!((report.failure.as_deref(), report.summary.as_str()), (Some("capacity"), "stuck orders is 10, expected at most 9"));
         assert_eq!(run(json!({ "summary": "stuck orders" }), one(10.into())).summary, "stuck orders: 10");
+    }
+
+    #[test]
+    fn a_table_that_the_role_may_not_read_tells_the_right_to_grant() {
+        let mut host = FakeHost::default().postgres(Err(refused("42501", "permission denied for table t")));
+        let failure = answer(&mut host, json!({})).expect_err("a failure");
+        assert_eq!(failure.kind, "configuration");
+        assert!(failure.message.starts_with("permission denied for table t; hint: GRANT SELECT ON "), "{}", failure.message);
     }
 
     #[test]

@@ -3,20 +3,23 @@
 //! On a primary only physical standbys count: of logical replication its slots are judged. A primary tells no lag in seconds of a standby
 //! that has caught up while nothing is written: nothing is behind there. On a standby the time since the last transaction grows while the
 //! primary is idle: nothing is behind where all that came is replayed and the receiver streams.
+//!
+//! Whether a primary should have standbys only the configuration knows: one where `role` is "primary", else none, unless `standbys_min`
+//! says otherwise.
 
 use serde::Serialize;
-use sickbay_sdk::limit::{Limit, binary_size, span};
+use sickbay_sdk::limit::{Limit, binary_size, counted, span};
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
 
-use crate::{READ_GRANT, RIGHTS_HINT, ask, explained};
+use crate::{READ_GRANT, ask, explained, rights_hint};
 
 /// Standbys and slots that metrics or details tell of; all of them are judged, up to the 100 of a statement.
 const STANDBYS_TOLD_MAX: usize = 16;
 const SLOTS_TOLD_MAX: usize = 16;
 
 const SERVER: &str = "\
-    SELECT pg_is_in_recovery() AS is_standby, \
+    SELECT quote_ident(current_user) AS role, pg_is_in_recovery() AS is_standby, \
            receiver.pid IS NOT NULL AS has_receiver, \
            receiver.status AS receiver_status, \
            pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::float8 AS unreplayed_bytes, \
@@ -53,9 +56,9 @@ pub(crate) struct Config {
     /// Critical when the server has the other role; with "auto" either is well.
     #[serde(default)]
     role: Role,
-    /// Critical when fewer standbys stream from a primary.
-    #[serde(default = "default_standbys_min")]
-    standbys_min: u32,
+    /// Critical when fewer standbys stream from a primary. Absent: 1 where role is "primary", else 0.
+    #[serde(default)]
+    standbys_min: Option<u32>,
     /// Warning when a standby is further behind.
     #[serde(default = "default_lag_warning_seconds")]
     #[schemars(range(min = 0))]
@@ -80,10 +83,6 @@ pub(crate) struct Config {
     #[serde(default)]
     #[schemars(range(min = 0))]
     slot_critical_bytes: Option<f64>,
-}
-
-fn default_standbys_min() -> u32 {
-    1
 }
 
 fn default_lag_warning_seconds() -> f64 {
@@ -170,7 +169,7 @@ impl Check for Replication {
         }
         let answers = postgres::source(&config.source).query_many(&[(STANDBYS, &[]), (SLOTS, &[])]).map_err(explained)?;
         let [standbys, slots] = answers.as_slice() else { return Err(Error::internal("two statements have not two answers")) };
-        judge_primary(config, report, standbys, slots)
+        judge_primary(config, report, &server, standbys, slots)
     }
 }
 
@@ -204,7 +203,7 @@ fn judge_standby(config: &Config, report: Report, server: &Row<'_>) -> Result<Re
             .metric("receiver_streaming", 0.0, "")
             .evidence("receiver_streaming", status, "streaming", "")
             .critical("replication", format!("no WAL streams in from the primary: the receiver is {status}")),
-        (_, None) => hidden(report, "whether WAL streams in"),
+        (_, None) => hidden(report, server, "whether WAL streams in"),
     };
     let unreplayed = server.optional_number("unreplayed_bytes")?.map(|bytes| bytes.max(0.0));
     let is_caught_up = is_streaming != Some(false) && unreplayed == Some(0.0);
@@ -214,23 +213,29 @@ fn judge_standby(config: &Config, report: Report, server: &Row<'_>) -> Result<Re
     Ok(judge_lag_bytes(config, report, unreplayed.map(|lag| ("the standby", lag))))
 }
 
-fn judge_primary(config: &Config, report: Report, standbys: &Rows, slots: &Rows) -> Result<Report, Error> {
+fn judge_primary(config: &Config, report: Report, server: &Row<'_>, standbys: &Rows, slots: &Rows) -> Result<Report, Error> {
     let standbys = standbys.iter().map(|row| Standby::read(&row)).collect::<Result<Vec<Option<Standby<'_>>>, Error>>()?;
     let is_hidden = standbys.iter().any(Option::is_none);
     let standbys: Vec<Standby<'_>> = standbys.into_iter().flatten().collect();
     let slots = slots.iter().map(|row| Slot::read(&row)).collect::<Result<Vec<Slot<'_>>, Error>>()?;
     let details = details(&standbys, &slots);
-    let report = if is_hidden { hidden(report, "the state of the standbys") } else { judge_standbys(config, report, &standbys) };
+    let report = if is_hidden { hidden(report, server, "the state of the standbys") } else { judge_standbys(config, report, &standbys) };
     Ok(judge_slots(config, report, &slots).details(&details))
 }
 
 fn judge_standbys(config: &Config, report: Report, standbys: &[Standby<'_>]) -> Report {
     let streaming = standbys.iter().filter(|standby| standby.state == "streaming").count();
-    let mut report = told(report, format!("primary, {streaming} standbys stream")).metric("standbys", streaming as f64, "");
-    if (streaming as u64) < u64::from(config.standbys_min) {
-        report = report
-            .evidence("standbys", streaming, format!("at least {}", config.standbys_min), "")
-            .critical("replication", format!("only {streaming} standbys stream"));
+    let summary = match (streaming, config.standbys_min) {
+        (0, None) => "primary, no standby streams; hint: standbys_min = 1 where one should".to_owned(),
+        _ => format!("primary, {} {}", counted(streaming as f64, "standby"), if streaming == 1 { "streams" } else { "stream" }),
+    };
+    let mut report = told(report, summary).metric("standbys", streaming as f64, "");
+    let least = config.standbys_min.unwrap_or(u32::from(config.role == Role::Primary));
+    if (streaming as u64) < u64::from(least) {
+        report = report.evidence("standbys", streaming, format!("at least {least}"), "").critical(
+            "replication",
+            if streaming == 0 { "no standby streams".to_owned() } else { format!("only {streaming} of {least} standbys stream") },
+        );
     }
     let worst = |lag: fn(&Standby<'_>) -> Option<f64>| {
         let lags = standbys.iter().filter_map(|standby| Some((standby.name, lag(standby)?)));
@@ -287,10 +292,10 @@ fn told(mut report: Report, summary: String) -> Report {
 }
 
 /// What the role of the source may not see cannot be judged.
-fn hidden(mut report: Report, what: &str) -> Report {
+fn hidden(mut report: Report, server: &Row<'_>, what: &str) -> Report {
     if report.status == Status::Ok {
         report.status = Status::Unknown;
-        report.summary = format!("{what} is not shown; {RIGHTS_HINT}");
+        report.summary = format!("{what} is not shown; {}", rights_hint(server));
     }
     report
 }
@@ -342,6 +347,7 @@ mod tests {
 
     fn primary() -> Rows {
         row(&[
+            ("role", "mon".into()),
             ("is_standby", false.into()),
             ("has_receiver", false.into()),
             ("receiver_status", Cell::Null),
@@ -396,11 +402,23 @@ mod tests {
     fn a_primary_is_well_while_enough_standbys_stream() {
         let one = || standbys(&[("a", "streaming", Some(0.1), 10.0), ("b", "catchup", None, 10.0)]);
         let report = run_primary(one(), slots(&[]), json!({}));
-        assert_eq!((report.status, report.summary.as_str()), (Status::Ok, "primary, 1 standbys stream"));
+        assert_eq!((report.status, report.summary.as_str()), (Status::Ok, "primary, 1 standby streams"));
         let report = run_primary(one(), slots(&[]), json!({ "standbys_min": 2 }));
         assert_eq!((report.status, report.failure.as_deref()), (Status::Critical, Some("replication")));
-        assert_eq!(run_primary(standbys(&[]), slots(&[]), json!({})).summary, "only 0 standbys stream");
-        assert_eq!(run_primary(standbys(&[]), slots(&[]), json!({ "standbys_min": 0 })).status, Status::Ok);
+        assert_eq!(report.summary, "only 1 of 2 standbys stream");
+    }
+
+    #[test]
+    fn a_server_without_standbys_is_well_unless_it_should_have_one() {
+        let alone = |extra| run_primary(standbys(&[]), slots(&[]), extra);
+        let report = alone(json!({}));
+        assert_eq!(report.status, Status::Ok);
+        assert_eq!(report.summary, "primary, no standby streams; hint: standbys_min = 1 where one should");
+        let report = alone(json!({ "role": "primary" }));
+        assert_eq!((report.status, report.summary.as_str()), (Status::Critical, "no standby streams"));
+        assert_eq!(alone(json!({ "standbys_min": 1 })).status, Status::Critical);
+        let report = alone(json!({ "role": "primary", "standbys_min": 0 }));
+        assert_eq!((report.status, report.summary.as_str()), (Status::Ok, "primary, 0 standbys stream"));
     }
 
     #[test]
@@ -464,7 +482,7 @@ mod tests {
         let unseen = rows(&columns, vec![vec!["a".into(), Cell::Null, Cell::Null, Cell::Null, Cell::Null]]);
         let report = run_primary(unseen, slots(&[]), json!({}));
         assert_eq!(report.status, Status::Unknown);
-        assert!(report.summary.contains(RIGHTS_HINT), "{}", report.summary);
+        assert_eq!(report.summary, "the state of the standbys is not shown; hint: GRANT pg_monitor TO mon");
         let unseen = row(&[
             ("is_standby", true.into()),
             ("has_receiver", true.into()),

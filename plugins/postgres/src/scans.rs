@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sickbay_sdk::limit::{Limit, binary_size, ratio};
+use sickbay_sdk::limit::{Limit, binary_size, counted, ratio};
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
 use sickbay_sdk::trend;
@@ -186,13 +186,16 @@ fn judge(config: &Config, large_tables: usize, scanned: Option<&[Scanned<'_>]>, 
         None => report,
     };
     let limit = Limit { metric: "unused_indexes", unit: "", failure: "capacity", warning: config.unused_indexes_warning, critical: None };
-    Ok(limit.at_most(report, unused, || format!("{unused} indexes with {} are unused", binary_size(unused_bytes))))
+    Ok(limit.at_most(report, unused, || {
+        let (indexes, are) = if unused == 1.0 { ("index", "is") } else { ("indexes", "are") };
+        format!("{unused} {indexes} with {} {are} unused", binary_size(unused_bytes))
+    }))
 }
 
 fn judge_scans(config: &Config, mut report: Report, scanned: &[Scanned<'_>]) -> Report {
     let scans = scanned.iter().fold(0.0, |sum, table| sum + table.scans);
     report.summary = match scanned.first() {
-        Some(first) => format!("{scans} sequential scans of large tables, most rows of {}", first.name),
+        Some(first) => format!("{} of large tables, most rows of {}", counted(scans, "sequential scan"), first.name),
         None => "no large table was scanned".to_owned(),
     };
     let told = report.summary.clone();

@@ -1,23 +1,27 @@
 //! `settings`: whether settings are what they should be, and which wait for a restart.
 //!
 //! A setting is compared by its value, whatever unit it is written in. What counts is what a new session of the source's role gets: what
-//! the host sets for its own sessions (time limits) is left out.
+//! the host sets for its own sessions (time limits) is left out. What cannot be compared hides no drift of the others: it is told after them,
+//! and is a failure where nothing else is wrong.
 
 use std::collections::BTreeMap;
 
-use sickbay_sdk::limit::Limit;
+use sickbay_sdk::limit::{Limit, counted};
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
 
 use crate::setting_value::Setting;
-use crate::{READ_GRANT, RIGHTS_HINT, ask};
+use crate::{READ_GRANT, ask, rights_hint};
 
 const EXPECTED_MAX: usize = 64;
 
-/// What stands on the server's command line goes before its file, also after a restart; yet the server marks it where the file differs.
+/// Always a row: who asks stands in each, beside a setting, where one is found. What stands on the server's command line goes before its file,
+/// also after a restart; yet the server marks it where the file differs.
 const SETTINGS: &str = "SELECT lower(s.name) AS name, coalesce(s.setting, '') AS setting, coalesce(s.reset_val, '') AS reset_value, \
-    coalesce(s.unit, '') AS unit, s.vartype AS type, s.pending_restart AND s.source <> 'command line' AS pending_restart \
-    FROM pg_settings s WHERE lower(s.name) = ANY ($1::text[]) OR s.pending_restart ORDER BY 1";
+    coalesce(s.unit, '') AS unit, s.vartype AS type, coalesce(s.pending_restart AND s.source <> 'command line', false) AS pending_restart, \
+    who.role, who.sees_all \
+    FROM (SELECT quote_ident(current_user) AS role, pg_has_role('pg_read_all_settings', 'USAGE') AS sees_all) AS who \
+    LEFT JOIN pg_settings s ON lower(s.name) = ANY ($1::text[]) OR s.pending_restart ORDER BY 1";
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +35,15 @@ pub(crate) struct Config {
 }
 
 pub(crate) struct Settings;
+
+/// What came of the comparison.
+#[derive(Default)]
+struct Comparison<'config> {
+    compared: usize,
+    drifts: Vec<Drift<'config>>,
+    /// Names and values that the server does not know or does not show.
+    mistakes: Vec<String>,
+}
 
 /// A setting with another value than expected.
 struct Drift<'config> {
@@ -83,29 +96,56 @@ impl Check for Settings {
         }
         let names: Vec<String> = config.expect.keys().map(|name| name.to_ascii_lowercase()).collect();
         let rows = ask(&config.source, SETTINGS, &[postgres::Value::ListJson(json!(names).to_string())])?;
-        let drifts = drifts(&config.expect, &rows)?;
-        Ok(judge(config.expect.len(), &drifts, &pending_restart(&rows)?))
+        let comparison = compared(&config.expect, &rows)?;
+        let report = judge(&comparison, &pending_restart(&rows)?);
+        with_mistakes(report, &comparison.mistakes)
     }
 }
 
-fn drifts<'config>(expect: &'config BTreeMap<String, Value>, rows: &Rows) -> Result<Vec<Drift<'config>>, Error> {
-    let mut drifts = Vec::new();
+fn compared<'config>(expect: &'config BTreeMap<String, Value>, rows: &Rows) -> Result<Comparison<'config>, Error> {
+    let mut comparison = Comparison::default();
     for (name, expected) in expect {
+        let expected = written(name, expected)?;
         let lower = name.to_ascii_lowercase();
         let Some(row) = rows.iter().find(|row| row.text("name") == Ok(lower.as_str())) else {
-            return Err(Error::configuration(format!(
-                "the server shows no setting {name}: no such name, or no right to see it; {RIGHTS_HINT}"
-            )));
+            comparison.mistakes.push(not_shown(name, rows.first()));
+            continue;
         };
-        let expected = written(name, expected)?;
         let setting = setting(row)?;
-        let is_so = setting.is(&expected).ok_or_else(|| Error::configuration(format!("{name} cannot be {expected:?}")))?;
+        let Some(is_so) = setting.is(&expected) else {
+            comparison.mistakes.push(format!("`{name}` cannot be {expected:?}"));
+            continue;
+        };
+        comparison.compared += 1;
         // Some are shown otherwise than they are kept: 0600 for 384.
         if !is_so && row.text("setting")? != expected {
-            drifts.push(Drift { name, actual: setting.shown(), expected });
+            comparison.drifts.push(Drift { name, actual: setting.shown(), expected });
         }
     }
-    Ok(drifts)
+    Ok(comparison)
+}
+
+/// A role that sees all settings only misspells.
+fn not_shown(name: &str, who: Option<Row<'_>>) -> String {
+    match who {
+        Some(who) if who.boolean("sees_all") != Ok(true) => {
+            format!("the server shows no setting `{name}`: no such name, or no right to see it; {}", rights_hint(&who))
+        }
+        _ => format!("the server has no setting `{name}`; hint: is it spelt right?"),
+    }
+}
+
+/// What is wrong with the server goes before what is wrong with the configuration.
+fn with_mistakes(mut report: Report, mistakes: &[String]) -> Result<Report, Error> {
+    if mistakes.is_empty() {
+        return Ok(report);
+    }
+    let told = mistakes.join("; ");
+    if report.status == Status::Ok {
+        return Err(Error::configuration(told));
+    }
+    report.summary = format!("{}; {told}", report.summary);
+    Ok(report)
 }
 
 fn setting(row: Row<'_>) -> Result<Setting, Error> {
@@ -131,14 +171,16 @@ fn pending_restart(rows: &Rows) -> Result<Vec<&str>, Error> {
     Ok(names)
 }
 
-fn judge(compared: usize, drifts: &[Drift<'_>], pending: &[&str]) -> Report {
+fn judge(comparison: &Comparison<'_>, pending: &[&str]) -> Report {
+    let Comparison { compared, drifts, mistakes } = comparison;
     let details: Vec<Value> =
         drifts.iter().map(|drift| json!({ "name": drift.name, "actual": drift.actual, "expected": drift.expected })).collect();
-    let mut report = Report::ok(format!("{compared} settings are as expected"))
-        .metric("compared", compared as f64, "")
+    let told = format!("{} {} as expected", counted(*compared as f64, "setting"), if *compared == 1 { "is" } else { "are" });
+    let mut report = Report::ok(told)
+        .metric("compared", *compared as f64, "")
         .metric("drifted", drifts.len() as f64, "")
         .metric("pending_restart", pending.len() as f64, "")
-        .details(&json!({ "drift": details, "pending_restart": pending }));
+        .details(&json!({ "drift": details, "pending_restart": pending, "not_compared": mistakes }));
     for drift in drifts {
         report = report.evidence("", format!("{} = {}", drift.name, drift.actual), &drift.expected, "");
     }
@@ -158,10 +200,16 @@ mod tests {
 
     use super::*;
 
-    const COLUMNS: [&str; 6] = ["name", "setting", "reset_value", "unit", "type", "pending_restart"];
+    const COLUMNS: [&str; 8] = ["name", "setting", "reset_value", "unit", "type", "pending_restart", "role", "sees_all"];
 
     fn row(name: &str, value: &str, unit: &str, of: &str, is_pending: bool) -> Vec<postgres::Value> {
-        vec![name.into(), value.into(), value.into(), unit.into(), of.into(), is_pending.into()]
+        vec![name.into(), value.into(), value.into(), unit.into(), of.into(), is_pending.into(), "mon".into(), true.into()]
+    }
+
+    /// Where no setting is found.
+    fn nothing(sees_all: bool) -> Vec<postgres::Value> {
+        let null = postgres::Value::Null;
+        vec![null.clone(), "".into(), "".into(), "".into(), null, false.into(), "mon".into(), sees_all.into()]
     }
 
     fn buffers(blocks: &str, is_pending: bool) -> Vec<postgres::Value> {
@@ -212,5 +260,28 @@ mod tests {
             let failure = answer(&mut FakeHost::default(), expect, vec![buffers("32768", false)]).expect_err("a failure");
             assert_eq!(failure.kind, "configuration");
         }
+    }
+
+    #[test]
+    fn an_unknown_name_hides_no_drift_of_the_others() {
+        let expect = || json!({ "nosuch": 1, "shared_buffers": "256MB" });
+        let report = run(&mut FakeHost::default(), expect(), vec![buffers("16384", false)]);
+        assert_eq!((report.status, report.failure.as_deref()), (Status::Warning, Some("configuration")));
+        let unknown = "the server has no setting `nosuch`; hint: is it spelt right?";
+        assert_eq!(report.summary, format!("shared_buffers is 128MB, expected 256MB; {unknown}"));
+        assert_eq!((report.metrics[0].value, report.metrics[1].value), (1.0, 1.0));
+        let failure = answer(&mut FakeHost::default(), expect(), vec![buffers("32768", false)]).expect_err("a failure");
+        assert_eq!(failure.message, unknown);
+    }
+
+    #[test]
+    fn a_name_that_is_not_shown_is_unknown_or_hidden_by_what_the_role_may_see() {
+        let told = |sees_all| {
+            let expect = json!({ "shared_preload_libraries": "x" });
+            answer(&mut FakeHost::default(), expect, vec![nothing(sees_all)]).expect_err("a failure").message
+        };
+        assert_eq!(told(true), "the server has no setting `shared_preload_libraries`; hint: is it spelt right?");
+        assert!(told(false).ends_with("or no right to see it; hint: GRANT pg_monitor TO mon"), "{}", told(false));
+        assert_eq!(run(&mut FakeHost::default(), json!({}), vec![nothing(false)]).summary, "0 settings are as expected");
     }
 }

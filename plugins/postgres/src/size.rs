@@ -66,7 +66,7 @@ impl Check for Size {
     }
 
     fn needs() -> Vec<Need> {
-        vec![Need::new("postgres", "asks for the size of the database and its tables", READ_GRANT)]
+        vec![Need::new("postgres", "reads the size of the database and its tables", READ_GRANT)]
     }
 
     fn metrics() -> Vec<MetricInfo> {

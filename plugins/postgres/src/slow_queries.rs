@@ -15,7 +15,7 @@ use sickbay_sdk::postgres::{PostgresError, Row, Rows};
 use sickbay_sdk::prelude::*;
 use sickbay_sdk::trend;
 
-use crate::{READ_GRANT, RIGHTS_HINT, ask, explained, statement};
+use crate::{READ_GRANT, ask, explained, rights_hint, statement};
 
 const STATE_KEY: &str = "slow-queries";
 /// Their counters fit into `state`.
@@ -189,7 +189,8 @@ fn statements(extension: Row<'_>) -> Result<String, Error> {
     };
     Ok(format!(
         "SELECT s.queryid AS id, sum(s.calls) AS calls, sum(s.total_exec_time) AS ms, left(min(s.query), 1000) AS query, \
-         sum(sum(s.calls)) OVER () AS all_calls, sum(sum(s.total_exec_time)) OVER () AS all_ms, {reset} AS reset \
+         sum(sum(s.calls)) OVER () AS all_calls, sum(sum(s.total_exec_time)) OVER () AS all_ms, {reset} AS reset, \
+         quote_ident(current_user) AS role \
          FROM {schema}.pg_stat_statements s \
          WHERE s.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) \
          GROUP BY s.queryid ORDER BY s.queryid IS NULL DESC, max(s.max_exec_time) >= $1 DESC, sum(s.total_exec_time) DESC \
@@ -215,7 +216,7 @@ fn counters(rows: &Rows) -> Result<Counters, Error> {
     let mut statements = BTreeMap::new();
     for row in rows.iter().take(STATEMENTS_MAX) {
         let Some(id) = row.value("id")?.int() else {
-            return Err(Error::configuration(format!("the statements of other roles are hidden; {RIGHTS_HINT}")));
+            return Err(Error::configuration(format!("the statements of other roles are hidden; {}", rights_hint(&row))));
         };
         statements.insert(id, spent(row)?);
     }
@@ -372,7 +373,8 @@ mod tests {
             ("all_calls", 1.into()),
             ("all_ms", 1.0.into()),
             ("reset", "".into()),
+            ("role", "mon".into()),
         ]);
-        assert!(told(FakeHost::default().postgres(extension("1.11")).postgres(Ok(hidden))).contains("GRANT pg_monitor"));
+        assert!(told(FakeHost::default().postgres(extension("1.11")).postgres(Ok(hidden))).contains("GRANT pg_monitor TO mon"));
     }
 }

@@ -7,7 +7,7 @@
 //! is ordinary, and one half above it by default a warning: that vacuum does not get done. Somewhat above two thousand million the server
 //! refuses to write. Multixact ids, of rows that several transactions lock, are judged in the same way.
 
-use sickbay_sdk::limit::{Limit, percent, ratio, span};
+use sickbay_sdk::limit::{Limit, counted, percent, ratio, span};
 use sickbay_sdk::postgres::{Row, Rows};
 use sickbay_sdk::prelude::*;
 
@@ -183,7 +183,8 @@ impl Check for Vacuum {
         let report = Report::ok(if tables.is_empty() {
             "no table waits for vacuum or analyze".to_owned()
         } else {
-            format!("{} tables wait for vacuum or analyze, none for long", tables.len())
+            let wait = if tables.len() == 1 { "waits" } else { "wait" };
+            format!("{} {wait} for vacuum or analyze, none for long", counted(tables.len() as f64, "table"))
         });
         let report = judge_ids(config, report, databases)?;
         let report = judge_tables(config, report, &tables);

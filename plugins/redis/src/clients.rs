@@ -1,6 +1,6 @@
 //! `clients`: connected clients against `maxclients`, blocked ones, refused connections.
 
-use sickbay_sdk::limit::{Limit, percent, ratio};
+use sickbay_sdk::limit::{Limit, counted, percent, ratio};
 use sickbay_sdk::prelude::*;
 use sickbay_sdk::redis::Info;
 use sickbay_sdk::trend;
@@ -15,11 +15,11 @@ pub(crate) struct Config {
     source: String,
     /// Warning when a larger part of maxclients is connected (0 to 1).
     #[serde(default = "default_warning_ratio")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     warning_ratio: f64,
     /// Critical when a larger part of maxclients is connected (0 to 1).
     #[serde(default = "default_critical_ratio")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     critical_ratio: f64,
     /// Warning when more clients wait in a blocking command. Absent: never.
     #[serde(default)]
@@ -76,7 +76,7 @@ impl Check for Clients {
 fn judge(config: &Config, info: &Info, rejected: f64, rate: Option<f64>) -> Result<Report, Error> {
     let connected = info.expect_number("connected_clients")?;
     let blocked = info.number("blocked_clients").unwrap_or(0.0);
-    let mut report = Report::ok(format!("{connected} clients")).metric("connected", connected, "").metric("blocked", blocked, "").counter(
+    let mut report = Report::ok(counted(connected, "client")).metric("connected", connected, "").metric("blocked", blocked, "").counter(
         "rejected_connections",
         rejected,
         "",
@@ -97,7 +97,7 @@ fn judge(config: &Config, info: &Info, rejected: f64, rate: Option<f64>) -> Resu
         report = limit.at_most(report, used, || format!("{connected} clients, {} of maxclients", percent(used)));
     }
     let limit = Limit { metric: "blocked", unit: "", failure: "capacity", warning: config.blocked_warning, critical: None };
-    Ok(limit.at_most(report, blocked, || format!("{blocked} clients are blocked")))
+    Ok(limit.at_most(report, blocked, || format!("{} {} blocked", counted(blocked, "client"), if blocked == 1.0 { "is" } else { "are" })))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Too few lookups say nothing: the window then grows over the next runs until it holds enough of them.
 
 use serde::Serialize;
-use sickbay_sdk::limit::{Limit, percent, ratio};
+use sickbay_sdk::limit::{Limit, counted, percent, ratio};
 use sickbay_sdk::prelude::*;
 use sickbay_sdk::trend;
 
@@ -98,11 +98,11 @@ fn judge(config: &Config, earlier: Option<&Counters>, now: &Counters) -> Report 
     let lookups = hits + now.misses - earlier.misses;
     let mut report = report.metric("lookups", lookups, "");
     if lookups < f64::from(config.lookups_min) {
-        report.summary = format!("{lookups} lookups, too few to judge");
+        report.summary = format!("{}, too few to judge", counted(lookups, "lookup"));
         return report;
     }
     let hit_ratio = ratio(hits, lookups);
-    report.summary = format!("{} of {lookups} lookups were hits", percent(hit_ratio));
+    report.summary = format!("{} of {} were hits", percent(hit_ratio), counted(lookups, "lookup"));
     let limit = Limit {
         metric: "hit_ratio",
         unit: "ratio",
@@ -111,7 +111,7 @@ fn judge(config: &Config, earlier: Option<&Counters>, now: &Counters) -> Report 
         critical: config.critical_ratio,
     };
     limit.at_least(report.metric("hit_ratio", hit_ratio, "ratio"), hit_ratio, || {
-        format!("only {} of {lookups} lookups were hits", percent(hit_ratio))
+        format!("only {} of {} were hits", percent(hit_ratio), counted(lookups, "lookup"))
     })
 }
 
@@ -142,6 +142,7 @@ mod tests {
     fn a_window_with_too_few_lookups_grows() {
         let mut host = FakeHost::default();
         run(&mut host, 0, 0);
+        assert_eq!(run(&mut host, 0, 1).summary, "1 lookup, too few to judge");
         assert_eq!(run(&mut host, 0, 60).summary, "60 lookups, too few to judge");
         assert_eq!(run(&mut host, 0, 120).status, Status::Critical);
     }

@@ -20,11 +20,11 @@ pub(crate) struct Config {
     source: String,
     /// Warning when a larger part of maxmemory is used (0 to 1).
     #[serde(default = "default_warning_ratio")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     warning_ratio: f64,
     /// Critical when a larger part of maxmemory is used (0 to 1).
     #[serde(default = "default_critical_ratio")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     critical_ratio: f64,
     /// Warning when the process holds more than this many times the memory that is used, from 256 MiB on.
     #[serde(default = "default_fragmentation_warning_ratio")]

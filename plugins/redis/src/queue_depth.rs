@@ -52,7 +52,7 @@ impl Check for QueueDepth {
 
     fn needs() -> Vec<Need> {
         let grant = "redis = [{ source = \"{source}\", commands = [\"TYPE\", \"LLEN\", \"ZCARD\", \"XLEN\", \"SCARD\", \"HLEN\"], keys = [\"{key}\"] }]";
-        vec![Need::new("redis", "asks for the key's type and length", grant)]
+        vec![Need::new("redis", "reads the key's type and length", grant)]
     }
 
     fn metrics() -> Vec<MetricInfo> {

@@ -36,7 +36,7 @@ impl Check for Age {
     }
 
     fn needs() -> Vec<Need> {
-        vec![Need::new("secrets", "asks when it was changed", "secrets = [{ name = \"{secret}\", to = [] }]")]
+        vec![Need::new("secrets", "reads when it was changed", "secrets = [{ name = \"{secret}\", to = [] }]")]
     }
 
     fn metrics() -> Vec<MetricInfo> {
@@ -58,7 +58,8 @@ impl Check for Age {
 
 fn judge(config: &Config, info: &SecretInfo, now_ms: u64) -> Report {
     let Some(changed_at) = info.changed_at else {
-        return Report::unknown("the host cannot know when the secret was changed").metric("versions", info.versions.into(), "");
+        let told = "when the secret was changed is not known; hint: a secret of the environment (`env`) has no date, use `file`";
+        return Report::unknown(told).metric("versions", info.versions.into(), "");
     };
     let age = now_ms.saturating_sub(changed_at) as f64 / 1000.0;
     let seconds = |days: u32| f64::from(days) * DAY_SECONDS;
@@ -89,7 +90,13 @@ mod tests {
     fn a_secret_is_judged_by_its_age() {
         let status = |day: u64| run(Some(day * DAY_MS)).status;
         assert_eq!([status(199), status(100), status(10)], [Status::Ok, Status::Warning, Status::Critical]);
-        assert_eq!(run(None).status, Status::Unknown);
+    }
+
+    #[test]
+    fn a_secret_without_a_date_says_where_one_comes_from() {
+        let report = run(None);
+        assert_eq!(report.status, Status::Unknown);
+        assert!(report.summary.ends_with("hint: a secret of the environment (`env`) has no date, use `file`"), "{}", report.summary);
     }
 
     #[test]

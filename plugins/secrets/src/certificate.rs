@@ -11,7 +11,7 @@ const CERTIFICATES_MAX: usize = 200;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// Guest path of the PEM file, at most 1 MiB.
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = "^/"), example = "/certificates/server.pem")]
     path: String,
     /// Warning when a certificate expires within this many days.
     #[serde(default = "default_warning_days")]

@@ -7,13 +7,13 @@ use sickbay_sdk::prelude::*;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Warning when a larger part of the processor time is used (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     warning_ratio: f64,
     /// Critical when a larger part of the processor time is used (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     critical_ratio: f64,
     /// Warning when the processors wait for disks for a larger part of the time (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     iowait_warning_ratio: f64,
 }
 

@@ -44,16 +44,16 @@ const PSEUDO_FILE_SYSTEMS: [&str; 22] = [
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Warning when a larger part of the space is used (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     warning_ratio: f64,
     /// Critical when a larger part of the space is used (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     critical_ratio: f64,
     /// Warning when a larger part of the inodes is used (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     inodes_warning_ratio: f64,
     /// Critical when a larger part of the inodes is used (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     inodes_critical_ratio: f64,
     /// Mount points to look at, whatever their file system; * at the end stands for any rest. Empty: all real ones.
     include: Vec<String>,

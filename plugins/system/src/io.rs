@@ -23,10 +23,10 @@ const INTERVAL_MS_MIN: u64 = 500;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Warning when a device is busy for a larger part of the time (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     warning_busy_ratio: f64,
     /// Critical when a device is busy for a larger part of the time (0 to 1). Absent: never.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     critical_busy_ratio: Option<f64>,
     /// Devices to look at; * at the end stands for any rest. Empty: all that are not left out.
     include: Vec<String>,

@@ -7,13 +7,13 @@ use sickbay_sdk::prelude::*;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Warning when a larger part of the memory is used (0 to 1). What the system can take back counts as free.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     warning_ratio: f64,
     /// Critical when a larger part of the memory is used (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     critical_ratio: f64,
     /// Warning when a larger part of the swap space is used (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     swap_warning_ratio: f64,
 }
 

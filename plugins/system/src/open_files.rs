@@ -7,10 +7,10 @@ use sickbay_sdk::prelude::*;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Warning when a larger part of the limit is used (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     warning_ratio: f64,
     /// Critical when a larger part of the limit is used (0 to 1).
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1))]
     critical_ratio: f64,
 }
 

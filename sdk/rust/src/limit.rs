@@ -49,6 +49,12 @@ pub fn percent(ratio: f64) -> String {
     format!("{} %", (ratio * 100.0).round() as i64)
 }
 
+/// How many of what: `1 table`, `2 tables`. A word takes an `s`; where more is to change, the text is written out.
+pub fn counted(number: f64, what: &str) -> String {
+    let end = if number == 1.0 { "" } else { "s" };
+    format!("{number} {what}{end}")
+}
+
 /// Bytes for a person: `1.5 GiB`.
 pub fn binary_size(bytes: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -111,6 +117,7 @@ mod tests {
     fn spans_and_sizes_are_told_in_two_units_and_one() {
         assert_eq!([span(12_000.0), span(59.6), span(0.0), span(86_400.0)], ["3 h 20 min", "1 min", "0 s", "1 d"]);
         assert_eq!([binary_size(10.0), binary_size(1536.0)], ["10 B", "1.5 KiB"]);
+        assert_eq!([counted(1.0, "table"), counted(0.0, "table"), counted(2.0, "large table")], ["1 table", "0 tables", "2 large tables"]);
         assert_eq!((percent(0.934).as_str(), ratio(1.0, 0.0)), ("93 %", 0.0));
     }
 }

@@ -1,12 +1,13 @@
 //! Whether a kind is described as the host asks, and keeps to what it says of itself.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::describe::{check_kind, recovery_kind, sink_kind};
 use crate::{Check, Kind, Recovery, Report, Sink, Status};
 
 /// Asserts what the host asks of a description: names and failure kinds are well formed, the example is a configuration
-/// of the check, and every metric is named once.
+/// of the check, every metric is named once, and a key that is told as "(0 to 1)" has that range in the schema.
 ///
 /// # Panics
 /// With the mistake, where there is one.
@@ -35,6 +36,10 @@ fn assert_kind<C: DeserializeOwned>(kind: &Kind) {
     assert!(!kind.summary.is_empty(), "{} has no summary", kind.name);
     let example = serde_json::from_str::<C>(&kind.example);
     assert!(example.is_ok(), "the example of {} is no configuration of it: {:?}", kind.name, example.err());
+    let schema = serde_json::from_str::<Value>(&kind.config_schema).unwrap_or_default();
+    if let Some(key) = beyond_one(&schema) {
+        panic!("{key} is told as (0 to 1) and its range is another; hint: #[schemars(range(min = 0, max = 1))]");
+    }
     for (position, metric) in kind.metrics.iter().enumerate() {
         assert!(is_metric_name(&metric.name), "{:?} is no name for a metric", metric.name);
         assert!(["", "seconds", "bytes", "ratio"].contains(&metric.unit.as_str()), "{} has no base unit", metric.name);
@@ -71,6 +76,15 @@ pub fn assert_as_described<C: Check>(report: &Report) {
     }
 }
 
+/// A key whose description says that it is a part of a whole, while the schema takes other numbers too: 80 for 0.8.
+fn beyond_one(schema: &Value) -> Option<&str> {
+    let (name, _) = schema["properties"].as_object()?.iter().find(|(_, key)| {
+        let is_part = key["description"].as_str().is_some_and(|text| text.contains("(0 to 1)"));
+        is_part && (key["minimum"].as_f64(), key["maximum"].as_f64()) != (Some(0.0), Some(1.0))
+    })?;
+    Some(name.as_str())
+}
+
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
@@ -79,4 +93,22 @@ fn is_metric_name(text: &str) -> bool {
     let name = text.strip_suffix('*').unwrap_or(text);
     name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_whole_has_its_range_in_the_schema() {
+        let schema = |key: Value| json!({ "properties": { "source": {}, "warning_ratio": key } });
+        let told = "Warning when a larger part is used (0 to 1).";
+        let open = schema(json!({ "description": told, "minimum": 0 }));
+        assert_eq!(beyond_one(&open), Some("warning_ratio"));
+        for key in [json!({ "description": told, "minimum": 0, "maximum": 1 }), json!({ "description": "Any number.", "minimum": 0 })] {
+            assert_eq!(beyond_one(&schema(key)), None);
+        }
+    }
 }
