@@ -96,7 +96,7 @@ async fn validate_tells_what_a_check_lacks_of_what_its_plugin_needs() {
 
 /// The plugin's words, the condition that decided with actual against expected, and the performance data.
 const BY_CONDITION: &str =
-    "WARNING - version 1; warning because `report.metrics.version_number > 0.0`: is 1, wanted <= 0 | 'version_number'=1\n";
+    "WARNING - version 1; warning because `report.metrics.version_number > 0.0`: is 1, expected <= 0 | 'version_number'=1\n";
 
 #[tokio::test]
 async fn probe_ends_as_nagios_expects() {
@@ -130,7 +130,7 @@ async fn probe_shows_what_happened_when_asked() {
     let sickbay = Sickbay::prepared(&one_of_each(), &PLUGINS);
     let debug = run(&sickbay, "probe version --debug").await;
     assert_eq!((debug.code, debug.out.as_str()), (1, BY_CONDITION), "{debug:?}");
-    for part in ["swap-v1 1.0.0", "ConditionFailed", "version_number is 1, wanted <= 0", "cpu ", "memory ", "host calls "] {
+    for part in ["swap-v1 1.0.0", "ConditionFailed", "version_number is 1, expected <= 0", "cpu ", "memory ", "host calls "] {
         assert!(debug.err.contains(part), "`{part}` is not in {}", debug.err);
     }
     let crash = run(&sickbay, "probe crashes --debug").await;
@@ -210,7 +210,7 @@ async fn status_of_one_check_tells_all_that_decided() {
     assert!(version.code == 0 && version.err.is_empty(), "{version:?}");
     for part in [
         "version: warning (hard)\n\nsummary    version 1\n",
-        "\nreason     ConditionFailed: warning because `report.metrics.version_number > 0.0`: is 1, wanted <= 0\n",
+        "\nreason     ConditionFailed: warning because `report.metrics.version_number > 0.0`: is 1, expected <= 0\n",
         "\nconfirmed  warning for ",
         "\nruns       every 1day, each at most ",
         "\nplugin     swap-v1, kind swap\n",

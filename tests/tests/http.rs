@@ -478,9 +478,9 @@ fn conditions_make_it_worse_and_show_both_sides() {
     let failed = "ConditionFailed";
     let rows = [
         ok(check("well").line("critical = [\"report.metrics.status != 200.0\"]")),
-        row(check("warning").line(is_200), "warning", None, failed, &["report.metrics.status == 200.0", "is 200, wanted != 200"]),
-        row(check("critical").line(is_big), "critical", None, failed, &["is 12, wanted <= 3", "body_bytes"]),
-        row(check("both").line(is_200).line(is_big), "critical", None, failed, &["body_bytes", "is 12, wanted <= 3", "!= 200"]),
+        row(check("warning").line(is_200), "warning", None, failed, &["report.metrics.status == 200.0", "is 200, expected != 200"]),
+        row(check("critical").line(is_big), "critical", None, failed, &["is 12, expected <= 3", "body_bytes"]),
+        row(check("both").line(is_200).line(is_big), "critical", None, failed, &["body_bytes", "is 12, expected <= 3", "!= 200"]),
         row(
             check("error").line(&format!("critical = {no_tls}")),
             "unknown",
@@ -488,7 +488,13 @@ fn conditions_make_it_worse_and_show_both_sides() {
             "ConditionError",
             &["no `tls_seconds`", "hint: guard with `has("],
         ),
-        row(check("error-outweighed").line(is_big).line(&format!("warning = {no_tls}")), "critical", None, failed, &["is 12, wanted <= 3"]),
+        row(
+            check("error-outweighed").line(is_big).line(&format!("warning = {no_tls}")),
+            "critical",
+            None,
+            failed,
+            &["is 12, expected <= 3"],
+        ),
         ok(check("guarded").line(guarded)),
         critical(Check::http("skipped", &nginx.url("/missing")).line(is_200), "content", &["HTTP 404"]),
     ];

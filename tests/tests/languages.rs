@@ -108,7 +108,7 @@ fn it_sends_requests_reports_metrics_and_logs() {
 
         let worse = run("worse");
         assert_eq!((text(&worse, "status"), text(&worse, "reason")), ("critical", "ConditionFailed"), "{worse}");
-        assert!(text(&worse, "reason_detail").contains("is 200, wanted >= 300"), "{worse}");
+        assert!(text(&worse, "reason_detail").contains("is 200, expected >= 300"), "{worse}");
     }
 }
 

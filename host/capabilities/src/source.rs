@@ -49,6 +49,23 @@ impl fmt::Display for UrlError {
 
 impl std::error::Error for UrlError {}
 
+/// What is likelier wrong with `text` than what reading it stumbled on; `encoding` tells how a password is written.
+pub(crate) fn likelier(text: &str, error: UrlError, schemes: &[&str], encoding: &str) -> UrlError {
+    const SLIPS_MAX: usize = 2;
+    let Some((scheme, rest)) = text.trim().split_once("://") else { return error };
+    let slips = |known: &&&str| strsim::damerau_levenshtein(&scheme.to_ascii_lowercase(), known);
+    match schemes.iter().min_by_key(slips).map(|meant| (*meant, slips(&meant))) {
+        Some((_, 0)) => {}
+        Some((meant, count)) if count <= SLIPS_MAX => return UrlError::new(error.message, format!("did you mean `{meant}://`?")),
+        _ => return error,
+    }
+    let entry = rest.split('?').next().and_then(|rest| rest.rsplit_once('@'));
+    match entry {
+        Some((entry, _)) if entry.contains('/') => UrlError::new("the user or password in the URL has a `/`", encoding),
+        _ => error,
+    }
+}
+
 /// A certificate and its key, each a file in PEM, for a server that asks for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
@@ -94,16 +111,27 @@ pub(crate) async fn connect(
 fn unresolved(failure: Failure) -> Unreached {
     match failure {
         Failure::Host(message) | Failure::Invalid(message) => Unreached::Host(message),
-        _ => Unreached::Server("the name of the server does not resolve".to_owned()),
+        _ => Unreached::Server("the name of the server does not resolve; hint: is it the right host in the source's `url`?".to_owned()),
     }
 }
 
 pub(crate) fn unconnected(error: &io::Error) -> Unreached {
     Unreached::Server(match error.kind() {
-        io::ErrorKind::ConnectionRefused => "the server refused the connection".to_owned(),
-        io::ErrorKind::NotFound => "there is no such UNIX socket".to_owned(),
-        kind => format!("no connection to the server: {kind}"),
+        io::ErrorKind::ConnectionRefused => {
+            "the server refused the connection; hint: does the server run, and does the source's `url` name its host and port?".to_owned()
+        }
+        io::ErrorKind::NotFound => {
+            "there is no such UNIX socket; hint: does the server run, and does the source's `url` name its socket?".to_owned()
+        }
+        kind => format!(
+            "no connection to the server: {kind}; hint: does the source's `url` name the right host, and no firewall stand between?"
+        ),
     })
+}
+
+/// `message` with the name of the source in it, as an operator knows it.
+pub(crate) fn named(source: &str, message: String) -> String {
+    if message.contains(&format!("source `{source}`")) { message } else { format!("source `{source}`: {message}") }
 }
 
 /// TLS over a connection to `host`.

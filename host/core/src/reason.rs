@@ -87,6 +87,18 @@ pub fn told(summary: &str, name: &str, detail: &dyn fmt::Display) -> String {
     }
 }
 
+/// A number with as many digits as a person reads, unless it would look like what was `expected`.
+fn rounded(actual: &str, expected: &str) -> String {
+    let short = match actual.parse::<f64>() {
+        Ok(value) if value.abs() >= 1.0 => format!("{value:.3}"),
+        Ok(value) => format!("{value:.2e}"),
+        Err(_) => return actual.to_owned(),
+    };
+    let short = short.parse::<f64>().map_or_else(|_| actual.to_owned(), |short| short.to_string());
+    let looks_fine = expected.rsplit(' ').next() == Some(short.as_str());
+    if looks_fine || short.len() >= actual.len() { actual.to_owned() } else { short }
+}
+
 impl From<EndCause> for Reason {
     fn from(cause: EndCause) -> Reason {
         match cause {
@@ -110,7 +122,7 @@ impl fmt::Display for Reason {
             Reason::ConditionFailed { status, condition, actual, expected } => {
                 write!(formatter, "{status} because `{condition}`")?;
                 if !actual.is_empty() {
-                    write!(formatter, ": is {actual}, wanted {expected}")?;
+                    write!(formatter, ": is {}, expected {expected}", rounded(actual, expected))?;
                 }
                 Ok(())
             }
@@ -150,9 +162,19 @@ mod tests {
             actual: "2".into(),
             expected: "<= 1".into(),
         };
-        assert_eq!(told_of("fast", &failed), "fast; warning because `report.metrics.a > 1.0`: is 2, wanted <= 1");
+        assert_eq!(told_of("fast", &failed), "fast; warning because `report.metrics.a > 1.0`: is 2, expected <= 1");
         let error = Reason::ConditionError { condition: "x".into(), error: "no such key".into() };
         assert_eq!(told_of("fast", &error), "fast; the condition `x` cannot be evaluated: no such key");
+    }
+
+    #[test]
+    fn numbers_are_rounded_unless_the_difference_would_be_gone() {
+        assert_eq!(rounded("0.123456789", "<= 0.1"), "0.123");
+        assert_eq!(rounded("1234567.891234", "<= 1"), "1234567.891");
+        assert_eq!(rounded("0.2000000001", "<= 0.2"), "0.2000000001");
+        for same in ["1e20", "1234567", "0.25", "true", "\"0.123456\""] {
+            assert_eq!(rounded(same, "<= 1"), same);
+        }
     }
 
     #[test]

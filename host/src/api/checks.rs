@@ -9,8 +9,11 @@ use super::Api;
 use super::model::{CheckDetail, CheckItem, Page, ResultItem, StatusWord};
 use super::parameters::{Named, Parameters, SEQUENCE_NUMBER_MAX, invalid};
 use super::problem::{Problem, ProblemKind, quoted};
-use crate::live::LiveCheck;
+use crate::config::nearest;
+use crate::live::{CheckTable, LiveCheck};
 
+/// Names in a hint.
+const TARGETS_SHOWN_MAX: usize = 3;
 /// Items that a list gives where no `limit` is asked for.
 const ITEMS_DEFAULT: u64 = 100;
 /// Items that a list gives at most.
@@ -102,7 +105,7 @@ pub(crate) async fn list_checks(State(api): State<Api>, RawQuery(query): RawQuer
 pub(crate) async fn get_check(State(api): State<Api>, Named(name): Named, RawQuery(query): RawQuery) -> Result<Json<CheckDetail>, Problem> {
     Parameters::read(query.as_deref(), &[])?;
     let table = api.live.checks();
-    let check = table.get(&name).ok_or_else(|| unknown(&name))?;
+    let check = table.get(&name).ok_or_else(|| unknown(&name, &table))?;
     Ok(Json(CheckDetail::of(check, &check.observed())))
 }
 
@@ -132,7 +135,7 @@ pub(crate) async fn check_results(
     let limit = limit(&parameters)?;
     let before = parameters.number("before", 1..=SEQUENCE_NUMBER_MAX)?;
     if api.live.checks().get(&name).is_none() {
-        return Err(unknown(&name));
+        return Err(unknown(&name, &api.live.checks()));
     }
     // One more than asked for tells whether there is a next part. The limit is far below what fits.
     let mut results = api.live.store.results(&name, before, limit as u32 + 1).await.map_err(Problem::store)?;
@@ -147,8 +150,19 @@ fn limit(parameters: &Parameters) -> Result<usize, Problem> {
     Ok(parameters.number("limit", 1..=ITEMS_MAX)?.unwrap_or(ITEMS_DEFAULT) as usize)
 }
 
-pub(crate) fn unknown(name: &str) -> Problem {
-    Problem::new(ProblemKind::CheckUnknown, format!("no check is named {}", quoted(name))).hint("all of them are at /api/v1/checks")
+/// Names the checks that may have been meant: those of its targets, or the nearest.
+pub(crate) fn unknown(name: &str, known: &CheckTable) -> Problem {
+    let begin = format!("{name}@");
+    let mut targets = known.by_name.keys().filter(|known| known.starts_with(&begin));
+    let shown: Vec<String> = targets.by_ref().take(TARGETS_SHOWN_MAX).map(|target| quoted(target)).collect();
+    let names: Vec<&str> = known.by_name.keys().map(String::as_str).collect();
+    let hint = match (shown.is_empty(), targets.count(), nearest(name, &names)) {
+        (false, 0, _) => format!("it has a check for each of its targets: {}", shown.join(", ")),
+        (false, more, _) => format!("it has a check for each of its targets: {} and {more} more", shown.join(", ")),
+        (true, _, Some(meant)) => format!("did you mean {}?", quoted(meant)),
+        (true, _, None) => "all of them are at /api/v1/checks".to_owned(),
+    };
+    Problem::new(ProblemKind::CheckUnknown, format!("no check is named {}", quoted(name))).hint(hint)
 }
 
 #[cfg(test)]
@@ -158,10 +172,22 @@ mod tests {
     use serde_json::{Value, json};
     use sickbay_core::{Evidence, Reason, Status, Timestamp};
 
+    use super::unknown;
     use crate::api::testing::{Host, check, get, record, two_checks};
 
     fn names(page: &Value) -> Vec<&str> {
         page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn an_unknown_name_is_answered_with_what_may_be_meant() {
+        let more = "targets = [\"a\", \"b\", \"c\", \"d\"]\nconfig = { url = \"http://{{target}}/\" }\n";
+        let host = Host::start(&format!("{}\n{}{more}", two_checks(), check("site"))).await;
+        let table = host.live.checks();
+        let hint = |name: &str| unknown(name, &table).hint;
+        assert_eq!(hint("dsik").as_deref(), Some("did you mean `disk`?"));
+        assert_eq!(hint("site").as_deref(), Some("it has a check for each of its targets: `site@a`, `site@b`, `site@c` and 1 more"));
+        assert_eq!(hint("something-else").as_deref(), Some("all of them are at /api/v1/checks"));
     }
 
     #[tokio::test]

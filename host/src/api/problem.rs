@@ -123,14 +123,7 @@ impl Problem {
 
 /// An error with its causes, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+    sickbay_store::causes(error).join(": ")
 }
 
 /// A caller's text, short enough and without control characters, in backticks.

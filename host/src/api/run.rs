@@ -38,10 +38,10 @@ const MARGIN: Duration = Duration::from_secs(10);
 pub(crate) async fn run_check(State(api): State<Api>, Named(name): Named, RawQuery(query): RawQuery) -> Result<Json<ResultItem>, Problem> {
     Parameters::read(query.as_deref(), &[])?;
     let Some(runner) = api.live.runner.load_full() else { return Err(not_ready()) };
-    let timeout = api.live.checks().get(&name).ok_or_else(|| unknown(&name))?.spec.timeout;
+    let timeout = api.live.checks().get(&name).ok_or_else(|| unknown(&name, &api.live.checks()))?.spec.timeout;
     let (record, receipt) = match tokio::time::timeout(timeout * WAITS + MARGIN, runner.run_now(&name)).await {
         Ok(Ok(ran)) => ran,
-        Ok(Err(RunNowError::UnknownCheck)) => return Err(unknown(&name)),
+        Ok(Err(RunNowError::UnknownCheck)) => return Err(unknown(&name, &api.live.checks())),
         Ok(Err(RunNowError::NotReady)) => return Err(not_ready()),
         Ok(Err(RunNowError::Busy)) | Err(_) => {
             return Err(Problem::new(ProblemKind::CheckBusy, format!("the run of {} before this one has not ended", quoted(&name)))

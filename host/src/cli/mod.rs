@@ -246,8 +246,10 @@ fn exit_code_of(error: &anyhow::Error, probing: bool) -> u8 {
 
 /// A failure as a person reads it: what happened, because of what, and what to do.
 fn failure_text(error: &anyhow::Error) -> String {
-    let mut text = format!("error: {error}");
-    for cause in error.chain().skip(1) {
+    let whole: &(dyn std::error::Error + 'static) = error.as_ref();
+    let mut told = sickbay_store::causes(whole).into_iter();
+    let mut text = format!("error: {}", told.next().unwrap_or_default());
+    for cause in told {
         text.push_str(&format!("\n  because: {cause}"));
     }
     if let Some(hint) = error.downcast_ref::<Failure>().and_then(Failure::hint) {

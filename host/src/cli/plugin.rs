@@ -16,9 +16,10 @@ use super::status::ago;
 use super::table::{Last, Layout, table};
 use crate::api::model::{LoadFailureItem, PluginDetail, PluginItem, QuarantineItem};
 use crate::clock;
-use crate::config::Isolation;
+use crate::config::{Isolation, nearest};
 use crate::daemon::folder::name_of;
 use crate::escape::escaped;
+use crate::failure::Failure;
 use crate::plugins::Registry;
 
 mod inline;
@@ -65,6 +66,9 @@ struct InspectArgs {
     /// A plugin of a running Sickbay (its file's name without .wasm), or the .wasm file of any plugin
     #[arg(value_name = "NAME|FILE")]
     plugin: String,
+    /// Only this kind of check
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
     #[command(flatten)]
     client: ClientArgs,
 }
@@ -72,8 +76,8 @@ struct InspectArgs {
 pub fn run(args: PluginArgs) -> anyhow::Result<ExitCode> {
     let text = match args.verb {
         Verb::List(args) => list(&args.client)?,
-        Verb::Inspect(args) if is_file(&args.plugin) => inspect_file(Path::new(&args.plugin), args.client.output)?,
-        Verb::Inspect(args) => inspect_name(&args.plugin, &args.client)?,
+        Verb::Inspect(args) if is_file(&args.plugin) => inspect_file(&args)?,
+        Verb::Inspect(args) => inspect_name(&args)?,
     };
     super::print_data(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -97,22 +101,16 @@ fn is_file(text: &str) -> bool {
     text.contains('/') || text.ends_with(".wasm")
 }
 
-fn inspect_name(name: &str, args: &ClientArgs) -> anyhow::Result<String> {
-    let client = Client::of(args)?;
-    let path = format!("{PLUGINS}/{}", path_segment(name));
-    Ok(match args.output {
-        OutputFormat::Json => {
-            let plugin: Value = Client::block_on(client.get(&path))?;
-            format!("{plugin:#}\n")
-        }
-        OutputFormat::Text => {
-            let plugin: PluginDetail = Client::block_on(client.get(&path))?;
-            inspect::text(&plugin, Seen::Running, Layout::for_stdout(Last::Wrapped), now())
-        }
-    })
+fn inspect_name(args: &InspectArgs) -> anyhow::Result<String> {
+    let client = Client::of(&args.client)?;
+    let path = format!("{PLUGINS}/{}", path_segment(&args.plugin));
+    // What the API gave, also what this version does not know.
+    let plugin = only_kind(Client::block_on(client.get(&path))?, args.kind.as_deref())?;
+    inspected(plugin, Seen::Running, args.client.output)
 }
 
-fn inspect_file(file: &Path, output: OutputFormat) -> anyhow::Result<String> {
+fn inspect_file(args: &InspectArgs) -> anyhow::Result<String> {
+    let file = Path::new(&args.plugin);
     let plugin = super::serve::runtime()?.block_on(async {
         let (_services, loaded) = super::probe::load_file(file).await?;
         // A file may have a name that no plugin can.
@@ -120,10 +118,36 @@ fn inspect_file(file: &Path, output: OutputFormat) -> anyhow::Result<String> {
         slot.swap(loaded);
         anyhow::Ok(PluginDetail::of(&slot, Isolation::Fresh, 0))
     })?;
+    let plugin = only_kind(serde_json::to_value(&plugin)?, args.kind.as_deref())?;
+    inspected(plugin, Seen::File, args.client.output)
+}
+
+fn inspected(plugin: Value, seen: Seen, output: OutputFormat) -> anyhow::Result<String> {
     Ok(match output {
-        OutputFormat::Json => format!("{:#}\n", serde_json::to_value(&plugin)?),
-        OutputFormat::Text => inspect::text(&plugin, Seen::File, Layout::for_stdout(Last::Wrapped), now()),
+        OutputFormat::Json => format!("{plugin:#}\n"),
+        OutputFormat::Text => {
+            let plugin: PluginDetail = serde_json::from_value(plugin)?;
+            inspect::text(&plugin, seen, Layout::for_stdout(Last::Wrapped), now())
+        }
     })
+}
+
+/// `plugin` with one of its kinds, where one is asked for.
+fn only_kind(mut plugin: Value, kind: Option<&str>) -> Result<Value, Failure> {
+    let Some(kind) = kind else { return Ok(plugin) };
+    let Some(Value::Array(kinds)) = plugin.get_mut("checks") else { return Ok(plugin) };
+    let name_of = |kind: &Value| kind.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let names: Vec<String> = kinds.iter().map(name_of).collect();
+    kinds.retain(|known| name_of(known) == kind);
+    if !kinds.is_empty() {
+        return Ok(plugin);
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let hint = match nearest(kind, &names) {
+        Some(meant) => format!("did you mean `{}`?", escaped(meant)),
+        None => format!("its kinds are {}", escaped(&names.join(", "))),
+    };
+    Err(Failure::usage(format!("the plugin has no kind `{}`", escaped(kind))).with_hint(hint))
 }
 
 fn now() -> Duration {
@@ -187,6 +211,15 @@ mod tests {
     use crate::api::model::{KindItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginState};
 
     pub(super) const NOW: Duration = Duration::from_secs(1_700_000_000);
+
+    #[test]
+    fn one_kind_is_shown_where_one_is_asked_for() {
+        let plugin = || json!({ "name": "net", "checks": [{ "name": "dns" }, { "name": "smtp" }] });
+        assert_eq!(only_kind(plugin(), None).expect("all of it"), plugin());
+        assert_eq!(only_kind(plugin(), Some("dns")).expect("a kind")["checks"], json!([{ "name": "dns" }]));
+        let failure = only_kind(plugin(), Some("smpt")).expect_err("no kind");
+        assert_eq!((failure.to_string().as_str(), failure.hint()), ("the plugin has no kind `smpt`", Some("did you mean `smtp`?")));
+    }
 
     pub(super) fn layout() -> Layout {
         Layout { line_characters_max: None, last: Last::Wrapped }

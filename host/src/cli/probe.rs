@@ -305,7 +305,7 @@ impl Ran {
         line("kind", probe.kind.clone());
         line("reason", format!("{}: {}", self.judgement.reason.name(), shown(&self.judgement.reason.to_string())));
         for evidence in &self.judgement.evidence {
-            line("evidence", shown(&format!("{} is {}, wanted {}", evidence.metric, evidence.actual, evidence.expected)));
+            line("evidence", shown(&format!("{} is {}, expected {}", evidence.metric, evidence.actual, evidence.expected)));
         }
         for (capability, reason) in &self.calls.denials {
             line("denied", format!("{} ({})", capability.as_str(), reason.as_str()));

@@ -11,7 +11,7 @@ use super::diagnostic::{Diagnostic, Problem, listed, shown};
 use super::free::escaped;
 use super::violation::{Spot, problems};
 use super::weight::refuse_heavy;
-use super::{Check, needs, suggest};
+use super::{Check, limit_order, needs, suggest};
 
 const SCHEMA_BYTES_MAX: usize = 256 << 10;
 /// Of one check; a wrong `config` seldom has more to say.
@@ -195,6 +195,10 @@ fn judge_config(check: &Check, kind: &JudgedKind<'_>) -> Vec<Diagnostic> {
             };
             found.push(place.diagnostic(span.unwrap_or(place.header), problem));
         }
+    }
+    for (key, problem) in limit_order::problems(&check.config, &schema.value) {
+        let span = place.config.value(&format!("/{}", escaped(&key)));
+        found.push(place.diagnostic(span.unwrap_or(place.header), problem));
     }
     found
 }

@@ -6,7 +6,7 @@
 //!
 //! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
 //! `settings`, `check`, `cadence` and `targets` judge the values; `against` judges a check against its plugin: `violation` tells what breaks
-//! the plugin's schema, `needs` what the plugin asks for and the check does not grant. `access` and `certificate` judge who may ask, and
+//! the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and the check does not grant. `access` and `certificate` judge who may ask, and
 //! the listener's TLS; `sources` judges databases and secrets. `named` knows the files that the main file names, `url_text` reads what may
 //! hold a password. `values`, `later` and `suggest` are the pure parts: single values, keys of later versions, what a slip was meant to
 //! be. `place` and `diagnostic` are about messages.
@@ -26,6 +26,7 @@ mod check;
 mod diagnostic;
 mod free;
 mod later;
+mod limit_order;
 mod named;
 mod needs;
 mod place;
@@ -89,6 +90,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// Every file that was read, the main file first.
     pub files: Vec<PathBuf>,
+    /// Those of them in which nothing stands but white space.
+    pub blank_files: Vec<PathBuf>,
     /// What these files name and was read with them: hashes of tokens, URLs of databases, certificates and keys.
     pub beside: Vec<PathBuf>,
     /// How `beside` looked before it was read.
@@ -270,6 +273,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let files = read::files(path, &mut findings);
     let dir = folder_of(path);
     let paths = files.iter().map(|file| file.source.path().to_path_buf()).collect();
+    let blank_files = files.iter().filter(|file| file.source.is_blank()).map(|file| file.source.path().to_path_buf()).collect();
     let mut files = files.into_iter();
     // Without the main file the limits of plugins are not known, so checks cannot be judged fairly.
     let Some(ReadFile { source, file: Some(main) }) = files.next() else { return Err(findings.into_errors()) };
@@ -300,6 +304,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         path: path.to_path_buf(),
         dir,
         files: paths,
+        blank_files,
         beside,
         beside_stamp,
         confidential,

@@ -51,6 +51,11 @@ impl Source {
         &self.text
     }
 
+    /// Nothing but white space, as a file is for a moment while it is saved in place.
+    pub(super) fn is_blank(&self) -> bool {
+        self.text.trim_start_matches(BYTE_ORDER_MARK).trim().is_empty()
+    }
+
     /// The text of a span; empty where the span is none of this file.
     pub(super) fn slice(&self, span: Span) -> &str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or("")

@@ -202,12 +202,26 @@ fn wrong_type(schema: &Value, value: &DeValue<'_>, path: &str, key: &str) -> Pro
         return problem.hint(format!("write the header with two brackets: [[{path}]]"));
     }
     let single = matches!(value, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_));
+    if let Some(grant) = grant_example(path) {
+        return problem.hint(format!("for example: {grant}"));
+    }
     match (example(schema), wanted.as_slice()) {
         (Some(example), _) => problem.hint(format!("for example: {key} = {example}")),
         (None, ["a text"]) if single => problem.hint("put it in quotes"),
         (None, ["a table"]) => problem.hint(format!("write a table, for example: {} = {{ name = \"value\" }}", shown(key))),
         (None, _) => problem.hint(format!("write {}", wanted.join(" or "))),
     }
+}
+
+/// A grant of a capability whose grants are tables.
+fn grant_example(path: &str) -> Option<&'static str> {
+    Some(match path.strip_prefix("check.grants.")? {
+        "files" => r#"files = [{ host = "/var/backups", guest = "/backups" }]"#,
+        "postgres" => r#"postgres = [{ source = "main" }]"#,
+        "redis" => r#"redis = [{ source = "cache", commands = ["LLEN"], keys = ["celery*"] }]"#,
+        "secrets" => r#"secrets = [{ name = "api-token", to = ["https://api.example.com/*"] }]"#,
+        _ => return None,
+    })
 }
 
 /// The first example of a schema, as TOML.

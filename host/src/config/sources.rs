@@ -189,8 +189,8 @@ fn topology(cluster: Option<&Placed<bool>>, sentinels: Option<&[Placed<String>]>
         (None, Some(urls)) => {
             let mut endpoints = Vec::new();
             for url in urls {
-                let read = expanded(url.value())
-                    .and_then(|text| redis::Endpoint::parse(&text).map_err(|error| unusable(error.message, error.hint)));
+                let read =
+                    expanded(url.value()).and_then(|text| redis::Endpoint::parse(&text).map_err(|error| unusable_sentinel(error.message)));
                 match read {
                     Ok(endpoint) => endpoints.push(endpoint),
                     Err(problem) => {
@@ -231,6 +231,11 @@ fn url_text<'w>(
             None
         }
     }
+}
+
+fn unusable_sentinel(message: String) -> Problem {
+    let hint = "write each as `redis://10.0.0.1:26379`, with `user:password@` before the host where it asks for one";
+    Problem::new("a URL of `sentinels` cannot be used").reason(message).hint(hint)
 }
 
 fn unusable(message: String, hint: String) -> Problem {

@@ -357,6 +357,17 @@ fn what_can_never_be_sent_is_told_at_its_value() {
 }
 
 #[test]
+fn a_critical_limit_before_its_warning_is_a_warning_at_its_value() {
+    let schema = r#"{ "properties": { "warning_above": { "type": "number" }, "critical_above": { "type": "number" } } }"#;
+    let kinds = [KindInfo { name: "http", config_schema: schema, metrics: &[], needs: &[] }];
+    let config = good(&check("config = { warning_above = 0.9, critical_above = 0.5 }"));
+    let found = check_against(config.checks.first().expect("there is one check"), "http", &kinds);
+    let told: Vec<_> = found.iter().map(|found| (found.severity, found.line, found.column, found.message.as_str())).collect();
+    let message = "the critical limit 0.5 is reached before the warning limit 0.9, so `warning` is never said";
+    assert_eq!(told, [(Severity::Warning, 5, 50, message)]);
+}
+
+#[test]
 fn a_condition_that_no_report_makes_sense_of_is_refused_without_its_plugin() {
     for condition in ["report.metrics.a", "report.metrics.a == 'x'", "report.summary > 5", "report.metrics.a + 1 > 2.0"] {
         assert_eq!(messages(load_text(&check(&format!("warning = [\"{condition}\"]")))), ["the condition cannot be used"], "{condition}");

@@ -61,7 +61,11 @@ fn problems_at(error: &ValidationError<'_>, schema: &Value, depth: usize) -> Vec
         ValidationErrorKind::Type { kind } => {
             let wanted: Vec<&str> = match kind {
                 TypeKind::Single(wanted) => vec![type_words(wanted.as_str())],
-                TypeKind::Multiple(wanted) => wanted.iter().map(|wanted| type_words(wanted.as_str())).collect(),
+                // TOML has no null.
+                TypeKind::Multiple(wanted) => {
+                    let wanted = wanted.iter().filter(|wanted| wanted.as_str() != "null");
+                    wanted.map(|wanted| type_words(wanted.as_str())).collect()
+                }
             };
             let message = format!("`{name}` must be {}, not {}", wanted.join(" or "), value_words(error.instance()));
             vec![(here(), explained(Problem::new(message), part))]
@@ -130,7 +134,7 @@ fn unknown_key(key: &str, table: &str, known: &[&str]) -> Problem {
 }
 
 fn unknown_word(name: &str, written: &Value, options: &Value) -> Problem {
-    let options: Vec<String> = options.as_array().into_iter().flatten().map(word).collect();
+    let options: Vec<String> = options.as_array().into_iter().flatten().filter(|option| !option.is_null()).map(word).collect();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let problem = Problem::new(format!("`{name}` has a value that the plugin does not know"));
     let known = listed(options.iter().copied());
@@ -292,6 +296,16 @@ mod tests {
             format!("{place}: {}; {}", problem.message, more.join("; "))
         };
         found.into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn nothing_is_no_value_that_a_person_could_write() {
+        let schema = json!({ "properties": { "mode": { "enum": ["read", "write", null] }, "name": { "type": ["string", "null"] } } });
+        assert_eq!(
+            told(schema.clone(), &json!({ "mode": "xyz" })),
+            ["/mode: `config.mode` has a value that the plugin does not know; write one of `read`, `write`"]
+        );
+        assert_eq!(told(schema, &json!({ "name": 7 })), ["/name: `config.name` must be a text, not a whole number; "]);
     }
 
     /// As the plugin `http` describes the statuses that it expects.

@@ -2,8 +2,9 @@
 //!
 //! Invariant: a configuration with an error (or one that is gone, no file, too large) changes nothing; the one before it stays in force;
 //! the log says why, a line for each finding, the page and `sickbay_config_last_reload_successful` that it is so.
+//! Invariant: a file that was emptied takes no check away: it may be in the middle of being saved.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +23,12 @@ use crate::config::{
 use crate::live::{CheckMemory, CheckTable, Live, LiveCheck, Observed, ReloadStatus};
 use crate::plugins::{LoadFailure, Registry};
 
-/// Editors write a file in several steps.
-const DEBOUNCE: Duration = Duration::from_millis(100);
+/// Editors write a file in several steps: it is read when nothing of it changed for so long.
+const UNCHANGED_MIN: Duration = Duration::from_millis(500);
+/// Looks at a file that is written to all the time, before it is read as it is.
+const LOOKS_MAX: u32 = 10;
 const RESCAN: Duration = Duration::from_secs(10);
-/// Names of waiting checks in one warning.
+/// Names of checks in one warning.
 const NAMES_SHOWN_MAX: usize = 3;
 
 /// Reads the configuration again when told to.
@@ -48,10 +51,17 @@ impl Reloader {
             let asked = tokio::select! {
                 () = stop.cancelled() => return,
                 _ = self.hangup.recv() => true,
-                () = self.woken.notified() => { tokio::time::sleep(DEBOUNCE).await; false }
+                () = self.woken.notified() => false,
                 () = tokio::time::sleep(RESCAN) => false,
             };
-            if asked || Stamp::of(&started.path).beside(&beside) != known {
+            let is_changed = Stamp::of(&started.path).beside(&beside) != known;
+            if is_changed && !asked {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = unchanged(&started.path, &beside) => {}
+                }
+            }
+            if asked || is_changed {
                 // Before the files are read: a change meanwhile is one to come back for.
                 beside = named_beside(&started.path).await;
                 known = Stamp::of(&started.path).beside(&beside);
@@ -80,12 +90,20 @@ impl Reloader {
     }
 
     async fn take(&self, started: &Started, config: Config) -> Result<(), Refusal> {
+        let before = self.live.config.load_full();
+        if let Some(emptied) = emptied(&before, &config) {
+            return Err(Refusal::Other(emptied));
+        }
         let waiting = started.differences(&config);
+        let removed = removed(&before, &config);
         let config = Config { plugins: started.plugins.clone(), ..config };
         let warnings = against_plugins(&config, &self.live.plugins).map_err(Refusal::Mistakes)?;
         let checks = config.checks.len();
         self.apply(config).await.map_err(Refusal::Other)?;
         warnings.iter().for_each(Diagnostic::log);
+        if let Some(removed) = removed {
+            tracing::warn!("{removed}");
+        }
         for key in waiting {
             tracing::warn!("`{key}` is not what sickbay was started with: it takes effect when sickbay is restarted");
         }
@@ -124,6 +142,44 @@ async fn named_beside(path: &Path) -> Vec<PathBuf> {
     let path = path.to_path_buf();
     // A loss would be one of the runtime; the files themselves are still looked at.
     tokio::task::spawn_blocking(move || config::beside(&path)).await.unwrap_or_default()
+}
+
+/// Returns when nothing of the files changed for [`UNCHANGED_MIN`], or after [`LOOKS_MAX`] looks.
+async fn unchanged(path: &Path, beside: &[PathBuf]) {
+    let mut seen = Stamp::of(path).beside(beside);
+    for _ in 0..LOOKS_MAX {
+        tokio::time::sleep(UNCHANGED_MIN).await;
+        let now = Stamp::of(path).beside(beside);
+        if now == seen {
+            return;
+        }
+        seen = now;
+    }
+}
+
+/// Why `now` is not taken: nothing is left in a file in which something stood, while there are checks that it could take away.
+fn emptied(before: &Config, now: &Config) -> Option<String> {
+    let is_emptied = |file: &&PathBuf| before.files.contains(file) && !before.blank_files.contains(file);
+    let file = now.blank_files.iter().filter(|_| !before.checks.is_empty()).find(is_emptied)?;
+    let hint = "where that is meant, leave a comment in it, or restart sickbay";
+    Some(format!("{}: the file is empty; the configuration before stays in force; hint: {hint}", file.display()))
+}
+
+/// The checks of `before` that are none of `now`.
+fn removed(before: &Config, now: &Config) -> Option<String> {
+    let kept: HashSet<&str> = now.checks.iter().map(|check| check.name.as_str()).collect();
+    let gone: Vec<&str> = before.checks.iter().map(|check| check.name.as_str()).filter(|name| !kept.contains(name)).collect();
+    let is = if gone.len() == 1 { "is" } else { "are" };
+    (!gone.is_empty()).then(|| format!("{} {is} in the configuration no more: {}", counted(gone.len(), "check"), first_names(&gone)))
+}
+
+/// The first few, and how many more.
+fn first_names(names: &[&str]) -> String {
+    let shown = names.iter().take(NAMES_SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// What the process was started with, and only a restart changes.
@@ -210,13 +266,9 @@ pub fn against_plugins(config: &Config, registry: &Registry) -> Result<Vec<Diagn
 fn waiting(checks: &[&Check], config: &Config, registry: &Registry, refused: Option<&LoadFailure>) -> Option<Diagnostic> {
     let first = checks.first()?;
     let plugin = first.plugin.as_str();
-    let mut names: Vec<String> = checks.iter().take(NAMES_SHOWN_MAX).map(|check| check.name.clone()).collect();
-    if checks.len() > NAMES_SHOWN_MAX {
-        let last = names.pop().unwrap_or_default();
-        names.push(format!("{last} and {} more", checks.len() - NAMES_SHOWN_MAX));
-    }
+    let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
     let wait = if checks.len() == 1 { "waits" } else { "wait" };
-    let waiting = format!("{} {wait} for it: {}", counted(checks.len(), "check"), names.join(", "));
+    let waiting = format!("{} {wait} for it: {}", counted(checks.len(), "check"), first_names(&names));
     let diagnostic = match refused {
         Some(refused) => {
             let hint = refused.hint.clone().unwrap_or_else(|| "replace the file: it is looked at again when it changes".to_owned());
@@ -350,6 +402,40 @@ mod tests {
         let now = load();
         assert_ne!(before.stamp, now.stamp, "the reloader sees it");
         assert_eq!(Started::of(&before).differences(&now), ["store.url"]);
+    }
+
+    #[test]
+    fn a_file_that_was_emptied_is_not_taken_and_one_that_always_was_is() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("sickbay.toml");
+        let load = |text: &str| {
+            std::fs::write(&path, text).expect("the folder is writable");
+            config::load(&path).unwrap_or_else(|errors| panic!("{errors}"))
+        };
+        let (full, blank, comment, server) = (load(&check("a", "http")), load(" \n\t\n"), load("# none\n"), load("[server]\n"));
+        let told = emptied(&full, &blank).expect("it is refused");
+        assert!(told.contains("sickbay.toml: the file is empty; the configuration before stays in force"), "{told}");
+        assert_eq!(emptied(&full, &comment), None);
+        assert_eq!(emptied(&server, &blank), None, "it takes no check away");
+        std::fs::create_dir(dir.path().join("checks.d")).expect("the folder is writable");
+        let beside = dir.path().join("checks.d/a.toml");
+        std::fs::write(&beside, check("b", "http")).expect("the folder is writable");
+        let (both, beside_alone) = (load(&check("a", "http")), load(""));
+        assert!(emptied(&both, &beside_alone).is_some());
+        assert_eq!(emptied(&beside_alone, &load("\n")), None, "it was blank before");
+        std::fs::write(&beside, "\n").expect("the folder is writable");
+        assert!(emptied(&both, &load(&check("a", "http"))).is_some_and(|told| told.contains("checks.d/a.toml: ")));
+    }
+
+    #[test]
+    fn checks_that_a_reload_takes_away_are_told_by_name() {
+        let named = |names: &[&str]| config(&names.iter().map(|name| check(name, "http")).collect::<String>()).1;
+        let before = named(&["a", "b", "c", "d", "e"]);
+        assert_eq!(removed(&before, &before), None);
+        assert_eq!(removed(&named(&["a"]), &before), None);
+        assert_eq!(removed(&before, &named(&["a", "b", "c", "d"])).as_deref(), Some("1 check is in the configuration no more: e"));
+        let all = removed(&before, &named(&[]));
+        assert_eq!(all.as_deref(), Some("5 checks are in the configuration no more: a, b, c and 2 more"));
     }
 
     #[test]

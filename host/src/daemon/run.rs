@@ -20,7 +20,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use sickbay_capabilities::secrets::{OpenError, Placeholders};
 use sickbay_capabilities::{Lent, RunScope, Services, Usage};
-use sickbay_core::{CheckState, EndCause, Failure, Finding, Quota, StateKind, Status, Timestamp, judge};
+use sickbay_core::{CheckState, EndCause, Failure, Finding, Judgement, Quota, Reason, StateKind, Status, Timestamp, Transition, judge};
 use sickbay_runtime::{CheckRequest, RunOutcome as Ran, RunUsage};
 use sickbay_store::{Receipt, ResultRecord, Trigger};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock;
 use crate::config::Isolation;
-use crate::live::{Live, LiveCheck};
+use crate::live::{Live, LiveCheck, RunOutcome};
 use crate::metrics::TrapReason;
 use crate::plugins::{Loaded, PluginSlot};
 use crate::warm::Purpose;
@@ -253,11 +253,12 @@ impl Runner {
     fn conclude(&self, check: &LiveCheck, ended: Ended, times: Times, trigger: Trigger) -> Arc<ResultRecord> {
         let (judgement, mut report) = judge(ended.finding, &check.spec.rules);
         // Nobody else advances it meanwhile: at most one run of a check is under way.
-        let before = check.with(|observed| observed.state.clone());
+        let (before, last) = check.with(|observed| {
+            let has_run = observed.runs[..RunOutcome::Skipped as usize].iter().any(|runs| *runs > 0);
+            (observed.state.clone(), observed.last.clone().filter(|_| has_run))
+        });
         let (state, decision, transition) = before.advance(check.spec.policy, &judgement, times.started_at);
-        if let Some(transition) = &transition {
-            tracing::info!(check = check.spec.name, from = %transition.from, to = %transition.to, reason = judgement.reason.name(), "{}", judgement.told());
-        }
+        log_judgement(check, &judgement, transition.as_ref(), last.as_deref());
         if let Some(plugin_state) = &ended.plugin_state {
             check.memory.plugin_state.store(Arc::clone(plugin_state));
         }
@@ -284,6 +285,33 @@ impl Runner {
         check.with(|observed| observed.note(Arc::clone(&record), report));
         record
     }
+}
+
+/// What an operator should hear of: another confirmed status, and why nobody can judge, from the first run on.
+fn log_judgement(check: &LiveCheck, judgement: &Judgement, transition: Option<&Transition>, last: Option<&ResultRecord>) {
+    let (name, reason) = (check.spec.name.as_str(), judgement.reason.name());
+    match transition {
+        Some(Transition { from, to: Status::Ok, .. }) => {
+            tracing::info!(check = name, %from, to = %Status::Ok, reason, "{}", judgement.told());
+        }
+        Some(Transition { from, to, .. }) => tracing::warn!(check = name, %from, %to, reason, "{}", judgement.told()),
+        None if is_newly_unknown(judgement, last) => {
+            tracing::warn!(check = name, status = %Status::Unknown, reason, "{}", judgement.told());
+        }
+        None => {}
+    }
+}
+
+/// The first result since the start that nobody could judge, and each for another reason than the one before; `last` is none at the first.
+fn is_newly_unknown(judgement: &Judgement, last: Option<&ResultRecord>) -> bool {
+    let is_unknown = judgement.status == Status::Unknown;
+    is_unknown && last.is_none_or(|last| last.status == Status::Unknown && !is_same(&last.reason, &judgement.reason))
+}
+
+/// Whether two reasons tell the same but for what was counted or measured.
+fn is_same(before: &Reason, now: &Reason) -> bool {
+    let told = |reason: &Reason| reason.to_string().replace(|character: char| character.is_ascii_digit(), "");
+    before.name() == now.name() && told(before) == told(now)
 }
 
 struct Times {
@@ -353,7 +381,6 @@ fn log_output(check: &LiveCheck, output: &str, bytes_dropped: u64) {
 #[cfg(test)]
 mod tests {
     use sickbay_capabilities::ServiceSettings;
-    use sickbay_core::Reason;
 
     use super::*;
     use crate::api::testing::{Host, two_checks};
@@ -394,6 +421,26 @@ mod tests {
         assert!(observed.last.is_some_and(|last| Arc::ptr_eq(&last, &record)));
         assert!(matches!(record.reason, Reason::PluginMissing { .. }), "{:?}", record.reason);
         assert_eq!((&record.state, &*record.plugin, record.trigger), (&observed.state, "http", Trigger::Manual));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_can_judge_is_told_at_first_and_for_another_reason() {
+        let host = Host::start(&two_checks()).await;
+        let (record, _) = runner(&host).run_now("api").await.unwrap();
+        let judged =
+            |status: Status, reason: Reason| Judgement { status, summary: String::new(), reason, failure: None, evidence: Vec::new() };
+        let failed = |message: &str| Reason::PluginFailure { kind: "denied".to_owned(), message: message.to_owned() };
+        let after = |before: Reason, now: Reason| {
+            let last = ResultRecord { status: Status::Unknown, reason: before, ..(*record).clone() };
+            is_newly_unknown(&judged(Status::Unknown, now), Some(&last))
+        };
+        assert!(is_newly_unknown(&judged(Status::Unknown, failed("a")), None));
+        assert!(!is_newly_unknown(&judged(Status::Critical, Reason::Passed), None));
+        assert!(!after(failed("no answer in 12 ms"), failed("no answer in 7 ms")));
+        assert!(after(failed("`a` is not granted"), failed("`b` is not granted")));
+        assert!(after(record.reason.clone(), failed("`b` is not granted")));
+        let well = ResultRecord { status: Status::Ok, reason: Reason::Passed, ..(*record).clone() };
+        assert!(!is_newly_unknown(&judged(Status::Unknown, failed("a")), Some(&well)), "it is told when it is confirmed");
     }
 
     #[test]

@@ -162,12 +162,49 @@ impl fmt::Display for Cause {
 
 /// An error and everything that it came from, on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    causes(error).join(": ")
+}
+
+/// What an error says, and what each of its causes adds to the one before it.
+pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut told = vec![without_line(&error.to_string()).to_owned()];
     let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        let text = without_line(&text);
+        if !told.last().is_some_and(|before| before.contains(text)) {
+            told.push(text.to_owned());
+        }
+        source = cause.source();
     }
-    text
+    told
+}
+
+/// Of a statement that nobody but Sickbay wrote, a line tells nothing.
+fn without_line(text: &str) -> &str {
+    match text.rsplit_once(" at line ") {
+        Some((before, line)) if !line.is_empty() && line.bytes().all(|digit| digit.is_ascii_digit()) => before,
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Told {
+        text: &'static str,
+        source: Option<Box<Told>>,
+    }
+
+    #[test]
+    fn a_cause_that_repeats_the_one_before_it_is_told_once() {
+        let told = |text, source| Told { text, source };
+        let inner = told("no such table at line 12", None);
+        let outer = told("the database answered: no such table at line 12", Some(Box::new(inner)));
+        let whole = told("reading failed", Some(Box::new(outer)));
+        assert_eq!(chain(&whole), "reading failed: the database answered: no such table");
+    }
 }

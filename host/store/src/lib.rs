@@ -27,7 +27,7 @@ use std::{path::Path, sync::Arc};
 use address::Address;
 
 pub use copy::{CopyProgress, copy};
-pub use error::{Cause, StoreError};
+pub use error::{Cause, StoreError, causes};
 pub use queue::{BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, Receipt, ResultQueue};
 pub use record::{Committed, ResultRecord, Trigger};
 pub use store::{BoxFuture, PluginStates, Pruned, READ_ROWS_MAX, Retention, Store};

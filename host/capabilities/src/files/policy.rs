@@ -10,6 +10,10 @@ use super::grant::{Grant, Mode};
 use crate::denial::{Capability, Denial, DenialReason};
 
 const PATH_BYTES_MAX: usize = 4096;
+/// Granted folders in a denial.
+const FOLDERS_SHOWN_MAX: usize = 4;
+/// Letters that are wrong, side by side, in a slip.
+const SLIP_LETTERS_MAX: usize = 2;
 
 /// An absolute path in one spelling: a `/` before each part, none at the end, no `.`, no `..`; empty for `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +85,7 @@ pub(super) struct Place {
 pub(super) fn authorise(grants: &[Grant], path: GuestPath, access: Access) -> Result<Place, Denial> {
     let within = grants.iter().filter_map(|grant| Some((grant, path.below(&grant.guest)?)));
     let Some((grant, below)) = within.min_by_key(|(_, below)| below.len()) else {
-        return Err(denial(format!("`{path}` is not granted"), line_for(&path, access)));
+        return Err(not_granted(grants, &path, access));
     };
     if access == Access::Change && grant.mode == Mode::ReadOnly {
         let hint = format!("write `mode = \"rw\"` in the grant of `files` with `guest = {}`", quoted(&grant.guest.to_string()));
@@ -107,6 +111,32 @@ pub(super) fn of_processes(place: &Place) -> Denial {
         message: format!("`{}` is on a `proc`, of which nothing is lent: the credentials of Sickbay itself stand there", place.path),
         hint: "no grant of `files` opens it; the machine is granted by topic, for example: system = [\"load\"]".to_owned(),
     }
+}
+
+/// Where folders are granted, whoever wrote the path seldom wants one more.
+fn not_granted(grants: &[Grant], path: &GuestPath, access: Access) -> Denial {
+    if grants.is_empty() {
+        return denial(format!("`{path}` is not granted"), line_for(path, access));
+    }
+    let shown: Vec<String> = grants.iter().take(FOLDERS_SHOWN_MAX).map(|grant| format!("`{}`", grant.guest)).collect();
+    let more = if grants.len() > FOLDERS_SHOWN_MAX { format!(" and {} more", grants.len() - FOLDERS_SHOWN_MAX) } else { String::new() };
+    let are = if grants.len() == 1 { "is" } else { "are" };
+    let hint = match grants.iter().find(|grant| is_slip(path, &grant.guest)) {
+        Some(meant) => format!("did you mean `{}`?", meant.guest),
+        None => "name a path in a granted folder (`guest` of its grant, not `host`), or grant another folder".to_owned(),
+    };
+    denial(format!("`{path}` is not granted; granted {are} {}{more}", shown.join(", ")), hint)
+}
+
+/// Whether `path` leads into what only a slip tells from `folder`.
+fn is_slip(path: &GuestPath, folder: &GuestPath) -> bool {
+    let parts = folder.0.matches('/').count();
+    let end = path.0.match_indices('/').nth(parts).map_or(path.0.len(), |(end, _)| end);
+    let (written, meant): (Vec<char>, Vec<char>) = (path.0[..end].chars().collect(), folder.0.chars().collect());
+    let in_front = written.iter().zip(&meant).take_while(|(one, other)| one == other).count();
+    let behind = written[in_front..].iter().rev().zip(meant[in_front..].iter().rev()).take_while(|(one, other)| one == other).count();
+    // The first `/` is no likeness.
+    in_front + behind > 1 && written.len().max(meant.len()) - in_front - behind <= SLIP_LETTERS_MAX
 }
 
 fn denial(message: String, hint: String) -> Denial {
@@ -182,6 +212,30 @@ mod tests {
             assert!(GuestPath::parse(text).is_err(), "{text:?}");
         }
         assert!(GuestPath::parse("/backups/..a/...").is_ok());
+    }
+
+    #[test]
+    fn a_denial_names_what_is_granted_and_what_was_meant() {
+        let backups = grants(&[("/var/backups", "/backups", "ro"), ("/srv", "/data/kept", "ro")]);
+        let told = |text: &str| authorise(&backups, path(text), Access::Read).expect_err("not granted");
+        for (text, meant) in [
+            ("/backup", Some("/backups")),
+            ("/backup/a/b", Some("/backups")),
+            ("/bakcups/a", Some("/backups")),
+            ("/data/ketp/x", Some("/data/kept")),
+            ("/etc/passwd", None),
+            ("/var/backups/a", None),
+            ("/", None),
+        ] {
+            let denial = told(text);
+            assert!(denial.message.ends_with("is not granted; granted are `/backups`, `/data/kept`"), "{denial:?}");
+            let hint = meant.map(|meant| format!("did you mean `{meant}`?"));
+            assert_eq!(hint.as_deref().unwrap_or(&denial.hint), denial.hint, "{text}");
+            assert_eq!(meant.is_none(), denial.hint.starts_with("name a path"), "{text}: {denial:?}");
+        }
+        let many: Vec<Grant> = (0..6).flat_map(|number| grants(&[("/srv", format!("/folder-{number}").as_str(), "ro")])).collect();
+        let denial = authorise(&many, path("/x"), Access::Read).expect_err("not granted");
+        assert!(denial.message.ends_with("`/folder-3` and 2 more"), "{denial:?}");
     }
 
     #[test]

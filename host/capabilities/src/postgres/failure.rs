@@ -4,7 +4,7 @@ use super::settings::{Encryption, Endpoint};
 use crate::denial::Denial;
 use crate::meter::Exceeded;
 use crate::secrets::{End, Placeholders};
-use crate::source::Unreached;
+use crate::source::{self, Unreached};
 
 /// Of a message of the server, and of its detail.
 const TEXT_BYTES_MAX: usize = 1 << 10;
@@ -49,6 +49,19 @@ impl From<Unreached> for Failure {
 }
 
 impl Failure {
+    /// Of making a connection to `source`, whose name stands in it then.
+    pub(super) fn of_source(self, source: &str) -> Failure {
+        let named = |message: String| source::named(source, message);
+        match self {
+            Failure::Invalid(message) => Failure::Invalid(named(message)),
+            Failure::Connect(message) => Failure::Connect(named(message)),
+            Failure::Authentication(message) => Failure::Authentication(named(message)),
+            Failure::NotAdmitted(message) => Failure::NotAdmitted(named(message)),
+            Failure::Other(message) => Failure::Other(named(message)),
+            other => other,
+        }
+    }
+
     /// With placeholders for the secrets in the server's own words; all others are the host's.
     pub(super) fn masked(mut self, secrets: &Placeholders) -> Failure {
         if let Failure::Server(error) = &mut self
@@ -135,6 +148,12 @@ impl ServerError {
         // PgBouncer has no code of its own for it.
         if sqlstate == "53300" || self.message.starts_with("no more connections allowed") {
             return Failure::TooManyConnections(format!("the server of source `{source}` has no connection left ({sqlstate})"));
+        }
+        if sqlstate == "08P01" && self.message.starts_with("unsupported startup parameter") {
+            return Failure::Invalid(format!(
+                "a PgBouncer stands before the server of source `{source}` ({sqlstate}); \
+                 hint: `pooled = true` in `[sources.postgres.{source}]` (its console: `dialect = \"pgbouncer\"`)"
+            ));
         }
         let told = |text: &str| one_line(&endpoint.redacted(text));
         Failure::Server(ServerError {
@@ -229,6 +248,25 @@ mod tests {
             assert!(matches!(failure(fields), Failure::TooManyConnections(_)), "{fields}");
         }
         assert!(matches!(failure("SFATAL|C57P03|Mthe database system is starting up||"), Failure::Server(_)));
+    }
+
+    #[test]
+    fn a_pooler_that_nobody_told_of_is_recognised() {
+        let Failure::Invalid(message) = failure("SFATAL|C08P01|Munsupported startup parameter in options: x||") else {
+            panic!("a mistake")
+        };
+        assert!(message.starts_with("a PgBouncer stands before the server of source `main` (08P01); hint: `pooled = true`"), "{message}");
+        assert!(matches!(failure("SERROR|C08P01|Minvalid message format||"), Failure::Server(_)));
+    }
+
+    #[test]
+    fn a_failure_to_connect_names_its_source_once() {
+        let Failure::Connect(message) = Failure::Connect("the server refused the connection".to_owned()).of_source("main") else {
+            panic!("another failure")
+        };
+        assert_eq!(message, "source `main`: the server refused the connection");
+        let refused = failure("SFATAL|C28P01|Mno||").of_source("main");
+        assert!(matches!(&refused, Failure::Authentication(message) if message.matches("`main`").count() == 1), "{refused:?}");
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Lent {
         let allowed = policy::authorise(&self.grants.postgres, access, source, statements)?;
         // Authorised means that it is there.
         let source = found.ok_or_else(|| Failure::Other("the source is gone".to_owned()))?;
-        policy::fits(way, source.manner(), allowed.access, &asked).map_err(Failure::Invalid)?;
+        policy::fits(&source.name, way, source.manner(), allowed.access, &asked).map_err(Failure::Invalid)?;
         self.meter.send(asked.iter().map(Asked::bytes).fold(0, u64::saturating_add))?;
         let (rows_left, purse) = (self.meter.rows_left(), self.meter.purse());
         for (left, quota) in [(u64::from(rows_left), Quota::Rows), (purse.bytes_in_left(), Quota::BytesIn)] {

@@ -49,16 +49,21 @@ pub(super) fn authorise<'s>(
     Ok(Allowed { rows_max, access })
 }
 
-/// Whether what was authorised can be said in this way to what answers there; else what to do instead.
-pub(super) fn fits(way: Way, manner: Manner, access: Access, asked: &[Asked]) -> Result<(), String> {
+/// Whether what was authorised can be said in this way to what answers at `source`; else what to do instead.
+pub(super) fn fits(source: &str, way: Way, manner: Manner, access: Access, asked: &[Asked]) -> Result<(), String> {
     let only_reads = access == Access::ReadOnly;
     let tells = asked.iter().find(|asked| asked.statement.kind == Kind::Tells).map(|asked| asked.statement.word.as_str());
     let why = match (way, manner) {
         (Way::Run | Way::RunMany, Manner::Console) => {
-            "the source is PgBouncer's console, which speaks only the simple protocol; hint: `run-simple`".to_owned()
+            let name = shown(source);
+            format!("the source `{name}` is PgBouncer's console: only the kind `pgbouncer` may use it, or a plugin that calls `run-simple`")
         }
         (Way::RunSimple, Manner::Direct | Manner::Pooled) if only_reads => {
-            "`run-simple` on a server is only for `access = \"read-write\"`; hint: `run`".to_owned()
+            let name = shown(source);
+            format!(
+                "the source `{name}` is a server, or lacks `dialect = \"pgbouncer\"` in `[sources.postgres.{name}]`; \
+                 hint: what is no console is asked with `run`, and with `run-simple` only where it has `access = \"read-write\"`"
+            )
         }
         (Way::RunSimple, Manner::Console) if only_reads && !asked.iter().all(|asked| Statement::is_plain_show(&asked.sql)) => {
             "a PgBouncer that is only read takes `SHOW` and one word; hint: `SHOW POOLS`".to_owned()
@@ -149,8 +154,9 @@ mod tests {
     #[test]
     fn each_way_has_its_sources() {
         use Access::{ReadOnly, ReadWrite};
-        let fits =
-            |way, manner, access, sql: &str| super::fits(way, manner, access, &[Asked::simple(sql.to_owned(), None).expect("a statement")]);
+        let fits = |way, manner, access, sql: &str| {
+            super::fits("main", way, manner, access, &[Asked::simple(sql.to_owned(), None).expect("a statement")])
+        };
         for (way, manner, access, sql) in [
             (Way::Run, Manner::Direct, ReadOnly, "select 1"),
             (Way::RunMany, Manner::Pooled, ReadOnly, "selec 1"),
@@ -162,10 +168,10 @@ mod tests {
             assert_eq!(fits(way, manner, access, sql), Ok(()), "{sql}");
         }
         for (way, manner, access, sql, hint) in [
-            (Way::Run, Manner::Console, ReadWrite, "show pools", "run-simple"),
+            (Way::Run, Manner::Console, ReadWrite, "show pools", "is PgBouncer's console: only the kind `pgbouncer` may use it"),
             (Way::RunMany, Manner::Direct, ReadOnly, "show work_mem", "current_setting"),
             (Way::Run, Manner::Pooled, ReadOnly, "explain select 1", "`EXPLAIN` is no query"),
-            (Way::RunSimple, Manner::Direct, ReadOnly, "select 1", "`run`"),
+            (Way::RunSimple, Manner::Direct, ReadOnly, "select 1", "or lacks `dialect = \"pgbouncer\"` in `[sources.postgres.main]`"),
             (Way::RunSimple, Manner::Console, ReadOnly, "reload", "SHOW POOLS"),
         ] {
             let why = fits(way, manner, access, sql).expect_err(sql);

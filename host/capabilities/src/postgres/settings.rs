@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::source::{ClientCertificate, UrlError};
+use crate::source::{self, ClientCertificate, UrlError};
 
 /// Connections to a source, where nothing is written.
 pub const CONNECTIONS_DEFAULT: u32 = 4;
@@ -24,7 +24,8 @@ const IGNORED_MAX: usize = 8;
 const IGNORED_BYTES_MAX: usize = 32;
 
 const URL_FORM: &str = "write `postgres://user:password@host:5432/database`, or `postgres:///database?host=/run/postgresql&user=name`";
-const ENCODING: &str = "a password with other signs than letters and digits is percent-encoded: `%23` for `#`, `%40` for `@`";
+const ENCODING: &str =
+    "a password with other signs than letters and digits is percent-encoded: `%23` for `#`, `%40` for `@`, `%2F` for `/`";
 
 /// One `[sources.postgres.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,6 +190,10 @@ impl Endpoint {
     /// `sslcert`, `sslkey`, `application_name`, `options`; others are left out (see [`Endpoint::ignored`]), because a URL is often shared
     /// with the application that it was made for.
     pub fn parse(text: &str) -> Result<Endpoint, UrlError> {
+        Endpoint::read(text).map_err(|error| source::likelier(text, error, &["postgres", "postgresql"], ENCODING))
+    }
+
+    fn read(text: &str) -> Result<Endpoint, UrlError> {
         if text.contains('#') {
             return Err(UrlError::new("the URL has a `#`", ENCODING));
         }
@@ -418,6 +423,18 @@ mod tests {
         for strange in ["true", "on", "secret", ""] {
             assert!(hint(strange).starts_with("write `disable`"), "{strange}");
         }
+    }
+
+    #[test]
+    fn a_slip_in_the_scheme_and_a_password_with_a_slash_are_told_as_such() {
+        let told = |url: &str| Endpoint::parse(url).expect_err(url);
+        assert_eq!(told("postgre://u:secret@h/d").hint, "did you mean `postgres://`?");
+        assert_eq!(told("postgressql://u:secret@h/d").hint, "did you mean `postgresql://`?");
+        for url in ["postgres://u:sec/ret@h/d", "postgres://u:12/ret@h/d"] {
+            let error = told(url);
+            assert!(error.message.contains("has a `/`") && error.hint.contains("`%2F`"), "{error}");
+        }
+        assert_eq!(told("mysql://u:secret@h/d").hint, URL_FORM);
     }
 
     #[test]

@@ -293,7 +293,7 @@ impl Place {
         }
         self.source.make_room();
         match timeout_at(deadline, self.dial(who, deadline)).await {
-            Ok(session) => Ok((session?, Origin::Dialled)),
+            Ok(session) => Ok((session.map_err(|failure| failure.of_source(&self.source.name))?, Origin::Dialled)),
             Err(_) => {
                 let (name, ms) = (&self.source.name, deadline.saturating_duration_since(began).as_millis());
                 Err(Failure::Timeout(format!("no connection to the server of source `{name}` within {ms} ms")))

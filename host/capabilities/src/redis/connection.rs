@@ -287,7 +287,7 @@ impl Greeting {
             }
             Greeting::Select => Failure::Invalid(format!("the server refused the database of the source's `url` ({code})")),
             Greeting::Hello | Greeting::Auth if matches!(code, "ERR" | "NOPERM") => {
-                Failure::Authentication("the server refused the source's user or password".to_owned())
+                Failure::Authentication(failure::WRONG_PASSWORD.to_owned())
             }
             Greeting::Hello | Greeting::Auth => Failure::Other(format!("the server answered {code} to a new connection")),
         }

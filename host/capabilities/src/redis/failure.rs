@@ -2,7 +2,10 @@
 
 use crate::denial::Denial;
 use crate::meter::Exceeded;
-use crate::source::Unreached;
+use crate::source::{self, Unreached};
+
+/// Also for servers before 6, which have no word of their own for it.
+pub(super) const WRONG_PASSWORD: &str = "the server refused the source's user or password; hint: mend them in its `url`";
 
 /// No message names a host, a user, a password or a database.
 #[derive(Debug)]
@@ -38,6 +41,21 @@ impl From<Unreached> for Failure {
     }
 }
 
+impl Failure {
+    /// Of making a connection to `source`, whose name stands in it then.
+    pub(super) fn of_source(self, source: &str) -> Failure {
+        let named = |message: String| source::named(source, message);
+        match self {
+            Failure::Invalid(message) => Failure::Invalid(named(message)),
+            Failure::Connect(message) => Failure::Connect(named(message)),
+            Failure::Authentication(message) => Failure::Authentication(named(message)),
+            Failure::Timeout(message) => Failure::Timeout(named(message)),
+            Failure::Other(message) => Failure::Other(named(message)),
+            other => other,
+        }
+    }
+}
+
 /// An error reply that means that there is no connection to speak of, whatever was asked.
 pub(super) fn refusal(text: &str) -> Option<Failure> {
     if text.starts_with("NOAUTH") {
@@ -45,7 +63,7 @@ pub(super) fn refusal(text: &str) -> Option<Failure> {
         return Some(Failure::Authentication(message.to_owned()));
     }
     if text.starts_with("WRONGPASS") {
-        return Some(Failure::Authentication("the server refused the source's user or password".to_owned()));
+        return Some(Failure::Authentication(WRONG_PASSWORD.to_owned()));
     }
     if text.starts_with("ERR max number of clients") {
         return Some(Failure::Connect("the server has no connection left (`maxclients`)".to_owned()));
@@ -90,6 +108,17 @@ mod tests {
         for text in ["WRONGTYPE Operation against a key", "LOADING Redis is loading", "ERR unknown command", "NOPERM this user", ""] {
             assert!(refusal(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_failure_to_connect_names_its_source() {
+        let told = |failure: Failure| match failure.of_source("cache") {
+            Failure::Authentication(message) | Failure::Connect(message) => message,
+            other => panic!("another failure: {other:?}"),
+        };
+        assert_eq!(told(Failure::Connect("no sentinel knows the master".to_owned())), "source `cache`: no sentinel knows the master");
+        let refused = told(refusal("WRONGPASS invalid username-password pair").expect("a refusal"));
+        assert!(refused.starts_with("source `cache`: the server refused the source's user or password; hint: "), "{refused}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use ::redis::{ConnectionAddr, IntoConnectionInfo, ProtocolVersion, parse_redis_url};
 
-use crate::source::{ClientCertificate, UrlError};
+use crate::source::{self, ClientCertificate, UrlError};
 
 /// Connections to a source, where nothing is written.
 pub const CONNECTIONS_DEFAULT: u32 = 4;
@@ -16,6 +16,10 @@ pub const CONNECTIONS_MOST: u32 = 1000;
 const SENTINELS_MAX: usize = 16;
 
 const URL_FORM: &str = "write `redis://user:password@host:6379/0`, `rediss://...` for TLS, or `unix:///path/of/redis.sock`";
+
+const ENCODING: &str =
+    "a password with other signs than letters and digits is percent-encoded: `%23` for `#`, `%40` for `@`, `%2F` for `/`";
+const SCHEMES: [&str; 3] = ["redis", "rediss", "unix"];
 
 /// One `[sources.redis.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +118,10 @@ impl fmt::Debug for Endpoint {
 impl Endpoint {
     /// Schemes `redis`, `rediss`, `unix` and their `valkey` names; of options `protocol` (2 or 3), for UNIX sockets also `db`, `user`, `pass`.
     pub fn parse(text: &str) -> Result<Endpoint, UrlError> {
+        Endpoint::read(text).map_err(|error| source::likelier(text, error, &SCHEMES, ENCODING))
+    }
+
+    fn read(text: &str) -> Result<Endpoint, UrlError> {
         let mut url = parse_redis_url(text).ok_or_else(|| UrlError::new("the URL is none of Redis", URL_FORM))?;
         if url.fragment().is_some() {
             let hint = "certificates are always held against their names; name the CA with `ca_file`";
@@ -212,6 +220,14 @@ mod tests {
             let error = Endpoint::parse(url).expect_err(url);
             assert!(!error.to_string().contains("secret"), "{url}: {error}");
         }
+    }
+
+    #[test]
+    fn a_slip_in_the_scheme_and_a_password_with_a_slash_are_told_as_such() {
+        let told = |url: &str| Endpoint::parse(url).expect_err(url);
+        assert_eq!(told("redsi://:secret@h").hint, "did you mean `redis://`?");
+        let error = told("redis://:sec/ret@h:6379");
+        assert!(error.message.contains("has a `/`") && error.hint.contains("`%2F`"), "{error}");
     }
 
     #[test]

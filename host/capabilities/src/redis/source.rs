@@ -60,6 +60,7 @@ impl Sources {
 
 /// One source.
 pub(super) struct Source {
+    name: String,
     pub(super) settings: RedisSettings,
     pub(super) pool: Pool,
     /// What `connector` was made of.
@@ -82,6 +83,7 @@ impl Source {
         let material = material(&settings);
         let connector = settings.is_encrypted().then(|| dial::connector(name, &settings, system)).transpose()?;
         Ok(Source {
+            name: name.to_owned(),
             pool: Pool::new(settings.connections_max),
             settings,
             material,
@@ -122,6 +124,10 @@ impl Source {
 
     /// A new connection, ready for commands.
     pub(super) async fn open(&self, target: &Target, names: &Names, deadline: Instant) -> Result<Connection, Failure> {
+        self.open_to(target, names, deadline).await.map_err(|failure| failure.of_source(&self.name))
+    }
+
+    async fn open_to(&self, target: &Target, names: &Names, deadline: Instant) -> Result<Connection, Failure> {
         let endpoint = &self.settings.endpoint;
         match (target, &self.settings.topology) {
             (Target::Node(address), _) => {

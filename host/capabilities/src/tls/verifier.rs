@@ -59,7 +59,18 @@ impl Verifier {
             verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, self.algorithms.all)?;
             if self.demand == Demand::IssuerAndName { verify_server_name(&parsed, server_name) } else { Ok(()) }
         };
-        verify().map_err(|error| Untrusted::because(&error, leaf, server_name))
+        verify().map_err(|error| match error {
+            // What it is, not whose: a CA is refused as a server's certificate before its issuer is looked for.
+            Error::InvalidCertificate(CertificateError::Other(_)) if self.is_root(leaf) => Untrusted::authority(),
+            error => Untrusted::because(&error, leaf, server_name),
+        })
+    }
+}
+
+impl Verifier {
+    fn is_root(&self, leaf: &CertificateDer<'_>) -> bool {
+        let mut alone = RootCertStore::empty();
+        alone.add(leaf.clone()).is_ok() && alone.roots.iter().all(|root| self.roots.roots.contains(root))
     }
 }
 
@@ -126,6 +137,13 @@ impl Untrusted {
         }
     }
 
+    /// A CA that is trusted, and that stands where a server's certificate should.
+    fn authority() -> Untrusted {
+        let message = "the certificate is trusted, but is itself a CA (basicConstraints CA:TRUE); \
+                       hint: make one for the server that this CA signs or that is no CA, or `accept_untrusted = true`";
+        Untrusted { word: "other", message: message.to_owned() }
+    }
+
     fn because(error: &Error, leaf: &CertificateDer<'_>, server_name: &ServerName<'_>) -> Untrusted {
         use CertificateError as Why;
         let days = |later: UnixTime, earlier: UnixTime| later.as_secs().saturating_sub(earlier.as_secs()) / SECONDS_PER_DAY;
@@ -168,7 +186,7 @@ fn one_line(name: &str) -> String {
     shown.chars().map(|letter| if letter.is_ascii_graphic() { letter } else { '?' }).chain(end.chars()).collect()
 }
 
-const HINT: &str = "hint: trust its CA with `[egress] ca_file`";
+const HINT: &str = "hint: trust its CA with `[egress] ca_file`, or `accept_untrusted = true`";
 
 fn is_self_issued(leaf: &CertificateDer<'_>) -> bool {
     X509Certificate::from_der(leaf).is_ok_and(|(_, leaf)| leaf.subject().as_raw() == leaf.issuer().as_raw())

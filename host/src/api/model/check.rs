@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sickbay_core::{Reason, Schedule, reason};
+use sickbay_core::{Reason, Schedule, StateKind, reason};
 use utoipa::ToSchema;
 
 use super::{EvidenceItem, MetricItem, StateWord, StatusWord, decision, seconds, time_unless_never};
-use crate::clock::rfc3339;
+use crate::clock::{self, rfc3339};
 use crate::live::{LiveCheck, Observed};
 
 /// A check, as lists show it.
@@ -80,6 +80,9 @@ pub struct CheckDetail {
     pub timeout_seconds: f64,
     pub last_duration_seconds: Option<f64>,
     pub last_success_at: Option<String>,
+    /// By the cadence in force.
+    #[serde(default)]
+    pub next_run_at: Option<String>,
     /// Consecutive warnings and criticals, which `failures_needed` make hard.
     pub failures: u32,
     pub failures_needed: u32,
@@ -100,6 +103,10 @@ impl CheckDetail {
     pub fn of(check: &LiveCheck, observed: &Observed) -> CheckDetail {
         let state = &observed.state;
         let last = observed.last.as_ref();
+        let in_force = match (&check.spec.retry, state.kind) {
+            (Some(retry), StateKind::Soft) => retry,
+            _ => &check.schedule,
+        };
         CheckDetail {
             check: CheckItem::of(check, observed),
             every_seconds: check.schedule.interval().map(|every| every.as_secs_f64()),
@@ -109,6 +116,7 @@ impl CheckDetail {
             timeout_seconds: check.spec.timeout.as_secs_f64(),
             last_duration_seconds: last.map(|last| seconds(last.duration_us)),
             last_success_at: state.last_success_at.map(rfc3339),
+            next_run_at: Some(rfc3339(in_force.next_after(clock::now()))),
             failures: state.failures,
             failures_needed: check.spec.policy.failures,
             successes: state.successes,

@@ -107,7 +107,8 @@ fn redis(name: &str, entrant: Result<Entrant, Unentered>) -> Finding {
 
 fn refused(subject: &'static str, name: &str, unentered: Unentered) -> Finding {
     let Unentered { message, hint } = unentered;
-    Finding::new(subject, Mark::Wrong, format!("`{name}` cannot be entered: {message}")).with_fix(hint)
+    let told = message.strip_prefix(&format!("source `{name}`: ")).unwrap_or(&message);
+    Finding::new(subject, Mark::Wrong, format!("`{name}` cannot be entered: {told}")).with_fix(hint)
 }
 
 #[cfg(test)]

@@ -13,11 +13,14 @@ use crate::api::model::{CheckDetail, EvidenceItem, MetricItem, Page, ResultItem}
 use crate::cli::client::{Client, path_segment};
 use crate::cli::table::table;
 use crate::escape::escaped;
+use crate::page::age;
 
 /// The newest ones.
 const RESULTS_SHOWN_MAX: usize = 10;
 /// A report has at most 256; `-o json` shows all.
 const METRICS_SHOWN_MAX: usize = 64;
+/// A longer text of a result is told once.
+const REPEATED_BYTES_MAX: usize = 60;
 
 pub(super) fn json_of(client: &Client, name: &str) -> anyhow::Result<String> {
     let (config, check, results) = Client::block_on(ask::<Value, Value, Value>(client, name))?;
@@ -50,7 +53,7 @@ fn text(detail: &CheckDetail, results: &[ResultItem], look: Look) -> String {
     let mut text = head(detail, look) + "\n" + &facts(detail, look.now);
     evidence(&mut text, &detail.evidence, look);
     metrics(&mut text, &detail.metrics, look);
-    last_results(&mut text, results, look);
+    last_results(&mut text, results, &detail.check.told(), look);
     text
 }
 
@@ -72,12 +75,14 @@ fn facts(detail: &CheckDetail, now: Duration) -> String {
     let labels: Vec<String> = check.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let kind = if check.kind.is_empty() { String::new() } else { format!(", kind {}", check.kind) };
     let facts = [
-        ("summary", Some(check.summary.clone()).filter(|summary| !summary.is_empty())),
+        // What nobody could judge has its reason for a summary.
+        ("summary", Some(check.summary.clone()).filter(|summary| !check.reason_detail.contains(summary.trim_end_matches('…')))),
         ("reason", Some(format!("{}: {}", check.reason, check.reason_detail))),
         ("decision", check.decision.as_ref().map(decision)),
         ("failure", detail.failure.clone()),
         ("confirmed", check.since.as_ref().map(|at| confirmed(check.hard_status.as_str(), at, now))),
         ("last run", check.last_run_at.as_ref().map(|at| moment(at) + &took)),
+        ("next run", detail.next_run_at.as_ref().map(|at| format!("in {} ({at})", until(at, now)))),
         ("last ok", detail.last_success_at.as_ref().map(moment)),
         ("runs", Some(format!("{}, each at most {}", cadence(detail), span(detail.timeout_seconds)))),
         ("plugin", Some(format!("{}{kind}", check.plugin))),
@@ -102,6 +107,12 @@ fn cadence(detail: &CheckDetail) -> String {
     };
     let retry = detail.retry_every_seconds.map_or_else(String::new, |retry| format!(", every {} while soft", span(retry)));
     normal + &retry
+}
+
+/// The time from now on until `at`.
+fn until(at: &str, now: Duration) -> String {
+    let at_1970 = humantime::parse_rfc3339(at).ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    at_1970.map_or_else(|| at.to_owned(), |at| age(at.saturating_sub(now)))
 }
 
 fn confirmed(status: &str, since: &str, now: Duration) -> String {
@@ -148,18 +159,24 @@ fn metrics(text: &mut String, metrics: &[MetricItem], look: Look) {
     }
 }
 
-fn last_results(text: &mut String, results: &[ResultItem], look: Look) {
+/// A long text that stands above already, first of all `told`, is not repeated.
+fn last_results(text: &mut String, results: &[ResultItem], told: &str, look: Look) {
     if results.is_empty() {
         return;
     }
     let mut rows = vec![["LAST RESULTS", "STATUS", "STATE", "TOOK", "SUMMARY"].map(str::to_owned)];
+    let mut above = told.to_owned();
     rows.extend(results.iter().map(|result| {
+        let told = reason::told(&result.summary, &result.reason, &result.reason_detail);
+        let is_repeated = told == above && told.len() > REPEATED_BYTES_MAX;
+        let summary = if is_repeated { "as above".to_owned() } else { told.clone() };
+        above = told;
         let cells = [
             ago(Some(&result.started_at), look.now),
             result.status.as_str().to_owned(),
             state(result.state, result.hard_status, Some(&result.decision)),
             took(result.duration_seconds),
-            reason::told(&result.summary, &result.reason, &result.reason_detail),
+            summary,
         ];
         cells.map(|cell| shown(&cell))
     }));
@@ -209,6 +226,7 @@ mod tests {
             timeout_seconds: 5.0,
             last_duration_seconds: Some(0.0123),
             last_success_at: Some("2023-11-14T22:08:20.000Z".to_owned()),
+            next_run_at: Some("2023-11-14T22:18:20.000Z".to_owned()),
             failures: 1,
             failures_needed: 3,
             successes: 0,
@@ -269,6 +287,7 @@ decision   SoftFailure: failure 1; 3 in a row are confirmed
 failure    refused
 confirmed  ok for 2h 0m (2023-11-14T20:13:20.000Z)
 last run   2s ago (2023-11-14T22:13:17.500Z), took 12.3 ms
+next run   in 5m (2023-11-14T22:18:20.000Z)
 last ok    5m ago (2023-11-14T22:08:20.000Z)
 runs       every 1m 30s, each at most 5s
 plugin     system, kind disk
@@ -287,6 +306,18 @@ LAST RESULTS  STATUS  STATE  TOOK    SUMMARY
     }
 
     #[test]
+    fn a_long_text_is_told_once() {
+        let why = "the plugin could not judge (denied): the path `/etc/passwd` is not granted, and neither is another";
+        let mut unknown = detail();
+        unknown.check = item("web", StatusWord::Unknown, why);
+        (unknown.check.reason, unknown.check.reason_detail) = ("PluginFailure".to_owned(), why.to_owned());
+        let same = || ResultItem { summary: why.to_owned(), reason: "PluginFailure".to_owned(), reason_detail: why.to_owned(), ..result() };
+        let text = text(&unknown, &[same(), result(), same()], look());
+        assert_eq!(text.matches(why).count(), 2, "{text}");
+        assert!(text.contains("reason     PluginFailure: the plugin") && text.contains("as above\n"), "{text}");
+    }
+
+    #[test]
     fn a_cadence_is_told_as_it_is_written() {
         let (cron, zone) = (Some("0 2 * * *".to_owned()), Some("Europe/Berlin".to_owned()));
         let nightly = CheckDetail { every_seconds: None, cron, timezone: zone, retry_every_seconds: Some(300.0), ..detail() };
@@ -300,6 +331,7 @@ LAST RESULTS  STATUS  STATE  TOOK    SUMMARY
         new.check = item("new", StatusWord::Unknown, "");
         (new.check.last_run_at, new.check.since, new.check.decision) = (None, None, None);
         (new.last_success_at, new.last_duration_seconds, new.failure) = (None, None, None);
+        new.next_run_at = None;
         (new.evidence, new.metrics) = (Vec::new(), Vec::new());
         let text = text(&new, &[], look());
         assert!(text.starts_with("new: unknown (has not run yet)\n\nreason     Passed: passed\nruns "), "{text}");

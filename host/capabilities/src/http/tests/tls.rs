@@ -139,6 +139,8 @@ async fn a_certificate_that_is_not_trusted_is_refused_or_reported() {
     is_refused_and_reported(&services, own.der(), &key, "self-signed", "self-signed").await;
     let root = unknown.der();
     is_refused_and_reported(&services, root, unknown.key(), "self-signed", "self-signed").await;
+    is_refused_and_reported(&services, trusted.der(), trusted.key(), "is trusted, but is itself a CA (basicConstraints CA:TRUE)", "other")
+        .await;
 }
 
 #[tokio::test]
