@@ -46,7 +46,7 @@ pub fn command(folder: &Path, arguments: &[&str]) -> std::process::Command {
     let mut command = std::process::Command::new(sickbay());
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     command.env("SICKBAY_CACHE_DIR", folder.join("cache")).env("NO_COLOR", "1");
-    for variable in ["SICKBAY_URL", "SICKBAY_TOKEN", "SICKBAY_CA_FILE", "SICKBAY_LOG", "SICKBAY_WORKER"] {
+    for variable in ["SICKBAY_URL", "SICKBAY_TOKEN", "SICKBAY_CA_FILE", "SICKBAY_LOG", "SICKBAY_WORKER", "PYTHONPATH"] {
         command.env_remove(variable);
     }
     command
@@ -84,17 +84,24 @@ pub struct Ran {
 
 /// Runs a verb of the program to its end.
 pub async fn run(folder: &Path, arguments: &[&str]) -> Ran {
-    finish(tokio::process::Command::from(command(folder, arguments)), &format!("sickbay {}", arguments.join(" ")), "").await
+    run_within(RUN_TIME_MAX, command(folder, arguments)).await
+}
+
+/// Runs a command to its end, which takes no longer than `time_max`.
+pub async fn run_within(time_max: Duration, command: std::process::Command) -> Ran {
+    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+    let what = format!("{} {}", command.get_program().to_string_lossy(), arguments.join(" "));
+    finish(tokio::process::Command::from(command), &what, "", time_max).await
 }
 
 /// Runs another program with `input` on its standard input.
 pub async fn pipe(program: &str, arguments: &[&str], input: &str) -> Ran {
     let mut command = tokio::process::Command::new(program);
     command.args(arguments).stdin(Stdio::piped());
-    finish(command, program, input).await
+    finish(command, program, input, RUN_TIME_MAX).await
 }
 
-async fn finish(mut command: tokio::process::Command, what: &str, input: &str) -> Ran {
+async fn finish(mut command: tokio::process::Command, what: &str, input: &str, time_max: Duration) -> Ran {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command
         .spawn()
@@ -105,8 +112,7 @@ async fn finish(mut command: tokio::process::Command, what: &str, input: &str) -
         }
         child.wait_with_output().await.expect("it can be waited for")
     };
-    let output =
-        tokio::time::timeout(RUN_TIME_MAX, ended).await.unwrap_or_else(|_| panic!("{what} did not end in {} s", RUN_TIME_MAX.as_secs()));
+    let output = tokio::time::timeout(time_max, ended).await.unwrap_or_else(|_| panic!("{what} did not end in {} s", time_max.as_secs()));
     Ran {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

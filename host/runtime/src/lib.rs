@@ -26,11 +26,13 @@ mod memory;
 pub mod outgoing;
 mod output;
 mod plugin;
+mod producers;
 mod refusal;
 mod sandbox;
 mod scratch;
 mod wasi_http;
 pub mod worker;
+mod world;
 
 pub use context::RunContext;
 pub use descriptor::{Descriptor, Kind, MetricInfo, Need};
@@ -38,7 +40,9 @@ pub use engine::INSTANCES_MAX;
 pub use limits::Limits;
 pub use loader::{LoadError, WASM_BYTES_MAX};
 pub use plugin::{CheckRequest, Plugin, RunOutcome, RunUsage, WarmInstance};
+pub use producers::Producer;
 pub use sandbox::{Sandbox, SandboxError, SandboxSettings, digest};
+pub use world::with_component_type;
 
 use bindings::sickbay::plugin as contract;
 

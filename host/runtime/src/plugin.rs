@@ -13,7 +13,7 @@ use crate::bindings::sickbay::plugin::types;
 use crate::bindings::{CheckPlugin, CheckPluginPre};
 use crate::cpu::{CpuMeter, Metered};
 use crate::lane::Lane;
-use crate::{Descriptor, Lend, Limits, LoadError, RunContext, answer, describe};
+use crate::{Descriptor, Lend, Limits, LoadError, Producer, RunContext, answer, describe};
 
 /// Bytes that a guest may hand to the host in one call.
 const HOSTCALL_BYTES_MAX: usize = 4 << 20;
@@ -36,6 +36,7 @@ pub struct Plugin<L: Lend> {
     pub descriptor: Descriptor,
     pub imports: Vec<String>,
     pub exports: Vec<String>,
+    pub producers: Vec<Producer>,
     pub(crate) engine: Engine,
     pub(crate) pre: CheckPluginPre<RunContext<L>>,
     /// Where runs that compute for long wait for each other.

@@ -12,7 +12,7 @@ use crate::cache::{ArtifactCache, sha256};
 use crate::compile::Compiler;
 use crate::lane::{self, Lane};
 use crate::loader::{Surface, link_error, refuse_oversized, refuse_unfit};
-use crate::{Lend, LoadError, Plugin, RunContext, engine, linker};
+use crate::{Lend, LoadError, Plugin, RunContext, engine, linker, producers};
 
 /// Where the sandbox keeps its things.
 #[derive(Clone, Debug)]
@@ -56,6 +56,7 @@ impl<L: Lend> Sandbox<L> {
         refuse_unfit(&bytes)?;
         let size_bytes = bytes.len() as u64;
         let digest = sha256(&bytes);
+        let producers = producers::producers(&bytes);
         let artifact = self.artifacts.artifact(&digest, bytes).await?;
         let component = self.open(artifact).await?;
         let surface = Surface::of(&component, &self.engine);
@@ -71,6 +72,7 @@ impl<L: Lend> Sandbox<L> {
             descriptor,
             imports: surface.imports,
             exports: surface.exports,
+            producers,
             engine: self.engine.clone(),
             pre,
             lane: Lane::new(Arc::clone(&self.turns)),

@@ -12,6 +12,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_PROXY_ADAPTER, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
 use wasmtime::Engine;
 
 /// Memory that a compilation may use; an 18 MB guest peaks at about 340 MB.
@@ -97,22 +100,55 @@ pub fn component(bytes: &[u8]) -> Result<Vec<u8>, String> {
         return Ok(bytes.to_vec());
     }
     let mut encoder = wit_component::ComponentEncoder::default().validate(true).module(bytes).map_err(|error| format!("{error:#}"))?;
-    if imports_preview1(bytes) {
-        use wasi_preview1_component_adapter_provider::{WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER};
-        encoder = encoder
-            .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)
-            .map_err(|error| format!("{error:#}"))?;
+    if let Some(adapter) = preview1_adapter(bytes) {
+        encoder = encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter).map_err(|error| format!("{error:#}"))?;
     }
     encoder.encode().map_err(|error| {
         format!("this core module cannot be made a component: {error:#}; it must carry its component type (build with wit-bindgen)")
     })
 }
 
-fn imports_preview1(bytes: &[u8]) -> bool {
-    wasmparser::Parser::new(0).parse_all(bytes).any(|payload| match payload {
-        Ok(wasmparser::Payload::ImportSection(section)) => {
-            section.into_imports().any(|import| import.is_ok_and(|import| import.module == "wasi_snapshot_preview1"))
+/// What makes WASI 0.2 of WASI preview 1, for a module that imports that. One that opens no file gets the smaller one: it holds no handle
+/// from run to run, so that an instance can be kept, and imports neither files nor an environment.
+fn preview1_adapter(bytes: &[u8]) -> Option<&'static [u8]> {
+    let mut adapter = None;
+    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
+        let Ok(wasmparser::Payload::ImportSection(section)) = payload else { continue };
+        for import in section.into_imports().flatten().filter(|import| import.module == WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME) {
+            if import.name.starts_with("path_") {
+                return Some(WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER);
+            }
+            adapter = Some(WASI_SNAPSHOT_PREVIEW1_PROXY_ADAPTER);
         }
-        _ => false,
-    })
+    }
+    adapter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A module that imports functions of these names, and has no more than the list of them.
+    fn module(names: &[(&str, &str)]) -> Vec<u8> {
+        let mut section = vec![u8::try_from(names.len()).expect("few")];
+        for (module, name) in names {
+            for text in [module, name] {
+                section.push(u8::try_from(text.len()).expect("short"));
+                section.extend(text.as_bytes());
+            }
+            section.extend([0, 0]);
+        }
+        let len = u8::try_from(section.len()).expect("short");
+        assert!(len < 0x80, "one byte holds it");
+        [b"\0asm\x01\0\0\0".as_slice(), &[2, len], section.as_slice()].concat()
+    }
+
+    #[test]
+    fn only_a_module_that_opens_files_gets_the_adapter_with_files() {
+        let adapter = |names: &[(&str, &str)]| preview1_adapter(&module(names)).map(<[u8]>::len);
+        assert_eq!(adapter(&[("env", "path_open")]), None);
+        assert_eq!(adapter(&[("wasi_snapshot_preview1", "fd_write")]), Some(WASI_SNAPSHOT_PREVIEW1_PROXY_ADAPTER.len()));
+        let opens = [("wasi_snapshot_preview1", "fd_write"), ("wasi_snapshot_preview1", "path_open")];
+        assert_eq!(adapter(&opens), Some(WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER.len()));
+    }
 }

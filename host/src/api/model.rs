@@ -18,7 +18,7 @@ use crate::clock::rfc3339;
 
 pub use check::{CheckDetail, CheckItem};
 pub use plugin::{
-    KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, QuarantineItem,
+    KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, ProducerItem, QuarantineItem,
 };
 pub use result::{EvidenceItem, MetricItem, ResultItem, TransitionItem};
 

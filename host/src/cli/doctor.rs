@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::toolchain::{self, Facts, Target};
+use crate::toolchain::{self, Facts, Language, Missing, Remedy, Target};
 
 mod machine;
 mod secrets;
@@ -20,20 +20,24 @@ mod sources;
 
 #[derive(Args)]
 pub struct DoctorArgs {
-    /// Add what building plugins needs: `rustup target add`, or as root on Debian the packages of a second compiler.
-    #[arg(long)]
-    fix: bool,
+    /// Get what building plugins needs, for these languages or for all that this machine has: compiler targets with rustup, tools for
+    /// Python and JavaScript into a folder of Sickbay's own, and as root on Debian the packages of a second Rust compiler. Packages for
+    /// another language are installed only where it is named.
+    #[arg(long, value_enum, value_name = "LANG", num_args = 0..)]
+    fix: Option<Vec<Language>>,
     /// The configuration to look at.
     #[arg(long, value_name = "FILE", default_value = "sickbay.toml")]
     config: PathBuf,
 }
 
 pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
-    if args.fix {
-        fix();
+    let asked_for = args.fix.as_deref().unwrap_or_default();
+    if args.fix.is_some() {
+        fix(asked_for);
     }
     let facts = Facts::probe();
     let mut findings = building(&facts);
+    findings.extend(other_languages(asked_for, facts.root));
     findings.extend(machine::findings(Path::new(".")));
     findings.extend(setup::findings(&args.config));
     super::print_data(table(&findings).as_bytes())?;
@@ -41,23 +45,41 @@ pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Tries the remedies for each target in their order until one has helped; the table afterwards tells what is still missing.
-fn fix() {
+/// Tries what helps each language, those that are named or all; the table afterwards tells what is still missing.
+fn fix(named: &[Language]) {
+    let languages: &[Language] = if named.is_empty() { &Language::ALL } else { named };
     let mut tried = Vec::new();
-    for target in Target::ALL {
-        loop {
-            let facts = Facts::probe();
-            let Err(missing) = toolchain::plan(&facts, target) else { break };
-            let Some(remedy) = missing.how_to_get.into_iter().find(|remedy| !tried.contains(remedy)) else { break };
-            tried.push(remedy);
-            eprintln!("fixing: {}", remedy.command_line(facts.root));
-            if let Err(error) = toolchain::apply(remedy, facts.root) {
-                eprintln!("{}", super::failure_text(&error));
+    for language in languages {
+        match language {
+            Language::Rust => {
+                for target in Target::ALL {
+                    try_all(&mut tried, |_| true, || toolchain::plan(&Facts::probe(), target).err());
+                }
             }
+            // Nobody who asked for everything wants the packages of every language.
+            other => try_all(
+                &mut tried,
+                |remedy| named.contains(other) || matches!(remedy, Remedy::Tools { .. }),
+                || toolchain::kit(*other, None).err(),
+            ),
         }
     }
     if tried.is_empty() {
         eprintln!("nothing to fix");
+    }
+}
+
+/// Tries the remedies in their order until nothing is missing or nothing is left to try.
+fn try_all(tried: &mut Vec<Remedy>, may_try: impl Fn(&Remedy) -> bool, missing: impl Fn() -> Option<Missing>) {
+    let root = rustix::process::geteuid().is_root();
+    while let Some(missing) = missing() {
+        let untried = |remedy: &Remedy| may_try(remedy) && !tried.contains(remedy);
+        let Some(remedy) = missing.how_to_get.into_iter().find(untried) else { return };
+        eprintln!("fixing: {}", remedy.command_line(root));
+        if let Err(error) = toolchain::apply(&remedy, root) {
+            eprintln!("{}", super::failure_text(&error));
+        }
+        tried.push(remedy);
     }
 }
 
@@ -121,7 +143,7 @@ fn building(facts: &Facts) -> Vec<Finding> {
     let compiler = match &facts.compiler {
         Some(compiler) => Finding::new("rust compiler", Mark::Ok, format!("rustc {}", compiler.version)),
         None => Finding::new("rust compiler", Mark::Missing, "rustc and cargo are not on the path")
-            .with_fix(toolchain::Remedy::InstallRust.command_line(facts.root)),
+            .with_fix(Remedy::Install(Language::Rust).command_line(facts.root)),
     };
     let target = |target| match toolchain::plan(facts, target) {
         Ok(plan) => Finding::new("wasm target", Mark::Ok, plan.describe(target)),
@@ -131,6 +153,34 @@ fn building(facts: &Facts) -> Vec<Finding> {
         }
     };
     std::iter::once(compiler).chain(Target::ALL.map(target)).collect()
+}
+
+/// Whether plugins in the other languages can be built: good to know, and needed where it was asked for.
+fn other_languages(asked_for: &[Language], root: bool) -> Vec<Finding> {
+    let others = Language::ALL.into_iter().filter(|language| *language != Language::Rust);
+    let finding = |language| match toolchain::kit(language, None) {
+        Ok(kit) => other_language(language, Ok(&kit.told), asked_for, root),
+        Err(missing) => other_language(language, Err(&missing), asked_for, root),
+    };
+    others.map(finding).collect()
+}
+
+fn other_language(language: Language, found: Result<&str, &Missing>, asked_for: &[Language], root: bool) -> Finding {
+    let subject = match language {
+        Language::Rust => "rust plugins",
+        Language::Python => "python plugins",
+        Language::JavaScript => "js plugins",
+        Language::Go => "go plugins",
+        Language::C => "c plugins",
+    };
+    match found {
+        Ok(told) => Finding::new(subject, Mark::Ok, told),
+        Err(missing) => {
+            let mark = if asked_for.contains(&language) { Mark::Missing } else { Mark::Info };
+            let seen = format!("{}; only plugins in {language} need it", missing.what);
+            Finding::new(subject, mark, seen).with_fix(toolchain::ways(language, missing, root).join(", or "))
+        }
+    }
 }
 
 fn table(findings: &[Finding]) -> String {
@@ -170,6 +220,27 @@ mod tests {
         assert_eq!(findings[1].mark, Mark::Missing);
         assert_eq!(findings[1].fix.as_deref(), Some("sickbay doctor --fix, or rustup target add wasm32-wasip2"));
         assert_eq!((findings[2].mark, findings[2].seen.as_str()), (Mark::Ok, "wasm32-unknown-unknown is installed"));
+    }
+
+    #[test]
+    fn a_tool_for_another_language_is_missing_only_where_it_was_asked_for() {
+        let missing = Missing { what: "no `go` on the path".to_owned(), how_to_get: vec![Remedy::Install(Language::Go)] };
+        let mark = |asked_for: &[Language]| other_language(Language::Go, Err(&missing), asked_for, false).mark;
+        assert_eq!((mark(&[]), mark(&[Language::Go])), (Mark::Info, Mark::Missing));
+        let finding = other_language(Language::Go, Err(&missing), &[], false);
+        assert_eq!(finding.seen, "no `go` on the path; only plugins in Go need it");
+        assert_eq!(finding.fix.as_deref(), Some("install Go 1.24 or newer from https://go.dev/dl"));
+        assert_eq!(other_language(Language::Go, Ok("go 1.26"), &[], false).mark, Mark::Ok);
+    }
+
+    #[test]
+    fn each_remedy_is_tried_once_and_in_its_order() {
+        let remedies = [Remedy::Install(Language::Go), Remedy::Install(Language::C), Remedy::Packages(Language::C)];
+        let mut tried = Vec::new();
+        // None of these runs anything: a person has to act, or none of them may be tried.
+        let missing = || Some(Missing { what: "it".to_owned(), how_to_get: remedies.to_vec() });
+        try_all(&mut tried, |remedy| !remedy.needs_root(), missing);
+        assert_eq!(tried, remedies[..2]);
     }
 
     #[test]

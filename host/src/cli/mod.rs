@@ -16,10 +16,12 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::{Blame, Failure};
 
+pub mod bench;
 pub mod build;
 pub mod client;
 pub mod completions;
 pub mod doctor;
+pub mod new;
 pub mod plugin;
 pub mod probe;
 pub mod quickstart;
@@ -28,6 +30,7 @@ pub mod serve;
 pub mod status;
 mod table;
 pub mod validate;
+pub mod watch;
 
 /// The command line or the configuration is wrong.
 pub const EXIT_USAGE: u8 = 2;
@@ -35,17 +38,22 @@ pub const EXIT_USAGE: u8 = 2;
 const EXIT_NAGIOS_UNKNOWN: u8 = 3;
 
 /// Verbs that are planned and not built yet.
-const LATER_VERBS: [&str; 10] = ["new", "watch", "test", "inspect", "bench", "replay", "incident", "silence", "routes", "rollback"];
+const LATER_VERBS: [&str; 6] = ["test", "replay", "incident", "silence", "routes", "rollback"];
 
 const EXAMPLES: &str = "\
 First steps:
   sickbay quickstart                    build two plugins, write a configuration, serve it
   sickbay status                        in a second terminal: what the checks say
   sickbay status NAME                   one check in detail
-  sickbay plugin inspect http           what a plugin can check, with a [[check]] to paste
+  sickbay inspect http                  what a plugin can check, with a [[check]] to paste
   sickbay validate --config FILE        is a configuration right?
   sickbay probe NAME --config FILE      run one check once
-  sickbay build my-check --out plugins  make a plugin from its sources
+
+Plugins of your own:
+  sickbay new python my-check           a plugin to begin with; also rust, js, go and c
+  sickbay build my-check --out plugins  make a component of it
+  sickbay watch my-check                build and run it at each save
+  sickbay bench plugins/my-check.wasm   what a run costs
 
 The configuration is ./sickbay.toml where --config names no other; quickstart keeps its own in ./sickbay-quickstart.
 
@@ -59,6 +67,7 @@ Environment:
   SICKBAY_URL        where `status` and `plugin` find a running Sickbay
   SICKBAY_LOG        what is logged: debug, or by part: sickbay=debug,plugin=off
   SICKBAY_CACHE_DIR  where compiled plugins are kept, by default ~/.cache/sickbay/artifacts
+  SICKBAY_TOOLS_DIR  where `doctor --fix` puts what builds plugins, by default ~/.cache/sickbay/tools
   NO_COLOR           no colours, where it is set
 
 `sickbay VERB --help` shows each verb with examples.";
@@ -117,18 +126,59 @@ enum Verb {
     )]
     Probe(probe::ProbeArgs),
     #[command(
-        about = "Build plugins written in Rust into components",
+        about = "Make a folder with a plugin to begin with, in a language of your choice",
+        long_about = None,
+        after_help = "The plugin works as it is: its tests pass, and one run of it is ok. Nothing is downloaded; its manifest names the \
+                      SDK that this program brings along.\n\n\
+                      Examples:\n  sickbay new rust queue-age\n  sickbay new python checks/feed-age --name feed\n\n\
+                      Exit codes: 0 made, 1 it could not be written, 2 the folder is not empty, or there is no such language."
+    )]
+    New(new::NewArgs),
+    #[command(
+        about = "Build plugins into components",
         long_about = None,
         after_help = build::AFTER_HELP
     )]
     Build(build::BuildArgs),
+    #[command(
+        about = "Build a plugin and run it, at each save",
+        long_about = None,
+        after_help = "Each time it does what `sickbay build DIR` and `sickbay probe --plugin` do, and shows what they show. A component that \
+                      cannot be built leaves the one before it in place.\n\n\
+                      Examples:\n  sickbay watch my-check\n  sickbay watch my-check --kind queue\n  \
+                      sickbay watch my-check --check api --config sickbay.toml   with the `config` and the grants of a check\n  \
+                      sickbay watch my-check --out sickbay-quickstart/plugins    a running Sickbay swaps it in\n\n\
+                      Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 failed, 2 there is nothing to build."
+    )]
+    Watch(watch::WatchArgs),
+    #[command(
+        about = "Show what one plugin offers and needs, with a [[check]] to paste, and what it was made of",
+        long_about = None,
+        after_help = "The same as `sickbay plugin inspect`. A NAME is looked up in a running Sickbay. A FILE (anything with a `/` or `.wasm` at \
+                      its end) is described here, in the sandbox, without a running Sickbay and with nothing granted.\n\n\
+                      Examples:\n  sickbay inspect plugins/my-check.wasm\n  sickbay inspect http\n  \
+                      sickbay inspect http -o json   with the JSON Schema of each kind\n\n\
+                      Exit codes: 0 told, 1 Sickbay does not answer, knows no such plugin, or the file is refused, 2 wrong usage."
+    )]
+    Inspect(plugin::InspectArgs),
+    #[command(
+        about = "Measure what one run of a plugin costs, on a fresh instance and on a warm one",
+        long_about = None,
+        after_help = "Times are those of a run as the daemon does it, one after the other on one thread, without judgement and store. `fresh` \
+                      is a new instance for each run, `warm` the instance that the run before left (`isolation = \"warm\"`).\n\n\
+                      Examples:\n  sickbay bench plugins/my-check.wasm\n  sickbay bench plugins/http.wasm --check api --config sickbay.toml\n  \
+                      sickbay bench plugins/my-check.wasm --runs 1000 --json\n\n\
+                      Exit codes: 0 measured, whatever the runs said; 1 the file is refused, 2 wrong usage or configuration."
+    )]
+    Bench(bench::BenchArgs),
     #[command(
         about = "Tell what this machine has and what is missing",
         long_about = None,
         after_help = "It looks at what builds plugins, at this folder, and at the configuration with its plugin folder, its address, its \
                       secrets and its sources: each is entered, and a role that may do more than checks need is told. Nothing is changed \
                       without --fix.\n\n\
-                      Examples:\n  sickbay doctor\n  sickbay doctor --fix      add what building plugins needs\n  \
+                      Examples:\n  sickbay doctor\n  sickbay doctor --fix          get what building plugins needs\n  \
+                      sickbay doctor --fix python   for plugins in Python only\n  \
                       sickbay doctor --config sickbay-quickstart/sickbay.toml\n\n\
                       Exit codes: 0 nothing that is needed is missing or wrong, 1 something is."
     )]
@@ -175,7 +225,11 @@ impl Verb {
             Verb::Serve(args) => serve::run(args),
             Verb::Validate(args) => validate::run(args),
             Verb::Probe(args) => probe::run(args),
+            Verb::New(args) => new::run(args),
             Verb::Build(args) => build::run(args),
+            Verb::Watch(args) => watch::run(args),
+            Verb::Inspect(args) => plugin::run_inspect(&args),
+            Verb::Bench(args) => bench::run(args),
             Verb::Doctor(args) => doctor::run(args),
             Verb::Status(args) => status::run(args),
             Verb::Plugin(args) => plugin::run(args),
@@ -328,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_later_verb_is_known_and_not_built_yet() {
-        for line in ["sickbay new my-check", "sickbay incident list", "sickbay silence add x", "sickbay plugin rollback http"] {
+        for line in ["sickbay replay x", "sickbay incident list", "sickbay silence add x", "sickbay plugin rollback http"] {
             let error = parse(line).err().expect("not built yet");
             assert!(later_verb(&error).is_some(), "{line}: {error}");
         }

@@ -1,5 +1,5 @@
-//! `sickbay plugin list` and `sickbay plugin inspect NAME|FILE`: the plugins of a running Sickbay, as its API tells them, or one file that
-//! is described without one.
+//! `sickbay plugin list` and `sickbay inspect NAME|FILE` (`sickbay plugin inspect`): the plugins of a running Sickbay, as its API tells them,
+//! or one file that is described without one.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -62,7 +62,7 @@ struct ListArgs {
 }
 
 #[derive(Args)]
-struct InspectArgs {
+pub struct InspectArgs {
     /// A plugin of a running Sickbay (its file's name without .wasm), or the .wasm file of any plugin
     #[arg(value_name = "NAME|FILE")]
     plugin: String,
@@ -76,8 +76,18 @@ struct InspectArgs {
 pub fn run(args: PluginArgs) -> anyhow::Result<ExitCode> {
     let text = match args.verb {
         Verb::List(args) => list(&args.client)?,
-        Verb::Inspect(args) if is_file(&args.plugin) => inspect_file(&args)?,
-        Verb::Inspect(args) => inspect_name(&args)?,
+        Verb::Inspect(args) => return run_inspect(&args),
+    };
+    super::print_data(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `sickbay inspect`, which is `sickbay plugin inspect` too.
+pub(super) fn run_inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
+    let text = if is_file(&args.plugin) {
+        inspect_file(args)?
+    } else {
+        inspect_name(args)?
     };
     super::print_data(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -208,7 +218,7 @@ fn quarantine_text(waiting: &QuarantineItem, now: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::model::{KindItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginState};
+    use crate::api::model::{KindItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginState, ProducerItem};
 
     pub(super) const NOW: Duration = Duration::from_secs(1_700_000_000);
 
@@ -271,8 +281,12 @@ mod tests {
             plugin,
             homepage: None,
             licence: Some("Apache-2.0".to_owned()),
+            contract: Some("sickbay:plugin@0.1.0".to_owned()),
             imports: vec!["sickbay:plugin/http".to_owned()],
             exports: vec!["sickbay:plugin/check".to_owned()],
+            producers: [("language", "Rust", ""), ("processed-by", "rustc", "1.95.0\u{1b}[2J")]
+                .map(|(role, name, version)| ProducerItem { role: role.to_owned(), name: name.to_owned(), version: version.to_owned() })
+                .to_vec(),
             checks: vec![KindItem {
                 name: "http".to_owned(),
                 summary: "One request".to_owned(),

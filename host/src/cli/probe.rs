@@ -6,6 +6,7 @@
 //! A check with `isolation = "warm"` runs as it does for the first time: on a fresh instance, through the same door as those that are kept.
 //! Whether this one would have been kept is told with `--debug`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use clap::Args;
 use sickbay_capabilities::secrets::{OpenError, Placeholders, Template};
 use sickbay_capabilities::{Grants, Lent, RunScope, ServiceSettings, Services, Usage};
 use sickbay_core::{Finding, Judgement, Label, Metric, MetricKind, Rule, Status, judge};
-use sickbay_runtime::{CheckRequest, Kind, Limits, RunUsage, SandboxSettings};
+use sickbay_runtime::{CheckRequest, Kind, Limits, RunOutcome, RunUsage, SandboxSettings, WarmInstance};
 use tokio::time::Instant;
 
 use super::serve::{load, mistakes, runtime};
@@ -49,14 +50,14 @@ pub struct ProbeArgs {
 }
 
 /// What is run.
-struct Probe {
+pub(super) struct Probe {
     name: String,
     target: Option<String>,
-    plugin: Plugin,
-    kind: String,
+    pub(super) plugin: Plugin,
+    pub(super) kind: String,
     config: String,
     timeout: Duration,
-    rules: Vec<Rule>,
+    pub(super) rules: Vec<Rule>,
     labels: Vec<Label>,
     secrets: Option<Template>,
     grants: Arc<Grants>,
@@ -72,7 +73,7 @@ pub fn run(args: ProbeArgs) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(async {
         let probe = match (&args.plugin, &args.name) {
             (Some(file), _) => of_file(file, args.kind.as_deref()).await?,
-            (None, Some(name)) => of_configuration(&args.config, name).await?,
+            (None, Some(name)) => of_configuration(&args.config, name, None).await?,
             (None, None) => return Err(Failure::usage("name a check or a plugin file").into()),
         };
         let ran = probe.run().await;
@@ -84,12 +85,17 @@ pub fn run(args: ProbeArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn of_configuration(path: &Path, name: &str) -> anyhow::Result<Probe> {
+/// A check of a configuration; `file` is run in place of the plugin in its folder.
+pub(super) async fn of_configuration(path: &Path, name: &str, file: Option<&Path>) -> anyhow::Result<Probe> {
     let config = load(path)?;
     tell(&config.warnings);
     let check = config.checks.iter().find(|check| check.name == name).ok_or_else(|| no_check(&config, path, name))?;
     let services = Services::new(&config.services)?;
-    let file = config.plugins.dir.join(format!("{}.wasm", check.plugin));
+    let file = match file {
+        Some(file) if !file.exists() => return Err(no_file(file).into()),
+        Some(file) => file.to_path_buf(),
+        None => config.plugins.dir.join(format!("{}.wasm", check.plugin)),
+    };
     if !file.exists() {
         return Err(no_plugin(&config, check).into());
     }
@@ -162,7 +168,8 @@ fn plugins_in(folder: &Path) -> Vec<String> {
     names
 }
 
-async fn of_file(file: &Path, kind: Option<&str>) -> anyhow::Result<Probe> {
+/// A kind of a plugin with its own example and no grants.
+pub(super) async fn of_file(file: &Path, kind: Option<&str>) -> anyhow::Result<Probe> {
     let (services, loaded) = load_file(file).await?;
     let kind = pick(&loaded.plugin.descriptor.checks, kind)?;
     Ok(Probe {
@@ -250,36 +257,10 @@ impl Probe {
     }
 
     async fn run(&self) -> Ran {
-        let scope = RunScope {
-            check: Arc::from(self.name.as_str()),
-            plugin: Arc::clone(&self.plugin.name),
-            run_id: 1,
-            deadline: Instant::now() + host_calls_end(self.timeout),
-            state: Arc::new(BTreeMap::new()),
-        };
-        let opened = match &self.secrets {
-            None => Ok((self.config.clone(), Placeholders::default())),
-            Some(template) => {
-                let opened = self.services.open_secrets(template, scope.deadline).await;
-                opened.map(|opened| (opened.config_text, opened.placeholders))
-            }
-        };
-        let (config, placeholders) = match opened {
-            Ok(opened) => opened,
+        let (outcome, kept) = match self.run_on(None).await {
+            Ok(ended) => ended,
             Err(error) => return self.without_secret(&error),
         };
-        let lent = Lent::new(&self.services, &self.grants, &self.limits, scope).with_secrets(placeholders);
-        let request = CheckRequest {
-            check: &self.name,
-            target: self.target.as_deref(),
-            kind: &self.kind,
-            config: &config,
-            scheduled_at: clock::now(),
-            attempt: 1,
-            labels: &self.labels,
-            previous: None,
-        };
-        let (outcome, kept) = self.plugin.check_warm(None, &request, lent, &self.limits, self.timeout).await;
         let secrets = outcome.lent.secrets().clone();
         let (judgement, report) = judge(secrets.mask_finding(outcome.finding), &self.rules);
         let (metrics, details) = report.map(|report| (report.metrics, report.details)).unwrap_or_default();
@@ -292,6 +273,42 @@ impl Probe {
             output: secrets.mask_text(&outcome.output).into_owned(),
             is_kept: kept.is_some(),
         }
+    }
+
+    /// One run on `kept`, or on a fresh instance where there is none; with the instance, where another run may have it.
+    ///
+    /// # Errors
+    /// When a secret that `config` names cannot be had.
+    pub(super) async fn run_on(
+        &self,
+        kept: Option<WarmInstance<Lent>>,
+    ) -> Result<(RunOutcome<Lent>, Option<WarmInstance<Lent>>), OpenError> {
+        let scope = RunScope {
+            check: Arc::from(self.name.as_str()),
+            plugin: Arc::clone(&self.plugin.name),
+            run_id: 1,
+            deadline: Instant::now() + host_calls_end(self.timeout),
+            state: Arc::new(BTreeMap::new()),
+        };
+        let (config, placeholders) = match &self.secrets {
+            None => (Cow::Borrowed(self.config.as_str()), Placeholders::default()),
+            Some(template) => {
+                let opened = self.services.open_secrets(template, scope.deadline).await?;
+                (Cow::Owned(opened.config_text), opened.placeholders)
+            }
+        };
+        let lent = Lent::new(&self.services, &self.grants, &self.limits, scope).with_secrets(placeholders);
+        let request = CheckRequest {
+            check: &self.name,
+            target: self.target.as_deref(),
+            kind: &self.kind,
+            config: &config,
+            scheduled_at: clock::now(),
+            attempt: 1,
+            labels: &self.labels,
+            previous: None,
+        };
+        Ok(self.plugin.check_warm(kept, &request, lent, &self.limits, self.timeout).await)
     }
 }
 

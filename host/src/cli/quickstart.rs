@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::toolchain::{self, BuildOptions, CargoOutput, Expected, Manifest, Permission, Plan};
+use crate::toolchain::{self, BuildOptions, Expected, Manifest, Permission, Plan, ToolOutput};
 
 /// What quickstart builds and configures.
 const PLUGINS: [&str; 2] = ["http", "system"];
@@ -166,7 +166,7 @@ fn provide_plugins(directory: &Path) -> anyhow::Result<()> {
     }
     let plans = toolchain::ensure_for(Permission::SystemPackages, &workspaces)?;
     for (workspace, plan) in workspaces.iter().zip(&plans) {
-        toolchain::build(plan, workspace, BuildOptions { out: directory, output: CargoOutput::OnFailure })?;
+        toolchain::build(plan, workspace, BuildOptions { out: directory, output: ToolOutput::OnFailure })?;
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ impl Facts {
             compiler: Compiler::probe().filter(|_| cargo),
             rustup: answer("rustup", &["--version"]).is_some(),
             second_compiler: SecondCompiler::probe(),
-            apt: Path::new("/etc/debian_version").exists() && Path::new("/usr/bin/apt-get").exists(),
+            apt: has_apt(),
             root: rustix::process::geteuid().is_root(),
         }
     }
@@ -101,11 +101,17 @@ impl SecondCompiler {
     }
 }
 
+/// A Debian family system.
+pub(super) fn has_apt() -> bool {
+    Path::new("/etc/debian_version").exists() && Path::new("/usr/bin/apt-get").exists()
+}
+
 /// The trimmed output of a program that ended well.
-fn answer(program: &str, arguments: &[&str]) -> Option<String> {
+pub(super) fn answer(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
+    let program = program.as_ref();
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null());
-    if program.starts_with('/') {
+    if program.is_absolute() {
         // The libraries of another toolchain, left by `cargo run`, are not for this program.
         command.env_remove("LD_LIBRARY_PATH");
     }

@@ -1,42 +1,65 @@
-//! Turning Rust sources into WebAssembly components, on a machine that may not be ready for it yet.
+//! Turning sources into WebAssembly components, on a machine that may not be ready for it yet.
 //!
-//! Who is who: [`Facts`] is what this machine has; [`plan`] decides from them how guests are built for a [`Target`] ([`Plan`]) or what is
-//! missing and how to get it ([`Missing`], [`Remedy`]); [`Workspace`] is what cargo says about a folder with plugin crates; [`Invocation`]
-//! is one call of cargo with exactly the environment it needs; [`build`] runs it and publishes the components.
+//! Who is who, for Rust: [`Facts`] is what this machine has; [`plan`](plan()) decides from them how guests are built for a [`Target`]
+//! ([`Plan`]) or what is missing and how to get it ([`Missing`], [`Remedy`]); [`Workspace`] is what cargo says about a folder with plugin
+//! crates; [`Invocation`] is one call of cargo with exactly the environment it needs; [`build`](build()) runs it.
+//! For the other languages: a [`Project`] is what a manifest says; a [`Kit`] is what builds it on this machine, or what is missing;
+//! [`build_project`] runs it. One file for each language (`python`, `javascript`, `go`, `c`) holds all that is its own.
+//! For all: [`Language`]; `embedded` is what the program brings along, the SDKs and the contract; [`template`] makes a new plugin of it;
+//! `publish` makes a component of what a compiler made, and puts it where it is wanted.
 //!
-//! How it works: facts -> plan -> (remedy -> facts -> plan)* -> one cargo call per workspace and [`Target`] -> make a component of it
-//! where it is none -> rename. There are two ways to build. The usual one is the target as rustup installs it. Where rustup cannot
-//! download (a closed network with a Debian mirror), Debian's second compiler builds the standard library from source; it has its own
-//! target folder.
+//! How it works, for Rust: facts -> plan -> (remedy -> facts -> plan)* -> one cargo call per workspace and [`Target`] -> publish. There are two
+//! ways to build. The usual one is the target as rustup installs it. Where rustup cannot download (a closed network with a Debian mirror),
+//! Debian's second compiler builds the standard library from source; it has its own target folder. Another language: project -> kit -> its
+//! compiler, with the SDK and the contract of this program -> publish.
 //!
-//! Limits: a component is at most [`COMPONENT_BYTES_MAX`] bytes; cargo's own output is kept up to [`OUTPUT_BYTES_MAX`] bytes.
+//! Limits: a component is at most [`COMPONENT_BYTES_MAX`] bytes; the output of a tool is kept up to [`OUTPUT_BYTES_MAX`] bytes.
 //!
-//! Invariant: `plan`, `invocation` and `workspace` decide from values alone; only `facts`, `remedy` and `build` touch the machine.
+//! Invariant: what is decided is decided from values alone; only `facts`, `kit`, `remedy`, `run` and what builds touch the machine.
 //! Invariant: a component appears under its name whole or not at all.
 
 mod build;
+mod c;
+mod compile;
+mod embedded;
 mod facts;
 mod fresh;
+mod go;
 mod invocation;
+mod javascript;
+mod kit;
+mod language;
 mod plan;
 mod progress;
+mod project;
+mod publish;
+mod python;
 mod remedy;
+mod run;
+mod saved;
 mod sources;
 mod target;
+pub mod template;
 mod workspace;
 
-pub use build::{BuildOptions, Built, COMPONENT_BYTES_MAX, CargoOutput, build};
+pub use build::{BuildOptions, ToolOutput, build};
+pub use compile::build_project;
 pub use facts::{Compiler, Facts, SecondCompiler};
 pub use fresh::is_up_to_date;
 pub use invocation::Invocation;
-pub use plan::{Missing, Plan, Remedy, plan};
+pub use kit::{Kit, kit, tools_folder};
+pub use language::Language;
+pub use plan::{Missing, Plan, Remedy, plan, shell_path};
 pub use progress::Step;
-pub use remedy::{Permission, apply, ensure_for};
-pub use sources::{Expected, Manifest, Sources, find as find_sources};
+pub use project::Project;
+pub use publish::{Built, COMPONENT_BYTES_MAX};
+pub use remedy::{Permission, apply, cannot_build, ensure_for, ways};
+pub use saved::{Saved, may_be_source};
+pub use sources::{Expected, Manifest, Sources, find as find_sources, how_to_say_it};
 pub use target::Target;
 pub use workspace::{Guest, Workspace, load_workspaces};
 
-/// Output of cargo, rustup and apt kept for a failure: the last bytes of it.
+/// Output of a tool kept for a failure: the last bytes of it.
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 
 /// The end of what a program wrote, cut at a line, at most [`OUTPUT_BYTES_MAX`] bytes.

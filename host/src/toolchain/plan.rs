@@ -1,10 +1,11 @@
-//! How guests are built for a target on a machine with these facts, or what is missing for it.
+//! How guests in Rust are built for a target on a machine with these facts, or what is missing for it; and, for every language, what to do
+//! about what is missing.
 //!
 //! Invariant: no I/O; the same facts give the same answer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Facts, Target};
+use super::{Facts, Language, Target, kit};
 
 /// Debian packages of the second compiler: compiler, cargo, source of the standard library, C library for WASI.
 const SECOND_COMPILER_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "wasi-libc"];
@@ -33,38 +34,65 @@ impl Plan {
 }
 
 /// Something that makes guests buildable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Sickbay does not install a first compiler; it names where to get it.
-    InstallRust,
+    /// Sickbay does not install a language itself; it names where to get it.
+    Install(Language),
     RustupTarget(Target),
     /// Needs root; builds for every target.
     SecondCompiler,
+    /// Debian's packages of a language. Needs root.
+    Packages(Language),
+    /// What makes components of a language, in a folder of Sickbay's own.
+    Tools {
+        language: Language,
+        into: PathBuf,
+    },
 }
 
 impl Remedy {
     /// The programs to run, in order; empty where a person has to act.
-    pub fn commands(self) -> Vec<Vec<&'static str>> {
+    pub fn commands(&self) -> Vec<Vec<String>> {
         match self {
-            Remedy::InstallRust => Vec::new(),
-            Remedy::RustupTarget(target) => vec![vec!["rustup", "target", "add", target.triple()]],
-            Remedy::SecondCompiler => {
-                let mut install = vec!["apt-get", "install", "-y", "--no-install-recommends"];
-                install.extend(SECOND_COMPILER_PACKAGES);
-                vec![vec!["apt-get", "update"], install]
-            }
+            Remedy::Install(_) => Vec::new(),
+            Remedy::RustupTarget(target) => vec![["rustup", "target", "add", target.triple()].map(str::to_owned).to_vec()],
+            Remedy::SecondCompiler => apt(&SECOND_COMPILER_PACKAGES),
+            Remedy::Packages(language) => apt(kit::packages(*language)),
+            Remedy::Tools { language, into } => kit::tools(*language, into),
         }
     }
 
+    pub fn needs_root(&self) -> bool {
+        matches!(self, Remedy::SecondCompiler | Remedy::Packages(_))
+    }
+
     /// What to type to get there by hand.
-    pub fn command_line(self, root: bool) -> String {
-        if self == Remedy::InstallRust {
-            return "install Rust 1.95 or newer from https://rustup.rs".to_owned();
+    pub fn command_line(&self, root: bool) -> String {
+        if let Remedy::Install(language) = self {
+            return kit::where_to_get(*language).to_owned();
         }
-        let prefix = if self == Remedy::SecondCompiler && !root { "sudo " } else { "" };
-        let lines: Vec<String> = self.commands().iter().map(|words| format!("{prefix}{}", words.join(" "))).collect();
+        let prefix = if self.needs_root() && !root { "sudo " } else { "" };
+        let line = |words: &Vec<String>| words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
+        let lines: Vec<String> = self.commands().iter().map(|words| format!("{prefix}{}", line(words))).collect();
         lines.join(" && ")
     }
+}
+
+fn apt(packages: &[&str]) -> Vec<Vec<String>> {
+    let install = ["apt-get", "install", "-y", "--no-install-recommends"];
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
+    vec![words(&["apt-get", "update"]), words(&[install.as_slice(), packages].concat())]
+}
+
+/// As a shell reads it as one word.
+pub(super) fn shell_word(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=@:,+".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+/// The same for a path.
+pub fn shell_path(path: &Path) -> String {
+    shell_word(&path.display().to_string())
 }
 
 /// Why guests cannot be built, and what would change that, the best first.
@@ -79,7 +107,7 @@ pub fn plan(facts: &Facts, target: Target) -> Result<Plan, Missing> {
     let Some(compiler) = &facts.compiler else {
         return Err(Missing {
             what: "no Rust compiler: `rustc` and `cargo` are not on the path".to_owned(),
-            how_to_get: vec![Remedy::InstallRust],
+            how_to_get: vec![Remedy::Install(Language::Rust)],
         });
     };
     if compiler.targets_installed.contains(&target) {
@@ -97,7 +125,7 @@ pub fn plan(facts: &Facts, target: Target) -> Result<Plan, Missing> {
         how_to_get.push(Remedy::SecondCompiler);
     }
     if how_to_get.is_empty() {
-        how_to_get.push(Remedy::InstallRust);
+        how_to_get.push(Remedy::Install(Language::Rust));
     }
     Err(Missing { what: format!("rustc {} has no standard library for {}", compiler.version, target.triple()), how_to_get })
 }
@@ -170,14 +198,14 @@ mod tests {
             ..rustup_toolchain()
         };
         let missing = plan(&facts, Target::Wasi).expect_err("nothing links");
-        assert_eq!(missing.how_to_get, vec![Remedy::InstallRust]);
+        assert_eq!(missing.how_to_get, vec![Remedy::Install(Language::Rust)]);
     }
 
     #[test]
     fn without_a_compiler_the_fix_is_to_install_rust() {
         let facts = Facts { compiler: None, ..rustup_toolchain() };
         let missing = plan(&facts, Target::Wasi).expect_err("there is no compiler");
-        assert_eq!(missing.how_to_get, vec![Remedy::InstallRust]);
+        assert_eq!(missing.how_to_get, vec![Remedy::Install(Language::Rust)]);
         assert!(missing.what.contains("`rustc`"));
     }
 
@@ -188,5 +216,22 @@ mod tests {
             "sudo apt-get update && sudo apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src wasi-libc"
         );
         assert_eq!(Remedy::RustupTarget(Target::Wasi).command_line(false), "rustup target add wasm32-wasip2");
+    }
+
+    #[test]
+    fn a_command_can_be_pasted_whatever_the_folder_is_called() {
+        let tools = Remedy::Tools { language: Language::Python, into: PathBuf::from("/home/a b/it's/python") };
+        let line = tools.command_line(false);
+        assert!(line.starts_with("python3 -m venv --clear '/home/a b/it'\\''s/python' && "), "{line}");
+        assert!(!tools.needs_root() && Remedy::Packages(Language::Python).needs_root());
+        assert!(Remedy::Packages(Language::Python).command_line(true).starts_with("apt-get update && apt-get install -y "));
+    }
+
+    #[test]
+    fn every_language_has_a_place_to_get_it() {
+        for language in Language::ALL {
+            let remedy = Remedy::Install(language);
+            assert!(remedy.command_line(false).starts_with("install ") && remedy.commands().is_empty());
+        }
     }
 }

@@ -1,7 +1,8 @@
-//! Which folders hold plugins that `build` can build: the folder itself, or its immediate subfolders.
+//! Which folders hold plugins that `build` can build, in whatever language: the folder itself, or its immediate subfolders.
 
 use std::path::{Path, PathBuf};
 
+use super::{Language, Project};
 use crate::failure::Failure;
 
 /// Subfolders looked at in one folder.
@@ -26,16 +27,25 @@ pub enum Expected {
 /// What a folder holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
-    /// Sorted by path.
+    /// Of crates; sorted by path.
     pub manifests: Vec<Manifest>,
-    /// Subfolders with plugins in a language that `build` does not know, and the language.
-    pub other_languages: Vec<(PathBuf, &'static str)>,
+    /// Plugins in other languages; sorted by path.
+    pub projects: Vec<Project>,
+    /// Subfolders that look like a plugin in a language, and whose manifest says nothing of Sickbay.
+    pub unnamed: Vec<(PathBuf, Language)>,
+}
+
+impl Sources {
+    pub fn is_empty(&self) -> bool {
+        self.manifests.is_empty() && self.projects.is_empty()
+    }
 }
 
 /// Looks at `directory` and its immediate subfolders.
 ///
 /// # Errors
-/// When the folder cannot be read, holds more than a thousand subfolders, or is itself a plugin in another language.
+/// When the folder cannot be read, holds more than a thousand subfolders, looks itself like a plugin and says nothing of Sickbay, or a
+/// manifest says what cannot be.
 pub fn find(directory: &Path) -> anyhow::Result<Sources> {
     let directory = directory.canonicalize().map_err(|error| {
         let failure = Failure::usage(format!("cannot read the folder {}", directory.display()));
@@ -46,24 +56,39 @@ pub fn find(directory: &Path) -> anyhow::Result<Sources> {
     if own.is_file() && has_package(&own)? {
         return Ok(Sources { manifests: vec![Manifest { path: own, expected: Expected::Plugin }], ..Sources::default() });
     }
-    if let Some(language) = other_language(&directory) {
-        let message = format!("{} is {language}, and `build` knows Rust in this version", directory.display());
-        return Err(Failure::usage(message).with_hint(OTHER_LANGUAGES_HINT).into());
+    if let Some(project) = Project::read(&directory)? {
+        return Ok(Sources { projects: vec![project], ..Sources::default() });
     }
     let mut sources = Sources::default();
     for folder in subfolders(&directory)? {
         let path = folder.join("Cargo.toml");
         if path.is_file() {
             sources.manifests.push(Manifest { path, expected: Expected::AnyCrate });
-        } else if let Some(language) = other_language(&folder) {
-            sources.other_languages.push((folder, language));
+        } else if let Some(project) = Project::read(&folder)? {
+            sources.projects.push(project);
+        } else if let Some(language) = looks_like(&folder) {
+            sources.unnamed.push((folder, language));
         }
+    }
+    if sources.is_empty()
+        && let Some(language) = looks_like(&directory)
+    {
+        let message = format!("{} looks like {language}, and says nothing of Sickbay", directory.display());
+        return Err(Failure::usage(message).with_hint(how_to_say_it(language)).into());
     }
     Ok(sources)
 }
 
-const OTHER_LANGUAGES_HINT: &str =
-    "componentize-py and jco make components from Python and JavaScript; copy the .wasm into the plugin folder";
+/// What makes a plugin of a folder in this language.
+pub fn how_to_say_it(language: Language) -> &'static str {
+    match language {
+        Language::Rust => "add to Cargo.toml: [lib] crate-type = [\"cdylib\", \"rlib\"]",
+        Language::Python => "add to pyproject.toml: [tool.sickbay] name = \"my-check\"",
+        Language::JavaScript => "add to package.json: \"sickbay\": { \"name\": \"my-check\" }",
+        Language::Go => "go.mod must require the SDK: `sickbay new go DIR` shows how",
+        Language::C => "add plugin.toml: name = \"my-check\" and sources = [\"my-check.c\"]",
+    }
+}
 
 fn subfolders(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
@@ -92,9 +117,14 @@ fn has_package(manifest: &Path) -> anyhow::Result<bool> {
 }
 
 /// By the file that a project in this language cannot do without.
-fn other_language(directory: &Path) -> Option<&'static str> {
-    const SIGNS: [(&str, &str); 5] =
-        [("go.mod", "Go"), ("package.json", "JavaScript"), ("app.js", "JavaScript"), ("pyproject.toml", "Python"), ("app.py", "Python")];
+fn looks_like(directory: &Path) -> Option<Language> {
+    const SIGNS: [(&str, Language); 5] = [
+        ("go.mod", Language::Go),
+        ("package.json", Language::JavaScript),
+        ("app.js", Language::JavaScript),
+        ("pyproject.toml", Language::Python),
+        ("app.py", Language::Python),
+    ];
     SIGNS.iter().find(|(file, _)| directory.join(file).is_file()).map(|(_, language)| *language)
 }
 
@@ -119,7 +149,29 @@ mod tests {
         let sources = find(&root).expect("readable");
         let expected = ["http", "system"].map(|name| Manifest { path: root.join(name).join("Cargo.toml"), expected: Expected::AnyCrate });
         assert_eq!(sources.manifests, expected);
-        assert_eq!(sources.other_languages, [(root.join("greeter"), "Python")]);
+        assert_eq!(sources.unnamed, [(root.join("greeter"), Language::Python)]);
+    }
+
+    #[test]
+    fn plugins_in_other_languages_are_found_beside_crates() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        write(folder.path().join("http/Cargo.toml"), "[package]\nname = \"http\"");
+        write(folder.path().join("feed/pyproject.toml"), "[tool.sickbay]\nname = \"feed\"");
+        write(folder.path().join("feed/app.py"), "");
+        let sources = find(folder.path()).expect("readable");
+        assert_eq!((sources.manifests.len(), sources.projects[0].name.as_str()), (1, "feed"));
+        let alone = find(&folder.path().join("feed")).expect("readable");
+        assert_eq!(alone.projects, sources.projects);
+    }
+
+    #[test]
+    fn a_folder_that_says_nothing_of_sickbay_is_an_error_with_what_to_add() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        write(folder.path().join("app.py"), "");
+        let error = find(folder.path()).expect_err("no plugin");
+        assert!(error.to_string().ends_with("looks like Python, and says nothing of Sickbay"), "{error}");
+        let hint = error.downcast_ref::<Failure>().and_then(Failure::hint).unwrap_or_default();
+        assert!(hint.contains("[tool.sickbay]"), "{hint}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::{Expected, Invocation, Manifest, Plan, Remedy, Target, last_output};
+use super::{Expected, Invocation, Language, Manifest, Plan, Remedy, Target, last_output};
 use crate::failure::Failure;
 
 const NAME_PREFIX: &str = "sickbay-plugin-";
@@ -79,7 +79,7 @@ fn ask_cargo(plan: &Plan, manifest: &Path) -> anyhow::Result<Metadata> {
     let directory = manifest.parent().unwrap_or(Path::new("/"));
     let output = cargo.command(directory).output().map_err(|error| {
         let failure = Failure::new(format!("cannot run {}", cargo.program.display()));
-        anyhow::Error::from(error).context(failure.with_hint(Remedy::InstallRust.command_line(false)))
+        anyhow::Error::from(error).context(failure.with_hint(Remedy::Install(Language::Rust).command_line(false)))
     })?;
     if !output.status.success() {
         let message = format!("cargo cannot read {}\n{}", manifest.display(), last_output(&output.stderr));
@@ -219,7 +219,8 @@ impl Package {
     }
 }
 
-fn is_plugin_name(name: &str) -> bool {
+/// Whether a plugin can be called so.
+pub(super) fn is_plugin_name(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
     let first = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.len() <= NAME_BYTES_MAX && name.as_bytes().first().is_some_and(first) && name.bytes().all(inner)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sickbay_runtime::Kind;
+use sickbay_runtime::{Kind, Producer};
 use utoipa::ToSchema;
 
 use super::{json, metric_kind};
@@ -93,9 +93,14 @@ pub struct PluginDetail {
     pub plugin: PluginItem,
     pub homepage: Option<String>,
     pub licence: Option<String>,
+    /// The contract that it was built against.
+    pub contract: Option<String>,
     /// What the component asks of its host.
     pub imports: Vec<String>,
     pub exports: Vec<String>,
+    /// The tools that made it, as it says itself.
+    #[serde(default)]
+    pub producers: Vec<ProducerItem>,
     pub checks: Vec<KindItem>,
     /// What a run begins on: `fresh` or `warm`.
     pub isolation: String,
@@ -114,13 +119,36 @@ impl PluginDetail {
             plugin: PluginItem::of(slot),
             homepage: descriptor.and_then(|descriptor| descriptor.homepage.clone()),
             licence: descriptor.and_then(|descriptor| descriptor.licence.clone()),
+            contract: plugin.and_then(|plugin| contract(&plugin.exports)),
             imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
             exports: plugin.map(|plugin| plugin.exports.clone()).unwrap_or_default(),
+            producers: plugin.map(|plugin| plugin.producers.iter().map(ProducerItem::from).collect()).unwrap_or_default(),
             checks: descriptor.map(|descriptor| descriptor.checks.iter().map(KindItem::from).collect()).unwrap_or_default(),
             isolation: isolation.as_str().to_owned(),
             checks_configured,
             peak_usage: PeakUsageItem::from(&slot.peak()),
         }
+    }
+}
+
+/// `sickbay:plugin@0.1.0`, out of the names of the interfaces that it exports.
+fn contract(exports: &[String]) -> Option<String> {
+    let (_, version) = exports.iter().find_map(|name| name.strip_prefix("sickbay:plugin/")?.split_once('@'))?;
+    Some(format!("sickbay:plugin@{version}"))
+}
+
+/// A tool that had a part in making a plugin.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ProducerItem {
+    /// `language`, `sdk` or `processed-by`.
+    pub role: String,
+    pub name: String,
+    pub version: String,
+}
+
+impl From<&Producer> for ProducerItem {
+    fn from(producer: &Producer) -> ProducerItem {
+        ProducerItem { role: producer.role.clone(), name: producer.name.clone(), version: producer.version.clone() }
     }
 }
 

@@ -1,7 +1,6 @@
-//! What the machine gives a running Sickbay, and the tools for plugins in other languages.
+//! What the machine gives a running Sickbay.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use rustix::process::{Resource, getrlimit};
 
@@ -10,13 +9,8 @@ use super::{Finding, Mark};
 /// Below this, a few hundred checks of services at once run out of open files.
 const OPEN_FILES_MIN: u64 = 1024;
 
-/// Tools that Sickbay itself does not need, and for whom they are.
-const OTHER_LANGUAGES: [(&str, &str); 3] = [("clang", "C"), ("componentize-py", "Python"), ("npm", "JavaScript")];
-
 pub(super) fn findings(directory: &Path) -> Vec<Finding> {
-    let mut findings = vec![write_access(directory), open_files(getrlimit(Resource::Nofile).current)];
-    findings.extend(OTHER_LANGUAGES.map(|(tool, language)| other_language(tool, language, is_there(tool))));
-    findings
+    vec![write_access(directory), open_files(getrlimit(Resource::Nofile).current)]
 }
 
 fn write_access(directory: &Path) -> Finding {
@@ -39,16 +33,6 @@ fn open_files(limit: Option<u64>) -> Finding {
     }
 }
 
-fn other_language(tool: &str, language: &str, there: bool) -> Finding {
-    let seen = if there { "is there" } else { "is not there" };
-    Finding::new("other languages", Mark::Info, format!("{tool} {seen}; only plugins in {language} need it"))
-}
-
-fn is_there(tool: &str) -> bool {
-    let asked = Command::new(tool).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    asked.is_ok_and(|status| status.success())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,10 +49,5 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_cannot_be_written() {
         assert_eq!(write_access(Path::new("no/such/folder")).mark, Mark::Warn);
-    }
-
-    #[test]
-    fn a_tool_for_another_language_is_never_missing() {
-        assert_eq!(other_language("clang", "C", false).mark, Mark::Info);
     }
 }

@@ -1,5 +1,5 @@
 //! What one plugin says of itself, as text: how it stands, and for each kind of check its keys, what it asks for, what it measures, and a
-//! `[[check]]` to paste.
+//! `[[check]]` to paste; then which contract it was built against, what it imports and exports, and what made it.
 //!
 //! Limits: [`METRICS_SHOWN_MAX`] metrics of a kind and `keys::KEYS_MAX` keys; `-o json` has all of them.
 //!
@@ -16,7 +16,7 @@ use sickbay_runtime::Need;
 use super::inline::{inline, key, quoted};
 use super::keys::keys;
 use super::{failure_text, quarantine_text};
-use crate::api::model::{KindItem, MetricInfoItem, NeedItem, PluginDetail};
+use crate::api::model::{KindItem, MetricInfoItem, NeedItem, PluginDetail, ProducerItem};
 use crate::cli::status::ago;
 use crate::cli::table::{Layout, cut, table};
 use crate::config::{counted, filled_need};
@@ -70,6 +70,7 @@ pub(super) fn text(detail: &PluginDetail, seen: Seen, layout: Layout, now: Durat
     }
     names(&mut text, "Imports", &detail.imports);
     names(&mut text, "Exports", &detail.exports);
+    names(&mut text, "Made by, as it says itself", &detail.producers.iter().map(made_by).collect::<Vec<_>>());
     text
 }
 
@@ -83,6 +84,7 @@ fn facts(text: &mut String, detail: &PluginDetail, seen: Seen, now: Duration) {
         ("isolation", running(Some(detail.isolation.clone()))),
         ("sha256", plugin.sha256.clone()),
         ("size", plugin.size_bytes.map(|bytes| ByteSize(bytes).to_string())),
+        ("contract", detail.contract.clone()),
         ("licence", detail.licence.clone()),
         ("homepage", detail.homepage.clone()),
         ("used by", running(Some(counted(usize::try_from(detail.checks_configured).unwrap_or(usize::MAX), "check")))),
@@ -255,6 +257,10 @@ fn usage(text: &mut String, detail: &PluginDetail) {
     }
 }
 
+fn made_by(producer: &ProducerItem) -> String {
+    format!("{:<14}{} {}", producer.role, producer.name, producer.version).trim_end().to_owned()
+}
+
 fn names(text: &mut String, title: &str, names: &[String]) {
     if names.is_empty() {
         return;
@@ -302,7 +308,9 @@ mod tests {
             "\nFailures that it names: refused, timeout\n",
             "\n  http = [\"GET http://localhost/\"]  # to ask (http = [\"{method} {url}\"])\n",
             "\nThe most that one run used, by the names of `limits`:\n  cpu_ms        4\n",
+            "\ncontract  sickbay:plugin@0.1.0\n",
             "\nImports\n  sickbay:plugin/http\n",
+            "\nMade by, as it says itself\n  language      Rust\n  processed-by  rustc 1.95.0\\u{1b}[2J\n",
         ] {
             assert!(text.contains(part), "{part}\nis not in\n{text}");
         }
