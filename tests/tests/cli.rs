@@ -435,10 +435,8 @@ async fn verbs_of_later_versions_are_known_and_slips_are_not_taken_for_them() {
     for line in [
         "new my-check",
         "watch",
-        "test",
         "inspect",
         "bench",
-        "replay x",
         "incident list",
         "silence add x",
         "routes test",

@@ -23,10 +23,13 @@ pub mod doctor;
 pub mod plugin;
 pub mod probe;
 pub mod quickstart;
+pub mod replay;
 pub mod schema;
 pub mod serve;
+mod stage;
 pub mod status;
 mod table;
+pub mod test;
 pub mod validate;
 
 /// The command line or the configuration is wrong.
@@ -35,7 +38,7 @@ pub const EXIT_USAGE: u8 = 2;
 const EXIT_NAGIOS_UNKNOWN: u8 = 3;
 
 /// Verbs that are planned and not built yet.
-const LATER_VERBS: [&str; 10] = ["new", "watch", "test", "inspect", "bench", "replay", "incident", "silence", "routes", "rollback"];
+const LATER_VERBS: [&str; 8] = ["new", "watch", "inspect", "bench", "incident", "silence", "routes", "rollback"];
 
 const EXAMPLES: &str = "\
 First steps:
@@ -46,6 +49,7 @@ First steps:
   sickbay validate --config FILE        is a configuration right?
   sickbay probe NAME --config FILE      run one check once
   sickbay build my-check --out plugins  make a plugin from its sources
+  sickbay test my-check                 run it on its fixtures
 
 The configuration is ./sickbay.toml where --config names no other; quickstart keeps its own in ./sickbay-quickstart.
 
@@ -121,6 +125,18 @@ enum Verb {
     )]
     Build(build::BuildArgs),
     #[command(
+        about = "Run plugins on fixtures, with nothing of this machine behind them",
+        long_about = None,
+        after_help = test::AFTER_HELP
+    )]
+    Test(test::TestArgs),
+    #[command(
+        about = "Run a recorded run again, from its transcript alone",
+        long_about = None,
+        after_help = replay::AFTER_HELP
+    )]
+    Replay(replay::ReplayArgs),
+    #[command(
         about = "Tell what this machine has and what is missing",
         long_about = None,
         after_help = "It looks at what builds plugins, at this folder, and at the configuration with its plugin folder, its address, its \
@@ -174,6 +190,8 @@ impl Verb {
             Verb::Validate(args) => validate::run(args),
             Verb::Probe(args) => probe::run(args),
             Verb::Build(args) => build::run(args),
+            Verb::Test(args) => test::run(args),
+            Verb::Replay(args) => replay::run(args),
             Verb::Doctor(args) => doctor::run(args),
             Verb::Status(args) => status::run(args),
             Verb::Plugin(args) => plugin::run(args),
