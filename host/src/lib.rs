@@ -14,4 +14,5 @@ pub mod page;
 pub mod plugins;
 pub mod quarantine;
 pub mod toolchain;
+pub mod transcripts;
 pub mod warm;

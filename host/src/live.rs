@@ -19,6 +19,7 @@ use crate::config::{Check, Config};
 use crate::daemon::Runner;
 use crate::metrics::Metrics;
 use crate::plugins::{PluginSlot, Registry};
+use crate::transcripts::Transcripts;
 use crate::warm::WarmInstances;
 
 /// Events that a slow reader of `/api/v1/events` may lag behind before it is sent to the store for the rest.
@@ -178,6 +179,8 @@ pub struct Live {
     pub plugins: Arc<Registry>,
     /// Instances between two runs of their checks.
     pub warm: WarmInstances,
+    /// Takes the runs that are recorded.
+    pub transcripts: Transcripts,
     pub started_at: Timestamp,
     pub config: ArcSwap<Config>,
     pub reload: ArcSwap<ReloadStatus>,
@@ -231,6 +234,7 @@ impl Live {
             metrics: Metrics::new(),
             plugins,
             warm: WarmInstances::default(),
+            transcripts: Transcripts::new(config.transcripts.clone()),
             started_at: now,
             config: ArcSwap::from(config),
             reload: ArcSwap::from_pointee(ReloadStatus { at: now, loaded_at: now, error: None }),

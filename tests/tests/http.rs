@@ -3,8 +3,6 @@
 //!
 //! Each test serves its rows as checks of one daemon and runs them all at once.
 
-mod support_http;
-
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -12,13 +10,13 @@ use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support_http::certificates::{Authority, Pem, leaf, self_signed};
+use crate::support_http::nginx::Nginx;
+use crate::support_http::resolver::Resolver;
+use crate::support_http::rows::{assert_counted, critical, denied, judge, metric, ok, row, serve};
+use crate::support_http::{Check, Place, Served, eventually, program, raw};
 use rcgen::date_time_ymd;
 use serde_json::{Value, json};
-use support_http::certificates::{Authority, Pem, leaf, self_signed};
-use support_http::nginx::Nginx;
-use support_http::resolver::Resolver;
-use support_http::rows::{assert_counted, critical, denied, judge, metric, ok, row, serve};
-use support_http::{Check, Place, Served, eventually, program, raw};
 
 const PAGES: &str = r#"
     location = /ok { return 200 "all is well\n"; }

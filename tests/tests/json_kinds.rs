@@ -1,16 +1,14 @@
 //! The kind `json` on an answer of nginx that goes bad and comes back; and how `http` and `websocket` take it when nginx does.
 
-mod support_http;
-
 use std::io::Write;
 
+use crate::support_http::certificates::{Authority, Pem, leaf};
+use crate::support_http::nginx::Nginx;
+use crate::support_http::raw;
+use crate::support_http::rows::metric;
 use rcgen::date_time_ymd;
 use serde_json::Value;
 use sickbay_tests::{OK, Sickbay, Turn, Verdict, on_demand};
-use support_http::certificates::{Authority, Pem, leaf};
-use support_http::nginx::Nginx;
-use support_http::raw;
-use support_http::rows::metric;
 
 /// With a grant of exactly `url`; `config` follows it in its table.
 fn check(name: &str, plugin: &str, kind: &str, url: &str, config: &str) -> String {

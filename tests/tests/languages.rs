@@ -2,14 +2,12 @@
 //!
 //! Both are the examples, so what is said here of one holds for the other: every test runs for both.
 
-mod support_http;
-
 use std::sync::Once;
 
+use crate::support_http::nginx::Nginx;
+use crate::support_http::rows::metric;
+use crate::support_http::{Check, Ended, Place, Served, guest, program, raw};
 use serde_json::{Value, json};
-use support_http::nginx::Nginx;
-use support_http::rows::metric;
-use support_http::{Check, Ended, Place, Served, guest, program, raw};
 
 const LANGUAGES: [&str; 2] = ["hello-py", "hello-js"];
 

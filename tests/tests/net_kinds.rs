@@ -1,15 +1,13 @@
 //! Every kind of the plugin `net`, on real servers that go bad and come back: Redis behind a port, nginx with certificates, a mail server
 //! and a DNS server.
 
-mod support_http;
-
+use crate::support_http::certificates::{Authority, Pem, leaf};
+use crate::support_http::nginx::Nginx;
 use rcgen::date_time_ymd;
 use sickbay_tests::dns::DnsServer;
 use sickbay_tests::mail::MailServer;
 use sickbay_tests::redis::RedisServer;
 use sickbay_tests::{OK, Sickbay, Turn, Verdict, on_demand};
-use support_http::certificates::{Authority, Pem, leaf};
-use support_http::nginx::Nginx;
 use tokio::net::TcpSocket;
 
 /// `config` is the inside of an inline table.

@@ -1,15 +1,13 @@
 //! Every kind of the plugin `secrets`, on real files that go bad and come back.
 
-mod support_http;
-
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support_http::certificates::{leaf, self_signed};
+use crate::support_http::rows::metric;
 use rcgen::date_time_ymd;
 use sickbay_tests::{Sickbay, Turn, Verdict, on_demand, until};
-use support_http::certificates::{leaf, self_signed};
-use support_http::rows::metric;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const SECRET: &str = "secret-of-the-test-0123456789";

@@ -1,13 +1,9 @@
 //! What checks reach by capability, in the whole program against real servers: Redis, PostgreSQL as the store, TCP, and secrets.
 
-#[path = "support_http/certificates.rs"]
-#[allow(dead_code, reason = "each test program uses a part of it")]
-mod certificates;
-
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use certificates::{Authority, leaf};
+use crate::support_http::certificates::{Authority, leaf};
 use sickbay_tests::postgres::Postgres;
 use sickbay_tests::redis::RedisServer;
 use sickbay_tests::{Sickbay, check, until};

@@ -2,12 +2,9 @@
 //! nothing: where the listener is bound decides.
 
 #[allow(dead_code, reason = "this program signs, and makes nothing that is self-signed")]
-#[path = "support_http/certificates.rs"]
-mod certificates;
-
 use std::time::Duration;
 
-use certificates::{Authority, leaf};
+use crate::support_http::certificates::{Authority, leaf};
 use sickbay_tests::{Answer, Sickbay, check, program, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

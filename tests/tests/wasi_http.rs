@@ -1,15 +1,13 @@
 //! A guest that knows only `wasi:http`: what holds for the checks of `http` holds for its requests too, as far as that interface can tell.
 //! A denial has no words there, so the line to add is told by the host.
 
-mod support_http;
-
 use std::net::SocketAddr;
 use std::slice;
 
-use support_http::nginx::Nginx;
-use support_http::resolver::Resolver;
-use support_http::rows::{Row, assert_counted_of, critical, denied, judge, ok, row};
-use support_http::{Check, Place, Served, raw};
+use crate::support_http::nginx::Nginx;
+use crate::support_http::resolver::Resolver;
+use crate::support_http::rows::{Row, assert_counted_of, critical, denied, judge, ok, row};
+use crate::support_http::{Check, Place, Served, raw};
 
 const PLUGIN: &str = "wasi-http";
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sickbay_core::Quota;
+use sickbay_runtime::transcript::Tape;
 use sickbay_runtime::{Folder, Lend, Limits, outgoing};
 use tokio::time::Instant;
 
@@ -50,6 +51,8 @@ pub struct Lent {
     /// Of exchanges that no call waits for (`wasi:http`), of which the guest is not told the line to add. As many as calls, at most.
     pub(crate) denials_aside: Arc<Mutex<Vec<Denial>>>,
     denials: Vec<(Capability, DenialReason)>,
+    /// Until the run begins.
+    tape: Option<Box<Tape>>,
 }
 
 /// What a run used.
@@ -80,7 +83,14 @@ impl Lent {
             scope: run,
             denials_aside: Arc::default(),
             denials: Vec::new(),
+            tape: None,
         }
+    }
+
+    /// With a tape that keeps the calls of the run, or answers them.
+    pub fn with_tape(mut self, tape: Option<Box<Tape>>) -> Lent {
+        self.tape = tape;
+        self
     }
 
     /// Ends the lending. The state is the caller's to keep or, after a run that failed, to throw away.
@@ -149,6 +159,14 @@ impl Lend for Lent {
 
     fn denied_aside(&self) -> Option<String> {
         self.aside().first().map(|Denial { message, hint, .. }| format!("{message}; hint: {hint}"))
+    }
+
+    fn tape(&mut self) -> Option<Box<Tape>> {
+        self.tape.take()
+    }
+
+    fn masked(&self, text: &[u8]) -> Option<Vec<u8>> {
+        self.secrets.mask_kept(text)
     }
 
     fn holds_handles(&self) -> bool {

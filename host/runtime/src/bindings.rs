@@ -1,8 +1,9 @@
-//! The contract as Rust types and traits, generated from `wit/`.
+//! The contract as Rust types and traits, generated from `wit/`. A plugin exports only some of the interfaces of this world: `exports.rs`.
 
 wasmtime::component::bindgen!({
     path: "../../wit",
-    world: "check-plugin",
+    world: "full-plugin",
     imports: { default: async | trappable },
     exports: { default: async },
+    additional_derives: [serde::Serialize, serde::Deserialize],
 });

@@ -50,7 +50,7 @@ impl ArtifactCache {
 
     /// The artifact of `bytes`, compiled now where there is none.
     pub(crate) async fn artifact(&self, digest: &str, bytes: Vec<u8>) -> Result<PathBuf, LoadError> {
-        let artifact = self.dir.join(format!("{digest}-{}.cwasm", self.engine));
+        let artifact = self.path(digest);
         let looked_for = artifact.clone();
         if let Some(known) = blocking(move || known(looked_for)).await? {
             return known;
@@ -66,6 +66,16 @@ impl ArtifactCache {
         let (target, dir) = (artifact.clone(), self.dir.clone());
         blocking(move || keep(&output, &target, &dir)).await?.map_err(|error| self.unwritable(&error))?;
         Ok(artifact)
+    }
+
+    /// The artifact of a file that is not there any more; None where it was never compiled here, or is damaged.
+    pub(crate) async fn kept(&self, digest: &str) -> Result<Option<PathBuf>, LoadError> {
+        let artifact = self.path(digest);
+        blocking(move || intact(&artifact).then_some(artifact)).await
+    }
+
+    fn path(&self, digest: &str) -> PathBuf {
+        self.dir.join(format!("{digest}-{}.cwasm", self.engine))
     }
 
     /// Remembers what the file is to blame for and took long to find out.

@@ -5,12 +5,16 @@
 
 use std::os::fd::AsRawFd;
 
+use serde::Serialize;
+use sickbay_core::Quota;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::memory::MemoryMeter;
 use crate::output::Output;
+use crate::taped::Taped;
+use crate::transcript::{Beyond, Tape};
 use crate::wasi_http::Door;
 use crate::{Folder, Lend, Limits};
 
@@ -27,6 +31,8 @@ pub(crate) const LENT: &str = "something is lent while a run goes on";
 /// The data of a run's store: what is lent, what is metered, and a WASI that gives nothing but what is lent.
 pub struct RunContext<L> {
     door: Door<L>,
+    /// Where the calls of the run are kept, or taken from.
+    tape: Option<Box<Tape>>,
     pub(crate) memory: MemoryMeter,
     output: Option<Output>,
     output_bytes_max: u32,
@@ -38,17 +44,19 @@ pub struct RunContext<L> {
     http: WasiHttpCtx,
 }
 
-impl<L> RunContext<L> {
+impl<L: Lend> RunContext<L> {
     pub(crate) fn new(lent: L, limits: &Limits) -> RunContext<L> {
         RunContext::of(Some(lent), MemoryMeter::new(limits.memory_bytes), limits.log_bytes)
     }
 
-    fn of(lent: Option<L>, memory: MemoryMeter, output_bytes_max: u32) -> RunContext<L> {
+    fn of(mut lent: Option<L>, memory: MemoryMeter, output_bytes_max: u32) -> RunContext<L> {
+        let tape = lent.as_mut().and_then(L::tape);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_BYTES_MAX);
-        RunContext { door: Door { lent }, memory, output: None, output_bytes_max, table, wasi: None, folders: Vec::new(), http }
+        let door = Door { lent, is_used: false };
+        RunContext { door, tape, memory, output: None, output_bytes_max, table, wasi: None, folders: Vec::new(), http }
     }
 
     /// For the next run of the instance.
@@ -61,6 +69,31 @@ impl<L> RunContext<L> {
         self.door.lent.take().expect(LENT)
     }
 
+    /// The run is over: its tape goes back too.
+    pub(crate) fn take_tape(&mut self) -> Option<Box<Tape>> {
+        let is_used = self.door.is_used;
+        let mut tape = self.tape.take()?;
+        if is_used {
+            tape.note(Beyond::WasiHttp);
+        }
+        Some(tape)
+    }
+
+    /// Puts what the guest is asked on the tape.
+    pub(crate) fn tape_request<R: Serialize>(&mut self, request: &R, is_kept: bool) {
+        if let (Some(tape), Some(lent)) = (&mut self.tape, &self.door.lent) {
+            tape.request(lent, request);
+            if is_kept {
+                tape.note(Beyond::KeptInstance);
+            }
+        }
+    }
+
+    /// The first quota that the guest ran into through calls of the host.
+    pub(crate) fn exceeded(&self) -> Option<(Quota, u64)> {
+        self.tape.as_ref().and_then(|tape| tape.exceeded()).or_else(|| self.lent().exceeded())
+    }
+
     /// Leaves nothing of the run that is over in an instance that is kept.
     pub(crate) fn rest(&mut self) {
         *self = RunContext::of(None, self.memory.renewed(0), 0);
@@ -70,15 +103,13 @@ impl<L> RunContext<L> {
         self.door.lent.as_ref().expect(LENT)
     }
 
-    pub(crate) fn lent_mut(&mut self) -> &mut L {
-        self.door.lent()
+    /// What answers the guest's calls.
+    pub(crate) fn taped(&mut self) -> Taped<'_, L> {
+        Taped { lent: self.door.lent(), tape: self.tape.as_deref_mut() }
     }
 
     /// Whether the guest still holds a handle: it would mean nothing, or something else, in another run.
-    pub(crate) fn holds_handles(&self) -> bool
-    where
-        L: Lend,
-    {
+    pub(crate) fn holds_handles(&self) -> bool {
         !self.table.is_empty() || self.lent().holds_handles()
     }
 
@@ -86,12 +117,16 @@ impl<L> RunContext<L> {
     pub(crate) fn take_output(&self) -> (String, u64) {
         self.output.as_ref().map(Output::take).unwrap_or_default()
     }
-}
 
-impl<L: Lend> RunContext<L> {
-    /// Before the guest begins: WASI cannot wait for a folder.
+    /// Before the guest begins: WASI cannot wait for a folder. A run that is replayed is shown none.
     pub(crate) async fn enter_folders(&mut self) {
-        self.folders = self.lent_mut().folders().await;
+        if self.tape.as_ref().is_some_and(|tape| tape.plays()) {
+            return;
+        }
+        self.folders = self.door.lent().folders().await;
+        if let Some(tape) = self.tape.as_mut().filter(|_| !self.folders.is_empty()) {
+            tape.note(Beyond::Folders);
+        }
     }
 }
 
@@ -108,6 +143,9 @@ impl<L: Send> WasiView for RunContext<L> {
             self.output = Some(output.clone());
             let mut builder = WasiCtxBuilder::new();
             builder.stdout(output.clone()).stderr(output).max_random_size(RANDOM_BYTES_MAX);
+            if let Some(tape) = &self.tape {
+                tape.give(&mut builder);
+            }
             self.folders.drain(..).for_each(|folder| show(&mut builder, &folder));
             builder.build()
         });

@@ -16,12 +16,12 @@ const TEXT_BYTES_MAX: usize = 512;
 const CAPABILITIES: [&str; 9] = ["http", "postgres", "redis", "net", "secrets", "files", "system", "state", "log"];
 
 pub(crate) fn descriptor(said: exported::Descriptor) -> Result<Descriptor, LoadError> {
-    checked(said).map_err(|message| LoadError::new(format!("its `describe` is not valid: {message}")).hint("mend the plugin's descriptor"))
+    checked(said).map_err(|message| unfit(&message))
 }
 
 fn checked(said: exported::Descriptor) -> Result<Descriptor, String> {
     word("name", &said.name)?;
-    let descriptor = Descriptor {
+    Ok(Descriptor {
         name: said.name,
         version: version(&said.version)?,
         summary: one_line(&said.summary, TEXT_BYTES_MAX),
@@ -30,11 +30,19 @@ fn checked(said: exported::Descriptor) -> Result<Descriptor, String> {
         sinks: kinds("sinks", said.sinks)?,
         homepage: said.homepage.map(|text| one_line(&text, TEXT_BYTES_MAX)),
         licence: said.licence.map(|text| one_line(&text, TEXT_BYTES_MAX)),
-    };
+    })
+}
+
+/// Of a plugin that must check.
+pub(crate) fn refuse_without_checks(descriptor: &Descriptor) -> Result<(), LoadError> {
     if descriptor.checks.is_empty() {
-        return Err("it has no kind of check".to_owned());
+        return Err(unfit("it has no kind of check"));
     }
-    Ok(descriptor)
+    Ok(())
+}
+
+fn unfit(message: &str) -> LoadError {
+    LoadError::new(format!("its `describe` is not valid: {message}")).hint("mend the plugin's descriptor")
 }
 
 fn version(version: &str) -> Result<String, String> {

@@ -4,7 +4,8 @@
 //! [`Plugin`]: refuse native code, compile in a process of its own ([`worker`]), link, `describe`. [`Plugin::check`] is one run: a fresh
 //! store and instance under [`Limits`], ended by its deadline, its answer validated against the contract's bounds.
 //! [`Plugin::check_warm`] is the same on an instance that a run before left behind ([`WarmInstance`]).
-//! What a guest may do is not decided here: a run is given one [`Lend`], and every call of the guest goes to it.
+//! What a guest may do is not decided here: a run is given one [`Lend`], and every call of the guest goes to it, past a tape where there
+//! is one ([`transcript`]): it keeps the calls of a run, and answers those of [`Plugin::replay`].
 //!
 //! Invariant: nothing of a run outlives it but, in an instance that is kept, the guest's own memory; what a guest returned is bounded before anyone else sees it.
 //! Invariant: no other crate names wasmtime; those that answer a guest's calls use [`bindings`], [`HostResult`] and [`trap`].
@@ -18,6 +19,7 @@ mod cpu;
 mod describe;
 pub mod descriptor;
 mod engine;
+mod exports;
 mod lane;
 pub mod limits;
 mod linker;
@@ -28,8 +30,11 @@ mod output;
 mod plugin;
 mod producers;
 mod refusal;
+mod replay;
 mod sandbox;
 mod scratch;
+mod taped;
+pub mod transcript;
 mod wasi_http;
 pub mod worker;
 mod world;
@@ -41,10 +46,12 @@ pub use limits::Limits;
 pub use loader::{LoadError, WASM_BYTES_MAX};
 pub use plugin::{CheckRequest, Plugin, RunOutcome, RunUsage, WarmInstance};
 pub use producers::Producer;
+pub use replay::{ReplayError, Replayed};
 pub use sandbox::{Sandbox, SandboxError, SandboxSettings, digest};
 pub use world::with_component_type;
 
 use bindings::sickbay::plugin as contract;
+use transcript::Tape;
 
 /// The version of the contract that this host offers.
 pub const CONTRACT: &str = "sickbay:plugin@0.1.0";
@@ -109,6 +116,16 @@ pub trait Lend:
 
     /// Whether the guest holds a handle that was given to it in this run, such as a connection: its instance is not kept then.
     fn holds_handles(&self) -> bool;
+
+    /// The tape of the run, where it has one. Asked once, before the run begins; it comes back with the outcome.
+    fn tape(&mut self) -> Option<Box<Tape>> {
+        None
+    }
+
+    /// `text` as it may be kept on a tape, with nothing of a secret in it; None where that is what it is.
+    fn masked(&self, _text: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Whether a guest must not set this header over `wasi:http`.
     fn forbids_header(name: &http::HeaderName) -> bool;

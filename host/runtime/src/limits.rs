@@ -1,9 +1,11 @@
 //! The bounds of one run.
 
+use serde::{Deserialize, Serialize};
 use sickbay_core::Quota;
 
 /// What one run may use. Every bound has a key in `limits` of the configuration and a word in the metric label `quota`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Time in which the guest computes; waiting for a host call costs none.
     pub cpu_ms: u32,

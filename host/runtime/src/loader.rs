@@ -68,6 +68,15 @@ pub(crate) fn too_large(bytes: u64) -> LoadError {
         .hint("build in release mode, strip it, and leave unused libraries out")
 }
 
+/// What a plugin must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// One that checks: what the daemon runs.
+    Check,
+    /// Also one that only heals or tells: what fixtures try.
+    AnyPlugin,
+}
+
 /// The names of what a component imports and exports.
 pub(crate) struct Surface {
     pub(crate) imports: Vec<String>,
@@ -88,9 +97,11 @@ impl Surface {
     }
 
     /// Names the export or the version that is missing, before the linker speaks of types.
-    pub(crate) fn refuse_foreign(&self) -> Result<(), LoadError> {
-        for interface in ["plugin", "check"] {
-            self.refuse_without(interface)?;
+    pub(crate) fn refuse_foreign(&self, wanted: Wanted) -> Result<(), LoadError> {
+        self.refuse_without("plugin")?;
+        let is_any = wanted == Wanted::AnyPlugin && ["recovery", "sink"].into_iter().any(|interface| self.exports_interface(interface));
+        if !is_any || self.exports_interface("check") {
+            self.refuse_without("check")?;
         }
         let offered = CONTRACT.split_once('@').map_or("", |(_, version)| version);
         let foreign = self.imports.iter().find(|name| is_contract(name) && !compatible(name, offered));
@@ -99,6 +110,11 @@ impl Surface {
                 .hint("build it against the WIT files of this version of Sickbay")),
             None => Ok(()),
         }
+    }
+
+    /// Whether it exports this interface of the contract, in whatever version.
+    pub(crate) fn exports_interface(&self, interface: &str) -> bool {
+        self.exports.iter().any(|name| name.strip_prefix("sickbay:plugin/").is_some_and(|rest| rest.split('@').next() == Some(interface)))
     }
 
     fn refuse_without(&self, interface: &str) -> Result<(), LoadError> {

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sickbay_core::{EndCause, Evidence, Finding, Label, Metric, MetricKind, Quota, Report, Status, Timestamp};
-use wasmtime::{Engine, Store, UpdateDeadline};
+use tokio::time::error::Elapsed;
+use wasmtime::component::InstancePre;
+use wasmtime::{Engine, Store, UpdateDeadline, WasmBacktrace};
 
 use crate::bindings::exports::sickbay::plugin::check;
 use crate::bindings::sickbay::plugin::types;
-use crate::bindings::{CheckPlugin, CheckPluginPre};
 use crate::cpu::{CpuMeter, Metered};
+use crate::exports::Exports;
 use crate::lane::Lane;
+use crate::transcript::Tape;
 use crate::{Descriptor, Lend, Limits, LoadError, Producer, RunContext, answer, describe};
 
 /// Bytes that a guest may hand to the host in one call.
@@ -20,6 +23,9 @@ const HOSTCALL_BYTES_MAX: usize = 4 << 20;
 const HANDLES_MAX: usize = 1_000;
 /// What of a trap's message and of a panic's text is kept.
 const TRAP_BYTES_MAX: usize = 1 << 10;
+/// Frames of a crashed guest that are told, and what is kept of one.
+const FRAMES_MAX: usize = 30;
+const FRAME_BYTES_MAX: usize = 512;
 /// The import of a guest that may look for granted folders.
 const WASI_FILES: &str = "wasi:filesystem/preopens";
 /// `describe` runs once, with no capability.
@@ -38,7 +44,8 @@ pub struct Plugin<L: Lend> {
     pub exports: Vec<String>,
     pub producers: Vec<Producer>,
     pub(crate) engine: Engine,
-    pub(crate) pre: CheckPluginPre<RunContext<L>>,
+    pub(crate) pre: InstancePre<RunContext<L>>,
+    pub(crate) exported: Exports,
     /// Where runs that compute for long wait for each other.
     pub(crate) lane: Lane,
 }
@@ -75,7 +82,7 @@ pub struct RunUsage {
 /// It belongs to one check and one version. Dropped, it is gone.
 pub struct WarmInstance<L: Lend> {
     store: Store<RunContext<L>>,
-    guest: CheckPlugin,
+    guest: check::Guest,
     runs: u32,
 }
 
@@ -92,8 +99,20 @@ pub struct RunOutcome<L> {
     pub usage: RunUsage,
     /// What the guest wrote to stdout and stderr, at most `log_bytes`.
     pub output: String,
+    /// Where the guest was when it crashed, innermost first: functions by their names, where its file has them.
+    pub backtrace: Vec<String>,
     /// What was lent comes back, with what it saw.
     pub lent: L,
+    /// What was lent with it.
+    pub tape: Option<Box<Tape>>,
+}
+
+/// How a call of a guest ended, whatever it answered.
+pub(crate) struct Settled<T> {
+    pub(crate) ended: Result<T, EndCause>,
+    pub(crate) usage: RunUsage,
+    pub(crate) output: String,
+    pub(crate) backtrace: Vec<String>,
 }
 
 impl<L: Lend> Plugin<L> {
@@ -114,6 +133,18 @@ impl<L: Lend> Plugin<L> {
         limits: &Limits,
         timeout: Duration,
     ) -> (RunOutcome<L>, Option<WarmInstance<L>>) {
+        self.check_asked(kept, &asked(request, timeout), lent, limits, timeout).await
+    }
+
+    /// The same with the contract's own request.
+    pub(crate) async fn check_asked(
+        &self,
+        kept: Option<WarmInstance<L>>,
+        asked: &check::Request,
+        lent: L,
+        limits: &Limits,
+        timeout: Duration,
+    ) -> (RunOutcome<L>, Option<WarmInstance<L>>) {
         let began = Instant::now();
         let (mut store, cpu, guest, runs) = match kept {
             Some(WarmInstance { mut store, guest, runs }) => {
@@ -126,33 +157,25 @@ impl<L: Lend> Plugin<L> {
                 (store, cpu, None, 0)
             }
         };
-        let asked = asked(request, timeout);
+        store.data_mut().tape_request(asked, guest.is_some());
         let call = async {
-            if self.imports.iter().any(|import| import.starts_with(WASI_FILES)) {
-                store.data_mut().enter_folders().await;
-            }
+            self.show_folders(&mut store).await;
             let guest = match guest {
                 Some(guest) => guest,
-                None => self.pre.instantiate_async(&mut store).await?,
+                None => {
+                    let instance = self.pre.instantiate_async(&mut store).await?;
+                    self.exported.check(&mut store, &instance)?
+                }
             };
-            let answer = guest.sickbay_plugin_check().call_run(&mut store, &asked).await?;
+            let answer = guest.call_run(&mut store, asked).await?;
             Ok::<_, wasmtime::Error>((guest, answer))
         };
         let ended = bounded(call, &cpu, &self.lane, timeout).await;
-        let (output, output_bytes_dropped) = store.data().take_output();
-        let mut usage = RunUsage {
-            cpu_us: cpu.spent_us(),
-            memory_bytes: store.data().memory.bytes(),
-            wall_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-            metrics_dropped: 0,
-            output_bytes_dropped,
-        };
-        let (finding, guest) = match (exceeded(&store, &cpu, limits), ended) {
-            (Some((quota, limit)), _) => (Finding::Ended(EndCause::Quota { quota, limit }), None),
-            (None, Err(_)) => (Finding::Ended(EndCause::Deadline { timeout_ms: millis(timeout) }), None),
-            (None, Ok(Err(error))) => (Finding::Ended(end_cause(&error, last_words(&output, &store))), None),
-            (None, Ok(Ok((_, Err(failure))))) => (Finding::Failure(answer::failure(failure, store.data().lent().denied_aside())), None),
-            (None, Ok(Ok((guest, Ok(report))))) => match answer::report(report) {
+        let Settled { ended, mut usage, output, backtrace } = settle(&store, &cpu, limits, timeout, began, ended);
+        let (finding, guest) = match ended {
+            Err(cause) => (Finding::Ended(cause), None),
+            Ok((_, Err(failure))) => (Finding::Failure(answer::failure(failure, store.data().lent().denied_aside())), None),
+            Ok((guest, Ok(report))) => match answer::report(report) {
                 Ok(accepted) => {
                     usage.metrics_dropped = accepted.metrics_dropped;
                     match answer::finding(accepted.report, store.data().lent().denied_aside()) {
@@ -164,7 +187,8 @@ impl<L: Lend> Plugin<L> {
             },
         };
         let guest = guest.filter(|_| !store.data().holds_handles());
-        let outcome = RunOutcome { finding, usage, output, lent: store.data_mut().take_lent() };
+        let tape = store.data_mut().take_tape();
+        let outcome = RunOutcome { finding, usage, output, backtrace, lent: store.data_mut().take_lent(), tape };
         let kept = guest.map(|guest| {
             store.data_mut().rest();
             WarmInstance { store, guest, runs: runs.saturating_add(1) }
@@ -172,12 +196,24 @@ impl<L: Lend> Plugin<L> {
         (outcome, kept)
     }
 
+    /// Guests that use WASI's own files see those that are granted.
+    pub(crate) async fn show_folders(&self, store: &mut Store<RunContext<L>>) {
+        if self.imports.iter().any(|import| import.starts_with(WASI_FILES)) {
+            store.data_mut().enter_folders().await;
+        }
+    }
+
     /// Asks the plugin what it is, with nothing lent.
-    pub(crate) async fn describe(engine: &Engine, pre: &CheckPluginPre<RunContext<L>>, nothing: L) -> Result<Descriptor, LoadError> {
+    pub(crate) async fn describe(
+        engine: &Engine,
+        pre: &InstancePre<RunContext<L>>,
+        exported: &Exports,
+        nothing: L,
+    ) -> Result<Descriptor, LoadError> {
         let (mut store, cpu) = fresh_store(engine, nothing, &DESCRIBE_LIMITS);
         let call = async {
-            let instance: CheckPlugin = pre.instantiate_async(&mut store).await?;
-            instance.sickbay_plugin_plugin().call_describe(&mut store).await
+            let instance = pre.instantiate_async(&mut store).await?;
+            exported.plugin(&mut store, &instance)?.call_describe(&mut store).await
         };
         let ended = bounded(call, &cpu, &Lane::alone(), DESCRIBE_TIME_MAX).await;
         let (output, _) = store.data().take_output();
@@ -193,7 +229,7 @@ impl<L: Lend> Plugin<L> {
     }
 }
 
-fn fresh_store<L: Lend>(engine: &Engine, lent: L, limits: &Limits) -> (Store<RunContext<L>>, Arc<CpuMeter>) {
+pub(crate) fn fresh_store<L: Lend>(engine: &Engine, lent: L, limits: &Limits) -> (Store<RunContext<L>>, Arc<CpuMeter>) {
     let mut store = Store::new(engine, RunContext::new(lent, limits));
     store.limiter(|context| &mut context.memory);
     let cpu = bound(&mut store, limits);
@@ -218,14 +254,48 @@ fn others_first() -> UpdateDeadline {
 
 /// The call under its wall-clock deadline, its computing charged to `cpu` and done by turns of `lane`. A call that is ended is dropped
 /// here, with its fiber.
-async fn bounded<T>(
-    call: impl Future<Output = T>,
-    cpu: &CpuMeter,
-    lane: &Lane,
-    time_max: Duration,
-) -> Result<T, tokio::time::error::Elapsed> {
+pub(crate) async fn bounded<T>(call: impl Future<Output = T>, cpu: &CpuMeter, lane: &Lane, time_max: Duration) -> Result<T, Elapsed> {
     let call = std::pin::pin!(call);
     tokio::time::timeout(time_max, Metered::new(call, cpu, lane)).await
+}
+
+/// What a call that ended comes to: the first limit that was passed decides, then the deadline, then how the guest ended.
+pub(crate) fn settle<L: Lend, T>(
+    store: &Store<RunContext<L>>,
+    cpu: &CpuMeter,
+    limits: &Limits,
+    timeout: Duration,
+    began: Instant,
+    ended: Result<wasmtime::Result<T>, Elapsed>,
+) -> Settled<T> {
+    let (output, output_bytes_dropped) = store.data().take_output();
+    let usage = RunUsage {
+        cpu_us: cpu.spent_us(),
+        memory_bytes: store.data().memory.bytes(),
+        wall_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        metrics_dropped: 0,
+        output_bytes_dropped,
+    };
+    let backtrace = match &ended {
+        Ok(Err(error)) => backtrace(error),
+        Ok(Ok(_)) | Err(_) => Vec::new(),
+    };
+    let ended = match (exceeded(store, cpu, limits), ended) {
+        (Some((quota, limit)), _) => Err(EndCause::Quota { quota, limit }),
+        (None, Err(_)) => Err(EndCause::Deadline { timeout_ms: millis(timeout) }),
+        (None, Ok(Err(error))) => Err(end_cause(&error, last_words(&output, store))),
+        (None, Ok(Ok(answer))) => Ok(answer),
+    };
+    Settled { ended, usage, output, backtrace }
+}
+
+/// The engine's own words, a line for each frame and each place in a source.
+fn backtrace(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let text = backtrace.to_string();
+    // The first line says that it is a backtrace, a last one how to have more of it.
+    let frames = text.lines().skip(1).map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("note: "));
+    frames.take(FRAMES_MAX).map(|line| answer::one_line(line, FRAME_BYTES_MAX)).collect()
 }
 
 fn exceeded<L: Lend>(store: &Store<RunContext<L>>, cpu: &CpuMeter, limits: &Limits) -> Option<(Quota, u64)> {
@@ -235,7 +305,7 @@ fn exceeded<L: Lend>(store: &Store<RunContext<L>>, cpu: &CpuMeter, limits: &Limi
     if store.data().memory.exceeded {
         return Some((Quota::MemoryBytes, limits.of(Quota::MemoryBytes)));
     }
-    store.data().lent().exceeded()
+    store.data().exceeded()
 }
 
 fn asked(request: &CheckRequest<'_>, timeout: Duration) -> check::Request {
@@ -330,6 +400,6 @@ fn trap_message(error: &wasmtime::Error, output: &str) -> String {
     answer::one_line(&message, TRAP_BYTES_MAX)
 }
 
-fn millis(duration: Duration) -> u32 {
+pub(crate) fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

@@ -7,12 +7,13 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use crate::bindings::CheckPluginPre;
 use crate::cache::{ArtifactCache, sha256};
 use crate::compile::Compiler;
+use crate::exports::Exports;
 use crate::lane::{self, Lane};
-use crate::loader::{Surface, link_error, refuse_oversized, refuse_unfit};
-use crate::{Lend, LoadError, Plugin, RunContext, engine, linker, producers};
+use crate::loader::{Surface, Wanted, link_error, refuse_oversized, refuse_unfit};
+use crate::producers::{self, Producer};
+use crate::{Lend, LoadError, Plugin, RunContext, describe, engine, linker};
 
 /// Where the sandbox keeps its things.
 #[derive(Clone, Debug)]
@@ -53,28 +54,56 @@ impl<L: Lend> Sandbox<L> {
     ///
     /// `nothing` is what is lent to `describe`: it must deny everything.
     pub async fn load(&self, name: &str, bytes: Vec<u8>, nothing: L) -> Result<Plugin<L>, LoadError> {
+        self.load_wanted(name, bytes, nothing, Wanted::Check).await
+    }
+
+    /// The same for a plugin that need not check: for fixtures of recoveries and sinks.
+    pub async fn load_any(&self, name: &str, bytes: Vec<u8>, nothing: L) -> Result<Plugin<L>, LoadError> {
+        self.load_wanted(name, bytes, nothing, Wanted::AnyPlugin).await
+    }
+
+    /// The same of a file that is not there any more, by its SHA-256; None where its artifact is not kept either.
+    pub async fn load_kept(&self, name: &str, sha256: &str, nothing: L) -> Result<Option<Plugin<L>>, LoadError> {
+        let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let artifact = if is_digest { self.artifacts.kept(sha256).await? } else { None };
+        match artifact {
+            Some(artifact) => {
+                let file = File { name, sha256: sha256.to_owned(), size_bytes: 0, producers: Vec::new() };
+                self.plugin_of(file, artifact, nothing, Wanted::AnyPlugin).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn load_wanted(&self, name: &str, bytes: Vec<u8>, nothing: L, wanted: Wanted) -> Result<Plugin<L>, LoadError> {
         refuse_unfit(&bytes)?;
-        let size_bytes = bytes.len() as u64;
-        let digest = sha256(&bytes);
-        let producers = producers::producers(&bytes);
-        let artifact = self.artifacts.artifact(&digest, bytes).await?;
+        let file = File { name, sha256: sha256(&bytes), size_bytes: bytes.len() as u64, producers: producers::producers(&bytes) };
+        let artifact = self.artifacts.artifact(&file.sha256, bytes).await?;
+        self.plugin_of(file, artifact, nothing, wanted).await
+    }
+
+    async fn plugin_of(&self, file: File<'_>, artifact: PathBuf, nothing: L, wanted: Wanted) -> Result<Plugin<L>, LoadError> {
         let component = self.open(artifact).await?;
         let surface = Surface::of(&component, &self.engine);
-        surface.refuse_foreign()?;
+        surface.refuse_foreign(wanted)?;
         refuse_oversized(&component)?;
         let pre = self.linker.instantiate_pre(&component).map_err(|error| link_error(&error))?;
-        let pre = CheckPluginPre::new(pre).map_err(|error| link_error(&error))?;
-        let descriptor = Plugin::describe(&self.engine, &pre, nothing).await?;
+        let exported = Exports::of(&pre, &surface).map_err(|error| link_error(&error))?;
+        let descriptor = Plugin::describe(&self.engine, &pre, &exported, nothing).await?;
+        if wanted == Wanted::Check {
+            describe::refuse_without_checks(&descriptor)?;
+        }
         Ok(Plugin {
-            name: Arc::from(name),
-            sha256: digest,
-            size_bytes,
+            name: Arc::from(file.name),
+            sha256: file.sha256,
+            size_bytes: file.size_bytes,
             descriptor,
             imports: surface.imports,
             exports: surface.exports,
-            producers,
+            producers: file.producers,
             engine: self.engine.clone(),
             pre,
+            exported,
             lane: Lane::new(Arc::clone(&self.turns)),
         })
     }
@@ -92,6 +121,15 @@ impl<L: Lend> Sandbox<L> {
             Err(error) => Err(LoadError::new(format!("the loader was lost: {error}"))),
         }
     }
+}
+
+/// What is known of a plugin's file.
+struct File<'name> {
+    name: &'name str,
+    sha256: String,
+    /// 0 where the file is not there any more.
+    size_bytes: u64,
+    producers: Vec<Producer>,
 }
 
 /// The SHA-256 of a file's bytes in hex, as [`Plugin::sha256`] has it.

@@ -21,6 +21,8 @@ const CHUNK_BYTES_MAX: usize = 64 << 10;
 pub(crate) struct Door<L> {
     /// None between two runs of a kept instance: nothing calls then.
     pub(crate) lent: Option<L>,
+    /// Whether the run sent a request.
+    pub(crate) is_used: bool,
 }
 
 type Transmitted = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -47,6 +49,7 @@ impl<L: Lend> WasiHttpHooks for Door<L> {
     }
 
     fn send_request(&mut self, request: http::Request<WasiBody>, options: Option<RequestOptions>, _: Transmitted) -> Answered {
+        self.is_used = true;
         let (head, body) = request.into_parts();
         // Without both the run's own deadline ends it.
         let timeout = options.and_then(|options| options.connect_timeout?.checked_add(options.first_byte_timeout?));

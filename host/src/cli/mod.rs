@@ -25,10 +25,13 @@ pub mod new;
 pub mod plugin;
 pub mod probe;
 pub mod quickstart;
+pub mod replay;
 pub mod schema;
 pub mod serve;
+mod stage;
 pub mod status;
 mod table;
+pub mod test;
 pub mod validate;
 pub mod watch;
 
@@ -38,7 +41,7 @@ pub const EXIT_USAGE: u8 = 2;
 const EXIT_NAGIOS_UNKNOWN: u8 = 3;
 
 /// Verbs that are planned and not built yet.
-const LATER_VERBS: [&str; 6] = ["test", "replay", "incident", "silence", "routes", "rollback"];
+const LATER_VERBS: [&str; 4] = ["incident", "silence", "routes", "rollback"];
 
 const EXAMPLES: &str = "\
 First steps:
@@ -53,6 +56,7 @@ Plugins of your own:
   sickbay new python my-check           a plugin to begin with; also rust, js, go and c
   sickbay build my-check --out plugins  make a component of it
   sickbay watch my-check                build and run it at each save
+  sickbay test my-check                 run it on its fixtures
   sickbay bench plugins/my-check.wasm   what a run costs
 
 The configuration is ./sickbay.toml where --config names no other; quickstart keeps its own in ./sickbay-quickstart.
@@ -172,6 +176,18 @@ enum Verb {
     )]
     Bench(bench::BenchArgs),
     #[command(
+        about = "Run plugins on fixtures, with nothing of this machine behind them",
+        long_about = None,
+        after_help = test::AFTER_HELP
+    )]
+    Test(test::TestArgs),
+    #[command(
+        about = "Run a recorded run again, from its transcript alone",
+        long_about = None,
+        after_help = replay::AFTER_HELP
+    )]
+    Replay(replay::ReplayArgs),
+    #[command(
         about = "Tell what this machine has and what is missing",
         long_about = None,
         after_help = "It looks at what builds plugins, at this folder, and at the configuration with its plugin folder, its address, its \
@@ -230,6 +246,8 @@ impl Verb {
             Verb::Watch(args) => watch::run(args),
             Verb::Inspect(args) => plugin::run_inspect(&args),
             Verb::Bench(args) => bench::run(args),
+            Verb::Test(args) => test::run(args),
+            Verb::Replay(args) => replay::run(args),
             Verb::Doctor(args) => doctor::run(args),
             Verb::Status(args) => status::run(args),
             Verb::Plugin(args) => plugin::run(args),

@@ -84,11 +84,7 @@ pub fn run(args: PluginArgs) -> anyhow::Result<ExitCode> {
 
 /// `sickbay inspect`, which is `sickbay plugin inspect` too.
 pub(super) fn run_inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
-    let text = if is_file(&args.plugin) {
-        inspect_file(args)?
-    } else {
-        inspect_name(args)?
-    };
+    let text = if is_file(&args.plugin) { inspect_file(args)? } else { inspect_name(args)? };
     super::print_data(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

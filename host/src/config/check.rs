@@ -14,12 +14,12 @@ use super::cadence::{Times, times};
 use super::diagnostic::{Findings, Problem, shown, without_credentials};
 use super::free::{self, ConfigPlaces};
 use super::place::{Source, Span};
-use super::settings::{Scope, check_isolation, lowered_limits};
+use super::settings::{Scope, check_isolation, check_record, lowered_limits};
 use super::suggest;
 use super::targets;
 use super::text::{CheckText, FileText, FolderText, GrantsText, Placed, PostgresGrantText, RedisGrantText, SecretGrantText};
 use super::values;
-use super::{Check, FAILURES_DEFAULT, Isolation, Place, PluginSettings, SUCCESSES_DEFAULT};
+use super::{Check, FAILURES_DEFAULT, Isolation, Place, PluginSettings, Record, SUCCESSES_DEFAULT};
 
 const CHECKS_MAX: usize = 100_000;
 const CONSECUTIVE_MAX: u32 = 100;
@@ -87,6 +87,7 @@ impl<'a> CheckReader<'a> {
             labels: labels(written, scope),
             limits: written.limits.as_ref().map(|limits| lowered_limits(limits, plugin, given.limits, scope)),
             isolation: scope.read(written.isolation.as_ref(), given.isolation, |text| check_isolation(text, plugin, given.isolation)),
+            record: scope.read(written.record.as_ref(), Record::Off, |text| check_record(text)),
             place: Place {
                 source: Arc::clone(source),
                 header,
@@ -160,6 +161,7 @@ struct Shared {
     labels: BTreeMap<String, String>,
     limits: Option<Limits>,
     isolation: Isolation,
+    record: Record,
     place: Place,
 }
 
@@ -190,6 +192,7 @@ fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, names: &
         grants: Arc::new(grants),
         limits: shared.limits,
         isolation: shared.isolation,
+        record: shared.record,
         place: shared.place.clone(),
         name,
     }

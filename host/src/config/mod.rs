@@ -108,6 +108,7 @@ pub struct Config {
     pub store: StoreSettings,
     pub retention: Retention,
     pub plugins: Plugins,
+    pub transcripts: TranscriptSettings,
     /// The tables `[plugin.NAME]`; see [`Config::settings_of`].
     pub plugin: BTreeMap<String, PluginSettings>,
     /// Egress, sources and secrets.
@@ -143,6 +144,15 @@ pub struct Plugins {
     pub dir: PathBuf,
 }
 
+/// Where recorded runs are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranscriptSettings {
+    /// Absolute; made with the first transcript.
+    pub dir: PathBuf,
+    /// Of all together.
+    pub bytes_max: u64,
+}
+
 /// What the operator says of one plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginSettings {
@@ -161,6 +171,27 @@ pub enum Isolation {
     Fresh,
     /// The instance of the check's run before, for at most so many runs.
     Warm { runs_max: u32 },
+}
+
+/// Which runs of a check are kept as transcripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    Off,
+    /// Those that are not ok.
+    OnFailure,
+    Always,
+}
+
+impl Record {
+    pub const ALL: [Record; 3] = [Record::Off, Record::OnFailure, Record::Always];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Record::Off => "off",
+            Record::OnFailure => "on-failure",
+            Record::Always => "always",
+        }
+    }
 }
 
 impl Isolation {
@@ -207,6 +238,7 @@ pub struct Check {
     pub limits: Option<Limits>,
     /// The plugin's, unless the check asks for fresh instances.
     pub isolation: Isolation,
+    pub record: Record,
     /// Where it stands.
     pub place: Place,
 }
@@ -315,6 +347,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         store: settings.store,
         retention: settings.retention,
         plugins: settings.plugins,
+        transcripts: settings.transcripts,
         plugin: settings.plugin,
         services: settings.services,
         checks,

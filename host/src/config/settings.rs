@@ -15,17 +15,22 @@ use sickbay_store::{Retention, StoreError};
 
 use super::diagnostic::{Findings, Problem, shown};
 use super::place::{Source, Span};
-use super::text::{EgressText, FileText, LimitsText, Placed, PluginText, RetentionText, StoreText};
+use super::text::{EgressText, FileText, LimitsText, Placed, PluginText, RetentionText, StoreText, TranscriptsText};
 use super::url_text::UrlKey;
 use super::values::{self, DurationBounds};
 use super::{
-    CONCURRENCY_DEFAULT, Isolation, ListenerTls, PluginSettings, Plugins, RUNS_DEFAULT, Server, StoreSettings, Token, access, certificate,
-    sources,
+    CONCURRENCY_DEFAULT, Isolation, ListenerTls, PluginSettings, Plugins, RUNS_DEFAULT, Record, Server, StoreSettings, Token,
+    TranscriptSettings, access, certificate, sources,
 };
 
 const PORT_DEFAULT: u16 = 9470;
 const STORE_DEFAULT: &str = "sqlite:sickbay.db";
 const PLUGINS_DIR_DEFAULT: &str = "plugins";
+const TRANSCRIPTS_DIR_DEFAULT: &str = "transcripts";
+const TRANSCRIPTS_BYTES_DEFAULT: u64 = 256_000_000;
+/// One transcript has up to some MiB.
+const TRANSCRIPTS_BYTES_LEAST: u64 = 16 << 20;
+const TRANSCRIPTS_BYTES_MOST: u64 = 1 << 40;
 
 const RETENTION: DurationBounds =
     DurationBounds { least: Duration::from_secs(60), least_text: "1m", most: Duration::from_secs(3650 * 86_400), most_text: "3650d" };
@@ -67,6 +72,7 @@ pub(super) struct Settings {
     pub store: StoreSettings,
     pub retention: Retention,
     pub plugins: Plugins,
+    pub transcripts: TranscriptSettings,
     pub plugin: BTreeMap<String, PluginSettings>,
     pub services: ServiceSettings,
 }
@@ -86,7 +92,8 @@ pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
         tokens: access::tokens(&file.token, scope),
         store: StoreSettings { url: store(file.store.as_ref(), scope).unwrap_or_else(|| STORE_DEFAULT.to_owned()) },
         retention: retention(file.retention.as_ref(), scope),
-        plugins: Plugins { dir: scope.read(plugins, dir.join(PLUGINS_DIR_DEFAULT), |text| folder("dir", text, dir)) },
+        plugins: Plugins { dir: scope.read(plugins, dir.join(PLUGINS_DIR_DEFAULT), |text| folder("dir", text, dir, PLUGINS_DIR_DEFAULT)) },
+        transcripts: transcripts(file.transcripts.as_ref(), scope),
         plugin: plugin_tables(&file.plugin, scope),
         services: ServiceSettings {
             egress: file.egress.as_ref().map_or_else(EgressSettings::default, |egress| egress_settings(egress, scope)),
@@ -163,9 +170,22 @@ fn retention(written: Option<&RetentionText>, scope: &mut Scope<'_>) -> Retentio
     }
 }
 
-fn folder(key: &str, text: &str, dir: &Path) -> Result<PathBuf, Problem> {
+fn transcripts(written: Option<&TranscriptsText>, scope: &mut Scope<'_>) -> TranscriptSettings {
+    let dir = scope.dir;
+    let named = written.and_then(|transcripts| transcripts.dir.as_ref());
+    let bytes_max = written.and_then(|transcripts| transcripts.bytes_max.as_ref());
+    TranscriptSettings {
+        dir: scope.read(named, dir.join(TRANSCRIPTS_DIR_DEFAULT), |text| folder("dir", text, dir, TRANSCRIPTS_DIR_DEFAULT)),
+        bytes_max: scope.read(bytes_max, TRANSCRIPTS_BYTES_DEFAULT, |text| {
+            values::size("bytes_max", text, TRANSCRIPTS_BYTES_LEAST, TRANSCRIPTS_BYTES_MOST)
+        }),
+    }
+}
+
+/// `like` is what people usually write.
+fn folder(key: &str, text: &str, dir: &Path, like: &str) -> Result<PathBuf, Problem> {
     if text.trim().is_empty() || text.contains('\0') {
-        return Err(Problem::new(format!("`{key}` names no folder")).hint(format!("write \"{PLUGINS_DIR_DEFAULT}\"")));
+        return Err(Problem::new(format!("`{key}` names no folder")).hint(format!("write \"{like}\"")));
     }
     Ok(dir.join(text))
 }
@@ -226,6 +246,14 @@ pub(super) fn check_isolation(text: &str, plugin: &str, given: Isolation) -> Res
             .hint(format!("write `isolation = \"warm\"` in `[plugin.{}]`", shown(plugin)))),
         _ => Err(Problem::new(format!("unknown isolation \"{}\"", shown(text))).hint("write \"fresh\"")),
     }
+}
+
+pub(super) fn check_record(text: &str) -> Result<Record, Problem> {
+    let known = Record::ALL.into_iter().find(|record| record.as_str() == text);
+    known.ok_or_else(|| {
+        let problem = Problem::new(format!("`record` is none of its words: \"{}\"", shown(text)));
+        problem.hint("write \"off\", \"on-failure\" or \"always\"")
+    })
 }
 
 /// The limits that are written, within what the host allows; those of `given` for the rest.

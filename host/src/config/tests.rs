@@ -69,6 +69,8 @@ fn a_check_has_its_defaults() {
     assert_eq!(&*check.config_text, "{}");
     assert_eq!(check.rules.iter().map(|rule| rule.status).collect::<Vec<_>>(), [Status::Critical, Status::Warning]);
     assert_eq!(config.limits_of(check), Limits::default());
+    assert_eq!(check.record, Record::Off);
+    assert_eq!(config.transcripts, TranscriptSettings { dir: config.dir.join("transcripts"), bytes_max: 256_000_000 });
     assert!(config.warnings.is_empty());
 }
 

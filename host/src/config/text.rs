@@ -36,6 +36,8 @@ pub(super) struct FileText {
     pub retention: Option<RetentionText>,
     /// Where plugins are found.
     pub plugins: Option<PluginsText>,
+    /// Where recorded runs are kept.
+    pub transcripts: Option<TranscriptsText>,
     /// Settings of one plugin, by its name.
     #[serde(default)]
     pub plugin: BTreeMap<Placed<String>, PluginText>,
@@ -131,6 +133,18 @@ pub(super) struct PluginsText {
     /// The folder that is watched for `.wasm` files. Default: plugins.
     #[schemars(example = &"plugins")]
     pub dir: Option<Placed<String>>,
+}
+
+/// Where recorded runs are kept.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TranscriptsText {
+    /// The folder of the transcripts, made with the first of them. Default: transcripts.
+    #[schemars(example = &"transcripts")]
+    pub dir: Option<Placed<String>>,
+    /// All transcripts together are kept below this size, oldest first. Default: 256MB.
+    #[schemars(example = &"256MB")]
+    pub bytes_max: Option<Placed<SizeText>>,
 }
 
 /// Settings of one plugin.

@@ -3,7 +3,8 @@
 //! Start: configuration -> store -> listener and API -> sandbox -> first scan of the folder -> the checks against their plugins -> scheduler,
 //! folder, reloader, retention. An error before the scheduler ends the process with nothing run. Where asked, `import` comes before the
 //! store is opened.
-//! End (SIGTERM, Ctrl-C): the scheduler stops, runs under way finish within [`DRAIN_MAX`], the queue is flushed, the store closed.
+//! End (SIGTERM, Ctrl-C): the scheduler stops, runs under way finish within [`DRAIN_MAX`], the queue is flushed, recorded runs are written,
+//! the store is closed.
 //!
 //! Invariant: every task of the daemon is started here; what runs checks ends by one token, the API by a second one after the last result
 //! is written.
@@ -111,6 +112,9 @@ impl Daemon {
         }
         self.live.runner.store(None);
         self.live.queue.shutdown().await.context("the last results could not be written")?;
+        if tokio::time::timeout(DRAIN_MAX, self.live.transcripts.close()).await.is_err() {
+            tracing::warn!("the last recorded runs were not written within {} s", DRAIN_MAX.as_secs());
+        }
         self.api_stop.cancel();
         self.tasks.close();
         let _ = tokio::time::timeout(DRAIN_MAX, self.tasks.wait()).await;

@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::folder::{reconsider, slot};
 use crate::clock;
 use crate::config::{
-    self, Check, Config, ConfigErrors, Diagnostic, PluginJudge, Plugins, Server, Severity, Stamp, StoreSettings, counted, nearest, verdict,
+    self, Check, Config, ConfigErrors, Diagnostic, PluginJudge, Plugins, Server, Severity, Stamp, StoreSettings, TranscriptSettings,
+    counted, nearest, verdict,
 };
 use crate::live::{CheckMemory, CheckTable, Live, LiveCheck, Observed, ReloadStatus};
 use crate::plugins::{LoadFailure, Registry};
@@ -188,11 +189,18 @@ struct Started {
     server: Server,
     store: StoreSettings,
     plugins: Plugins,
+    transcripts: TranscriptSettings,
 }
 
 impl Started {
     fn of(config: &Config) -> Started {
-        Started { path: config.path.clone(), server: config.server.clone(), store: config.store.clone(), plugins: config.plugins.clone() }
+        Started {
+            path: config.path.clone(),
+            server: config.server.clone(),
+            store: config.store.clone(),
+            plugins: config.plugins.clone(),
+            transcripts: config.transcripts.clone(),
+        }
     }
 
     /// The keys for which `config` says something else.
@@ -201,6 +209,7 @@ impl Started {
             ("server.listen", self.server != config.server),
             ("store.url", self.store != config.store),
             ("plugins.dir", self.plugins != config.plugins),
+            ("transcripts", self.transcripts != config.transcripts),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }

@@ -4,6 +4,8 @@
 //! due -> permit -> plugin version -> lend -> run (wasm) -> judge -> advance -> record -> observe -> queue (store)
 //! ```
 //!
+//! Where the check says so the run is recorded (`src/transcripts.rs`): its calls are kept on a tape, and become a file once it is judged.
+//!
 //! The record is made once. What readers see of the check, the queue, the store and the event streams share it; the report that the next
 //! run is shown shares its metrics.
 //!
@@ -21,6 +23,7 @@ use arc_swap::ArcSwap;
 use sickbay_capabilities::secrets::{OpenError, Placeholders};
 use sickbay_capabilities::{Lent, RunScope, Services, Usage};
 use sickbay_core::{CheckState, EndCause, Failure, Finding, Judgement, Quota, Reason, StateKind, Status, Timestamp, Transition, judge};
+use sickbay_runtime::transcript::{Facts, Tape, Transcript};
 use sickbay_runtime::{CheckRequest, RunOutcome as Ran, RunUsage};
 use sickbay_store::{Receipt, ResultRecord, Trigger};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,10 +31,11 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
-use crate::config::Isolation;
+use crate::config::{Isolation, Record};
 use crate::live::{Live, LiveCheck, RunOutcome};
 use crate::metrics::TrapReason;
 use crate::plugins::{Loaded, PluginSlot};
+use crate::transcripts::run_id;
 use crate::warm::Purpose;
 
 /// Runs at once in the whole host; with the instances that are kept, below those that the sandbox has room for.
@@ -74,13 +78,20 @@ struct Ended {
     finding: Finding,
     plugin_version: Arc<str>,
     plugin_state: Option<Arc<BTreeMap<String, Vec<u8>>>>,
+    /// Where the check's runs are recorded.
+    transcript: Option<Box<Transcript>>,
 }
 
 impl Ended {
     /// A secret that `config` names cannot be had: the guest is not asked.
     fn without_secret(error: &OpenError, turn: &Turn) -> Ended {
         let failure = Failure { kind: "configuration".to_owned(), message: error.to_string() };
-        Ended { finding: Finding::Failure(failure), plugin_version: Arc::clone(&turn.loaded.version), plugin_state: None }
+        Ended { plugin_version: Arc::clone(&turn.loaded.version), ..Ended::unbegun(Finding::Failure(failure)) }
+    }
+
+    /// No guest was asked.
+    fn unbegun(finding: Finding) -> Ended {
+        Ended { finding, plugin_version: Arc::default(), plugin_state: None, transcript: None }
     }
 }
 
@@ -143,7 +154,7 @@ impl Runner {
         }
         let ended = match turn {
             Ok(turn) => self.sandboxed(check, turn, scheduled_at).await,
-            Err(cause) => Ended { finding: Finding::Ended(waited(cause, waited_from)), plugin_version: Arc::default(), plugin_state: None },
+            Err(cause) => Ended::unbegun(Finding::Ended(waited(cause, waited_from))),
         };
         self.conclude(check, ended, Times { scheduled_at, started_at, took: began.elapsed() }, trigger)
     }
@@ -187,7 +198,8 @@ impl Runner {
                 Err(error) => return Ended::without_secret(&error, &turn),
             },
         };
-        let lent = Lent::new(&services, &spec.grants, &check.limits, scope).with_secrets(placeholders);
+        let tape = (spec.record != Record::Off).then(Tape::recording);
+        let lent = Lent::new(&services, &spec.grants, &check.limits, scope).with_secrets(placeholders).with_tape(tape);
         let (reported, attempt) = check.with(|observed| (observed.reported.clone(), attempt(&observed.state)));
         let request = CheckRequest {
             check: spec.written_name(),
@@ -203,15 +215,21 @@ impl Runner {
             Isolation::Fresh => plugin.check(&request, lent, &check.limits, spec.timeout).await,
             Isolation::Warm { runs_max } => self.on_kept(check, &turn, &request, lent, runs_max).await,
         };
-        let Ran { finding, usage, output, lent } = ran;
+        let Ran { finding, usage, output, backtrace, lent, tape } = ran;
         let secrets = lent.secrets().clone();
         let calls = lent.finish();
         let finding = secrets.mask_finding(finding);
+        let output = secrets.mask_text(&output);
         self.count(check, &turn, &finding, &usage, &calls);
-        log_output(check, &secrets.mask_text(&output), usage.output_bytes_dropped);
+        log_output(check, &output, usage.output_bytes_dropped);
         drop(turn.permits);
+        let transcript = tape.and_then(|tape| {
+            let run = run_id(&check.name, scheduled_at);
+            let (plugin, sha256, limits) = (&*plugin.name, plugin.sha256.as_str(), check.limits);
+            tape.finish(Facts { run, plugin, sha256, limits, finding: &finding, output: &output, backtrace })
+        });
         let plugin_state = kept(&finding, calls).map(Arc::new);
-        Ended { finding, plugin_version: Arc::clone(&turn.loaded.version), plugin_state }
+        Ended { plugin_version: Arc::clone(&turn.loaded.version), plugin_state, transcript: transcript.map(Box::new), finding }
     }
 
     /// A run on the instance that the check's run before left, where there is one; it stays for the next where it may.
@@ -259,6 +277,12 @@ impl Runner {
         });
         let (state, decision, transition) = before.advance(check.spec.policy, &judgement, times.started_at);
         log_judgement(check, &judgement, transition.as_ref(), last.as_deref());
+        if let Some(mut transcript) = ended.transcript
+            && is_recorded(check.spec.record, judgement.status)
+        {
+            transcript.judged = format!("{}, {}", judgement.status, judgement.reason.name());
+            self.live.transcripts.keep(&transcript);
+        }
         if let Some(plugin_state) = &ended.plugin_state {
             check.memory.plugin_state.store(Arc::clone(plugin_state));
         }
@@ -325,6 +349,14 @@ fn kept(finding: &Finding, calls: Usage) -> Option<BTreeMap<String, Vec<u8>>> {
     match finding {
         Finding::Report(_) => calls.state,
         Finding::Failure(_) | Finding::Ended(_) => None,
+    }
+}
+
+fn is_recorded(record: Record, status: Status) -> bool {
+    match record {
+        Record::Off => false,
+        Record::OnFailure => status != Status::Ok,
+        Record::Always => true,
     }
 }
 
@@ -441,6 +473,14 @@ mod tests {
         assert!(after(record.reason.clone(), failed("`b` is not granted")));
         let well = ResultRecord { status: Status::Ok, reason: Reason::Passed, ..(*record).clone() };
         assert!(!is_newly_unknown(&judged(Status::Unknown, failed("a")), Some(&well)), "it is told when it is confirmed");
+    }
+
+    #[test]
+    fn on_failure_is_whatever_is_not_ok() {
+        let recorded = |record| Status::ALL.map(|status| is_recorded(record, status));
+        assert_eq!(Status::ALL[1], Status::Ok);
+        assert_eq!(recorded(Record::OnFailure), [true, false, true, true]);
+        assert_eq!((recorded(Record::Off), recorded(Record::Always)), ([false; 4], [true; 4]));
     }
 
     #[test]

@@ -216,7 +216,7 @@ mod tests {
     fn what_is_missing_is_told_with_what_gets_it_first() {
         let missing = |facts| plan(&facts, Path::new("/tools")).expect_err("it is missing");
         let get = Remedy::Tools { language: Language::JavaScript, into: PathBuf::from("/tools/js") };
-        assert_eq!(missing(ALL).how_to_get, [get.clone()]);
+        assert_eq!(missing(ALL).how_to_get, std::slice::from_ref(&get));
         assert_eq!(missing(Facts { npm: false, ..ALL }).how_to_get, [Remedy::Packages(Language::JavaScript), get]);
         assert_eq!(missing(Facts { node: false, programs: true, ..ALL }).how_to_get, [Remedy::Install(Language::JavaScript)]);
         assert_eq!(plan(&Facts { programs: true, ..ALL }, Path::new("/tools")).expect("complete").program, Path::new("node"));

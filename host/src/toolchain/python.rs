@@ -255,7 +255,7 @@ mod tests {
     fn what_is_missing_is_told_with_what_gets_it_first() {
         let missing = |facts| plan(&facts, Path::new("/tools")).expect_err("it is missing");
         let get = Remedy::Tools { language: Language::Python, into: PathBuf::from("/tools/python") };
-        assert_eq!(missing(ALL).how_to_get, [get.clone()]);
+        assert_eq!(missing(ALL).how_to_get, std::slice::from_ref(&get));
         assert_eq!(missing(ALL).what, "componentize-py 0.25.1 is not there");
         assert_eq!(missing(Facts { venv: false, ..ALL }).how_to_get, [Remedy::Packages(Language::Python), get]);
         assert_eq!(missing(Facts::default()).how_to_get, [Remedy::Install(Language::Python)]);

@@ -6,8 +6,6 @@
 //!
 //! Limits: what is waited for comes within [`WAIT_MAX`] or the test fails; what is started ends when its value is dropped.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
-
 pub(crate) mod certificates;
 pub(crate) mod nginx;
 pub(crate) mod raw;

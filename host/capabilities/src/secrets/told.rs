@@ -1,4 +1,4 @@
-//! What is kept of a run: reports, failures, log lines. Secrets and placeholders in them become `{{secret:NAME}}` again.
+//! What is kept of a run: reports, failures, log lines, calls on a tape. Secrets and placeholders in them become `{{secret:NAME}}` again.
 //!
 //! A guest is never given a secret in a spelling that is known here, so to find one is the exception. To find a placeholder is not: a
 //! plugin may tell the URL of its `config`. Those go too, for they tell nobody anything and would make a new series of every run.
@@ -60,6 +60,15 @@ impl Placeholders {
         let mut masked = String::from_utf8_lossy(&masked).into_owned();
         masked.push_str(&text[whole.len()..]);
         Cow::Owned(masked)
+    }
+
+    /// Of a call on a tape, a text or the bytes of a body. None where nothing in it is to be hidden.
+    pub(crate) fn mask_kept(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        if self.is_empty() {
+            return None;
+        }
+        let hits = [self.hits(bytes, End::Whole), self.placeholder_hits(bytes)].concat();
+        (!hits.is_empty()).then(|| replace(bytes, &merged(hits), |index| self.written(index)))
     }
 
     /// By the first of its secrets, where it holds several; plain text that a guest had encoded has none.

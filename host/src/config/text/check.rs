@@ -66,4 +66,8 @@ pub(in crate::config) struct CheckText {
     /// `fresh`: every run has an instance of its own, also where the plugin's are warm. Default: the plugin's.
     #[schemars(example = &"fresh")]
     pub isolation: Option<Placed<String>>,
+    /// Whether runs are kept as transcripts for `sickbay replay`: `off`, `on-failure` (those that are not ok) or `always`. The newest ten of
+    /// a check stay. Default: off.
+    #[schemars(example = &"on-failure")]
+    pub record: Option<Placed<String>>,
 }

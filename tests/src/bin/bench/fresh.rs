@@ -13,11 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use sickbay_capabilities::{Grants, Lent, RunScope, ServiceSettings, Services};
 use sickbay_core::{Finding, Timestamp};
-use sickbay_runtime::bindings::CheckPluginPre;
 use sickbay_runtime::bindings::exports::sickbay::plugin::check;
 use sickbay_runtime::bindings::sickbay::plugin as contract;
 use sickbay_runtime::{CheckRequest, Limits, Plugin, RunOutcome, Sandbox, SandboxSettings, WarmInstance};
-use wasmtime::component::{Component, HasData, Linker, ResourceTable};
+use wasmtime::component::{Component, HasData, InstancePre, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -171,7 +170,8 @@ fn lent(services: &Arc<Services>, grants: &Arc<Grants>, limits: &Limits, check: 
 /// The other side: what an embedder that trusts its guest would write.
 struct Bare {
     engine: Engine,
-    pre: CheckPluginPre<BareContext>,
+    pre: InstancePre<BareContext>,
+    check: check::GuestIndices,
     /// Moved into each store and out of it again.
     lent: Option<Lent>,
 }
@@ -200,8 +200,9 @@ impl Bare {
     fn load(component: &[u8], lent: Lent) -> wasmtime::Result<Bare> {
         let engine = sickbay_runtime::bare::engine()?;
         let component = Component::from_binary(&engine, component)?;
-        let pre = CheckPluginPre::new(linker(&engine)?.instantiate_pre(&component)?)?;
-        Ok(Bare { engine, pre, lent: Some(lent) })
+        let pre = linker(&engine)?.instantiate_pre(&component)?;
+        let check = check::GuestIndices::new(&pre)?;
+        Ok(Bare { engine, pre, check, lent: Some(lent) })
     }
 
     async fn run(&mut self) -> wasmtime::Result<()> {
@@ -209,7 +210,8 @@ impl Bare {
         let mut store = Store::new(&self.engine, BareContext { lent, table: ResourceTable::new(), wasi: None });
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = self.pre.instantiate_async(&mut store).await?;
-        let report = instance.sickbay_plugin_check().call_run(&mut store, &bare_request()).await?;
+        let guest = self.check.load(&mut store, &instance)?;
+        let report = guest.call_run(&mut store, &bare_request()).await?;
         self.lent = Some(store.into_data().lent);
         match black_box(report) {
             Ok(_) => Ok(()),

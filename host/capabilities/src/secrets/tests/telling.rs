@@ -143,3 +143,15 @@ fn a_text_that_was_cut_amid_a_secret_is_masked_to_its_end() {
     assert_eq!(placeholders.mask_text("it said swordf"), "it said swordf");
     assert_eq!(placeholders.mask_text("it said swo…"), "it said swo…");
 }
+
+#[test]
+fn a_call_is_kept_with_names_in_the_place_of_secrets_and_placeholders() {
+    let placeholders = two();
+    let drawn = placeholder(&placeholders, 1);
+    let kept = |bytes: &[u8]| placeholders.mask_kept(bytes);
+    assert_eq!(kept(format!("Bearer {drawn}").as_bytes()).as_deref(), Some(&b"Bearer {{secret:pin}}"[..]));
+    assert_eq!(kept(b"\xff\x00swordfish\xfe").as_deref(), Some(&b"\xff\x00{{secret:token}}\xfe"[..]));
+    assert_eq!(kept(b"Basic c3dvcmRmaXNo").as_deref(), Some(&b"Basic {{secret:token}}"[..]));
+    assert_eq!(kept(b"all is well"), None);
+    assert_eq!(Placeholders::default().mask_kept(b"swordfish"), None, "it is nobody's secret");
+}
