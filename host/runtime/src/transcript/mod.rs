@@ -239,6 +239,7 @@ impl Transcript {
     /// Reads what a file holds.
     pub fn from_value(value: Value) -> Result<Transcript, TranscriptError> {
         match value.get("transcript") {
+            _ if !value.is_object() => Err(TranscriptError::Shape("it is a list or a single value".to_owned())),
             Some(found) if found.as_u64() != Some(VERSION.into()) => Err(TranscriptError::Version { found: found.to_string() }),
             Some(_) | None => serde_json::from_value(value).map_err(|error| TranscriptError::Shape(error.to_string())),
         }

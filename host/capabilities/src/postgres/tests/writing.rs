@@ -106,7 +106,7 @@ async fn the_simple_protocol_of_a_server_is_for_those_who_may_write() {
     assert_eq!(set.columns.iter().map(|column| column.type_name.as_str()).collect::<Vec<_>>(), ["int4", "text", "text", "_int4"]);
     assert!(invalid(ask_simple(&mut lent, "select 1; select 2").await).contains("more than one"));
     let mut reading = Setup::reading().lent();
-    assert!(invalid(ask_simple(&mut reading, "show work_mem").await).contains("hint: `run`"));
+    assert!(invalid(ask_simple(&mut reading, "show work_mem").await).contains("hint: what is no console is asked with `run`"));
 }
 
 #[tokio::test]
