@@ -1,7 +1,8 @@
 //! Compiled artifacts by content: compiled once for each `.wasm` and engine, found again after a restart.
 //!
 //! An artifact is native code that the host maps and runs, so its folder must be the host's alone: it is made with mode 0700, and one that
-//! others own or may write to is refused. Each artifact has a digest beside it, so that a damaged one is compiled again instead of run.
+//! others own or may write to is refused. Each artifact has a digest beside it, so that a damaged one is compiled again instead of run;
+//! behind the digest stands what came of its head start.
 //! A file that was refused after long work is remembered in its artifact's place ([`crate::refusal`]).
 //!
 //! Invariant: artifacts come into the folder by rename only; a `.cwasm` from the plugin folder never gets here.
@@ -16,11 +17,19 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use crate::compile::{CompileError, Compiler};
+use crate::head_start::{self, HeadStart};
 use crate::scratch::{self, Scratch};
 use crate::{LoadError, refusal};
 
 /// The oldest artifacts beyond it are removed.
 const ARTIFACTS_BYTES_MAX: u64 = 2 << 30;
+
+/// A component as native code.
+#[derive(Debug)]
+pub(crate) struct Artifact {
+    pub(crate) path: PathBuf,
+    pub(crate) head_start: HeadStart,
+}
 
 pub(crate) struct ArtifactCache {
     dir: PathBuf,
@@ -49,7 +58,7 @@ impl ArtifactCache {
     }
 
     /// The artifact of `bytes`, compiled now where there is none.
-    pub(crate) async fn artifact(&self, digest: &str, bytes: Vec<u8>) -> Result<PathBuf, LoadError> {
+    pub(crate) async fn artifact(&self, digest: &str, bytes: Vec<u8>) -> Result<Artifact, LoadError> {
         let artifact = self.path(digest);
         let looked_for = artifact.clone();
         if let Some(known) = blocking(move || known(looked_for)).await? {
@@ -60,18 +69,19 @@ impl ArtifactCache {
         let (input, output) = (scratch.path().join("input.wasm"), scratch.path().join("output.cwasm"));
         let written = input.clone();
         blocking(move || fs::write(written, bytes)).await?.map_err(|error| self.unwritable(&error))?;
-        if let Err(error) = self.compiler.compile(&input, &output).await {
-            return Err(self.refused(error, &artifact, &scratch).await);
-        }
-        let (target, dir) = (artifact.clone(), self.dir.clone());
-        blocking(move || keep(&output, &target, &dir)).await?.map_err(|error| self.unwritable(&error))?;
-        Ok(artifact)
+        let head_start = match self.compiler.compile(&input, &output).await {
+            Ok(head_start) => head_start,
+            Err(error) => return Err(self.refused(error, &artifact, &scratch).await),
+        };
+        let (target, dir, said) = (artifact.clone(), self.dir.clone(), head_start.line());
+        blocking(move || keep(&output, &target, &dir, &said)).await?.map_err(|error| self.unwritable(&error))?;
+        Ok(Artifact { path: artifact, head_start })
     }
 
     /// The artifact of a file that is not there any more; None where it was never compiled here, or is damaged.
-    pub(crate) async fn kept(&self, digest: &str) -> Result<Option<PathBuf>, LoadError> {
+    pub(crate) async fn kept(&self, digest: &str) -> Result<Option<Artifact>, LoadError> {
         let artifact = self.path(digest);
-        blocking(move || intact(&artifact).then_some(artifact)).await
+        blocking(move || intact(artifact).ok()).await
     }
 
     fn path(&self, digest: &str) -> PathBuf {
@@ -113,29 +123,36 @@ fn refusal_path(artifact: &Path) -> PathBuf {
 }
 
 /// What is known already: the artifact, or that there will be none.
-fn known(artifact: PathBuf) -> Option<Result<PathBuf, LoadError>> {
-    if intact(&artifact) {
-        return Some(Ok(artifact));
+fn known(artifact: PathBuf) -> Option<Result<Artifact, LoadError>> {
+    match intact(artifact) {
+        Ok(artifact) => Some(Ok(artifact)),
+        Err(path) => {
+            let file = refusal_path(&path);
+            refusal::kept(&file).map(|error| Err(refusal::with_way_back(error, &file)))
+        }
     }
-    let file = refusal_path(&artifact);
-    refusal::kept(&file).map(|error| Err(refusal::with_way_back(error, &file)))
 }
 
+/// The artifact at `path`, or the path where there is none that is whole.
 #[expect(clippy::disallowed_methods, reason = "a file's time is the system's, nothing is decided by it")]
-fn intact(artifact: &Path) -> bool {
-    let (Ok(expected), Ok(bytes)) = (fs::read_to_string(digest_path(artifact)), fs::read(artifact)) else { return false };
-    let whole = expected.trim() == sha256(&bytes);
-    if whole && let Ok(file) = fs::File::open(artifact) {
+fn intact(path: PathBuf) -> Result<Artifact, PathBuf> {
+    let (Ok(beside), Ok(bytes)) = (fs::read_to_string(digest_path(&path)), fs::read(&path)) else { return Err(path) };
+    let mut lines = beside.lines();
+    if lines.next().map(str::trim) != Some(sha256(&bytes).as_str()) {
+        return Err(path);
+    }
+    if let Ok(file) = fs::File::open(&path) {
         // Its age is the time since its last use: the oldest are removed first.
         let _ = file.set_modified(SystemTime::now());
     }
-    whole
+    Ok(Artifact { path, head_start: HeadStart::of_line(lines.next().unwrap_or_default()) })
 }
 
-fn keep(output: &Path, artifact: &Path, dir: &Path) -> std::io::Result<()> {
+/// `said` is what came of its head start, in one line.
+fn keep(output: &Path, artifact: &Path, dir: &Path, said: &str) -> std::io::Result<()> {
     let digest = sha256(&fs::read(output)?);
     let beside = output.with_extension("sha256");
-    fs::write(&beside, digest)?;
+    fs::write(&beside, format!("{digest}\n{said}"))?;
     fs::rename(output, artifact)?;
     fs::rename(beside, digest_path(artifact))?;
     prune(dir);
@@ -185,6 +202,7 @@ fn engine_key(engine: &Engine) -> String {
     }
     let mut collect = Collect(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut collect);
+    collect.0.update(head_start::VERSION);
     collect.0.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -231,6 +249,19 @@ mod tests {
             refusal_of(&opened(folder.path()), b"KILL\n").await;
             assert_eq!((starts(), refusals().len()), (start, 1));
         }
+    }
+
+    #[test]
+    fn what_came_of_a_head_start_is_told_with_the_artifact_and_a_damaged_one_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (output, artifact) = (folder.path().join("output.cwasm"), folder.path().join("a.cwasm"));
+        for head_start in [HeadStart::None, HeadStart::Given, HeadStart::Refused("it prints".to_owned())] {
+            fs::write(&output, "code").unwrap();
+            keep(&output, &artifact, folder.path(), &head_start.line()).unwrap();
+            assert_eq!(intact(artifact.clone()).unwrap().head_start, head_start);
+        }
+        fs::write(&artifact, "other code").unwrap();
+        assert_eq!(intact(artifact.clone()).unwrap_err(), artifact);
     }
 
     #[tokio::test]

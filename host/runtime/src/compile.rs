@@ -10,6 +10,7 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 use crate::LoadError;
+use crate::head_start::HeadStart;
 use crate::worker::{self, CPU_SECONDS_MAX};
 
 /// A compilation that takes longer is given up.
@@ -48,7 +49,7 @@ impl Compiler {
     }
 
     /// Compiles `input` to the artifact `output`.
-    pub(crate) async fn compile(&self, input: &Path, output: &Path) -> Result<(), CompileError> {
+    pub(crate) async fn compile(&self, input: &Path, output: &Path) -> Result<HeadStart, CompileError> {
         let _permit = self.permits.acquire().await.map_err(|_| CompileError::failed("the host is stopping"))?;
         let began = Instant::now();
         let child = Command::new(&self.program)
@@ -74,7 +75,7 @@ impl Compiler {
 }
 
 /// What the worker's end says. Who ended it from outside (the system where memory is short, a person) says nothing of the file.
-fn judged(answer: &Output, took: Duration) -> Result<(), CompileError> {
+fn judged(answer: &Output, took: Duration) -> Result<HeadStart, CompileError> {
     const REFUSED: i32 = worker::REFUSED as i32;
     const FAILED: i32 = worker::FAILED as i32;
     const OUT_OF_CPU: i32 = Signal::XCPU.as_raw();
@@ -85,7 +86,7 @@ fn judged(answer: &Output, took: Duration) -> Result<(), CompileError> {
     let ended = || LoadError::new(format!("the compile worker ended with {}", answer.status));
     let refused = |error| Err(CompileError::Refused { error, took });
     match (answer.status.code(), answer.status.signal()) {
-        (Some(0), _) => Ok(()),
+        (Some(0), _) => Ok(HeadStart::of_line(&said)),
         (Some(REFUSED), _) if !said.is_empty() => {
             refused(LoadError::new(said).hint("the file may be cut short or damaged: copy it again, or build it anew with `sickbay build`"))
         }
@@ -118,7 +119,8 @@ mod tests {
 
     #[test]
     fn the_file_is_to_blame_for_what_the_worker_refuses_and_for_its_limits() {
-        assert!(judged(&answer(0, ""), Duration::ZERO).is_ok());
+        assert_eq!(judged(&answer(0, "\n"), Duration::ZERO).ok(), Some(HeadStart::None));
+        assert_eq!(judged(&answer(0, "given\n"), Duration::ZERO).ok(), Some(HeadStart::Given));
         assert!(is_blamed_on_the_file(&answer(i32::from(worker::REFUSED) << 8, "not a valid component")));
         assert!(is_blamed_on_the_file(&answer(PANICKED << 8, "")));
         for signal in [Signal::XCPU, Signal::ABORT, Signal::SEGV] {

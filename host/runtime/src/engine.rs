@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 /// How often a computing guest is asked whether it may go on.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -59,9 +59,22 @@ fn pool() -> PoolingAllocationConfig {
     pool
 }
 
-/// The engine and its ticker. The thread ends when the engine does.
+/// The engine and its ticker.
 pub(crate) fn start() -> wasmtime::Result<Engine> {
     let engine = Engine::new(config().allocation_strategy(InstanceAllocationStrategy::Pooling(pool())))?;
+    tick(&engine)?;
+    Ok(engine)
+}
+
+/// An engine of the compile worker that runs one start and nothing else: what it compiles is not kept, so it compiles in haste.
+pub(crate) fn for_one_start() -> wasmtime::Result<Engine> {
+    let engine = Engine::new(config().cranelift_opt_level(OptLevel::None).memory_init_cow(false))?;
+    tick(&engine)?;
+    Ok(engine)
+}
+
+/// Makes time pass for guests. The thread ends when the engine does.
+fn tick(engine: &Engine) -> std::io::Result<()> {
     let weak = engine.weak();
     std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
         while let Some(engine) = weak.upgrade() {
@@ -70,7 +83,7 @@ pub(crate) fn start() -> wasmtime::Result<Engine> {
             std::thread::sleep(TICK);
         }
     })?;
-    Ok(engine)
+    Ok(())
 }
 
 #[cfg(test)]

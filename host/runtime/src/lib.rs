@@ -1,8 +1,9 @@
 //! The sandbox: everything that names wasmtime.
 //!
 //! Who is who: a [`Sandbox`] owns the engine, the linker and the artifact cache. [`Sandbox::load`] turns the bytes of a file into a
-//! [`Plugin`]: refuse native code, compile in a process of its own ([`worker`]), link, `describe`. [`Plugin::check`] is one run: a fresh
-//! store and instance under [`Limits`], ended by its deadline, its answer validated against the contract's bounds.
+//! [`Plugin`]: refuse native code, compile in a process of its own ([`worker`], where what asks for a [`HeadStart`] gets it), link,
+//! `describe`. [`Plugin::check`] is one run: a fresh store and instance under [`Limits`], ended by its deadline, its answer validated
+//! against the contract's bounds.
 //! [`Plugin::check_warm`] is the same on an instance that a run before left behind ([`WarmInstance`]).
 //! What a guest may do is not decided here: a run is given one [`Lend`], and every call of the guest goes to it, past a tape where there
 //! is one ([`transcript`]): it keeps the calls of a run, and answers those of [`Plugin::replay`].
@@ -20,6 +21,7 @@ mod describe;
 pub mod descriptor;
 mod engine;
 mod exports;
+mod head_start;
 mod lane;
 pub mod limits;
 mod linker;
@@ -42,6 +44,7 @@ mod world;
 pub use context::RunContext;
 pub use descriptor::{Descriptor, Kind, MetricInfo, Need};
 pub use engine::INSTANCES_MAX;
+pub use head_start::HeadStart;
 pub use limits::Limits;
 pub use loader::{LoadError, WASM_BYTES_MAX};
 pub use plugin::{CheckRequest, Plugin, RunOutcome, RunUsage, WarmInstance};

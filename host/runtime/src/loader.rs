@@ -12,6 +12,9 @@ use crate::engine::MEMORY_BYTES_MAX;
 /// Largest `.wasm` that is looked at.
 pub const WASM_BYTES_MAX: u64 = 32 << 20;
 
+/// The import of a guest that may look for granted folders.
+pub(crate) const WASI_FILES: &str = "wasi:filesystem/preopens";
+
 /// Why a file is no plugin. The message says what was found, the hint how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct LoadError {

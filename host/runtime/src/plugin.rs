@@ -13,10 +13,10 @@ use wasmtime::{Engine, Store, UpdateDeadline, WasmBacktrace};
 use crate::bindings::exports::sickbay::plugin::check;
 use crate::bindings::sickbay::plugin::types;
 use crate::cpu::{CpuMeter, Metered};
-use crate::exports::Exports;
+use crate::exports::{CheckRun, Exports};
 use crate::lane::Lane;
 use crate::transcript::Tape;
-use crate::{Descriptor, Lend, Limits, LoadError, Producer, RunContext, answer, describe};
+use crate::{Descriptor, HeadStart, Lend, Limits, LoadError, Producer, RunContext, answer, describe};
 
 /// Bytes that a guest may hand to the host in one call.
 const HOSTCALL_BYTES_MAX: usize = 4 << 20;
@@ -26,8 +26,6 @@ const TRAP_BYTES_MAX: usize = 1 << 10;
 /// Frames of a crashed guest that are told, and what is kept of one.
 const FRAMES_MAX: usize = 30;
 const FRAME_BYTES_MAX: usize = 512;
-/// The import of a guest that may look for granted folders.
-const WASI_FILES: &str = "wasi:filesystem/preopens";
 /// `describe` runs once, with no capability.
 const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
 const DESCRIBE_LIMITS: Limits =
@@ -43,6 +41,9 @@ pub struct Plugin<L: Lend> {
     pub imports: Vec<String>,
     pub exports: Vec<String>,
     pub producers: Vec<Producer>,
+    pub head_start: HeadStart,
+    /// It imports WASI's own files.
+    pub(crate) uses_files: bool,
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<RunContext<L>>,
     pub(crate) exported: Exports,
@@ -82,7 +83,7 @@ pub struct RunUsage {
 /// It belongs to one check and one version. Dropped, it is gone.
 pub struct WarmInstance<L: Lend> {
     store: Store<RunContext<L>>,
-    guest: check::Guest,
+    guest: CheckRun,
     runs: u32,
 }
 
@@ -167,7 +168,7 @@ impl<L: Lend> Plugin<L> {
                     self.exported.check(&mut store, &instance)?
                 }
             };
-            let answer = guest.call_run(&mut store, asked).await?;
+            let answer = guest.call(&mut store, asked).await?;
             Ok::<_, wasmtime::Error>((guest, answer))
         };
         let ended = bounded(call, &cpu, &self.lane, timeout).await;
@@ -198,7 +199,7 @@ impl<L: Lend> Plugin<L> {
 
     /// Guests that use WASI's own files see those that are granted.
     pub(crate) async fn show_folders(&self, store: &mut Store<RunContext<L>>) {
-        if self.imports.iter().any(|import| import.starts_with(WASI_FILES)) {
+        if self.uses_files {
             store.data_mut().enter_folders().await;
         }
     }

@@ -7,11 +7,11 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use crate::cache::{ArtifactCache, sha256};
+use crate::cache::{Artifact, ArtifactCache, sha256};
 use crate::compile::Compiler;
 use crate::exports::Exports;
 use crate::lane::{self, Lane};
-use crate::loader::{Surface, Wanted, link_error, refuse_oversized, refuse_unfit};
+use crate::loader::{Surface, WASI_FILES, Wanted, link_error, refuse_oversized, refuse_unfit};
 use crate::producers::{self, Producer};
 use crate::{Lend, LoadError, Plugin, RunContext, describe, engine, linker};
 
@@ -82,8 +82,8 @@ impl<L: Lend> Sandbox<L> {
         self.plugin_of(file, artifact, nothing, wanted).await
     }
 
-    async fn plugin_of(&self, file: File<'_>, artifact: PathBuf, nothing: L, wanted: Wanted) -> Result<Plugin<L>, LoadError> {
-        let component = self.open(artifact).await?;
+    async fn plugin_of(&self, file: File<'_>, artifact: Artifact, nothing: L, wanted: Wanted) -> Result<Plugin<L>, LoadError> {
+        let component = self.open(artifact.path).await?;
         let surface = Surface::of(&component, &self.engine);
         surface.refuse_foreign(wanted)?;
         refuse_oversized(&component)?;
@@ -98,6 +98,8 @@ impl<L: Lend> Sandbox<L> {
             sha256: file.sha256,
             size_bytes: file.size_bytes,
             descriptor,
+            head_start: artifact.head_start,
+            uses_files: surface.imports.iter().any(|import| import.starts_with(WASI_FILES)),
             imports: surface.imports,
             exports: surface.exports,
             producers: file.producers,

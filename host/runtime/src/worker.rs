@@ -2,7 +2,8 @@
 //!
 //! Compilation time is outside wasmtime's security policy, so it happens here, under limits that the worker sets for itself before it
 //! reads a byte: memory, processor time, no core dump, low priority. It reads `INPUT`, writes `OUTPUT` and says on stdout what went wrong;
-//! its exit code says who is to blame. It ends with `HOST`, the process that started it.
+//! its exit code says who is to blame. It ends with `HOST`, the process that started it. A component that asks for it gets a head start
+//! ([`crate::head_start`]): then stdout says what came of it.
 //!
 //! Invariant: the worker inherits no environment and opens no file but the two that it is given.
 
@@ -16,6 +17,8 @@ use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_PROXY_ADAPTER, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wasmtime::Engine;
+
+use crate::head_start::{self, HeadStart};
 
 /// Memory that a compilation may use; an 18 MB guest peaks at about 340 MB.
 const MEMORY_BYTES_MAX: u64 = 2 << 30;
@@ -50,7 +53,10 @@ pub fn main() -> ExitCode {
     };
     let bound = host.map_or(Ok(()), |host| end_with(host)).and_then(|()| limit_self()).map_err(WorkError::Failed);
     match bound.and_then(|()| work(Path::new(input), Path::new(output))) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(head_start) => {
+            println!("{}", head_start.line());
+            ExitCode::SUCCESS
+        }
         Err(WorkError::Refused(message)) => {
             println!("{message}");
             ExitCode::from(REFUSED)
@@ -84,14 +90,15 @@ fn limit_self() -> Result<(), String> {
     Ok(())
 }
 
-fn work(input: &Path, output: &Path) -> Result<(), WorkError> {
+fn work(input: &Path, output: &Path) -> Result<HeadStart, WorkError> {
     let failed = |what: &str, error: &dyn std::fmt::Display| WorkError::Failed(format!("{what}: {error}"));
     let bytes = std::fs::read(input).map_err(|error| failed("cannot read the file", &error))?;
-    let component = component(&bytes).map_err(WorkError::Refused)?;
+    let (component, head_start) = head_start::given(component(&bytes).map_err(WorkError::Refused)?, &bytes);
     let engine = Engine::new(&crate::engine::config()).map_err(|error| failed("cannot start the engine", &format!("{error:#}")))?;
     let artifact =
         engine.precompile_component(&component).map_err(|error| WorkError::Refused(format!("not a valid component: {error:#}")))?;
-    std::fs::write(output, artifact).map_err(|error| failed("cannot write the artifact", &error))
+    std::fs::write(output, artifact).map_err(|error| failed("cannot write the artifact", &error))?;
+    Ok(head_start)
 }
 
 /// The component in `bytes`, made from a core module where it is one that carries its component type.

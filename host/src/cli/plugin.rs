@@ -283,6 +283,7 @@ mod tests {
             producers: [("language", "Rust", ""), ("processed-by", "rustc", "1.95.0\u{1b}[2J")]
                 .map(|(role, name, version)| ProducerItem { role: role.to_owned(), name: name.to_owned(), version: version.to_owned() })
                 .to_vec(),
+            head_start: Some("refused: it prints: a".to_owned()),
             checks: vec![KindItem {
                 name: "http".to_owned(),
                 summary: "One request".to_owned(),

@@ -54,7 +54,7 @@ pub fn build_project(kit: &Kit, project: &Project, options: BuildOptions<'_>) ->
 
 fn command(work: &Work<'_>) -> anyhow::Result<Command> {
     match &work.project.recipe {
-        Recipe::Python(recipe) => Ok(python::command(work, recipe)),
+        Recipe::Python(recipe) => python::command(work, recipe),
         Recipe::JavaScript(recipe) => Ok(javascript::command(work, recipe)),
         Recipe::Go(recipe) => go::command(work, recipe),
         Recipe::C(recipe) => c::command(work, recipe),

@@ -34,6 +34,7 @@ mod progress;
 mod project;
 mod publish;
 mod python;
+mod python_world;
 mod remedy;
 mod run;
 mod saved;

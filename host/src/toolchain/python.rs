@@ -19,7 +19,7 @@ use super::compile::Work;
 use super::facts::{answer, has_apt};
 use super::kit::{Kit, version};
 use super::project::{Project, WORLDS, checked_name, manifest_text, wrong};
-use super::{Language, Missing, Remedy, project};
+use super::{Language, Missing, Remedy, project, python_world};
 use crate::config::nearest;
 
 pub(super) const PACKAGES: [&str; 2] = ["python3", "python3-venv"];
@@ -152,17 +152,24 @@ pub(super) fn tools(into: &Path) -> Vec<Vec<String>> {
     ]
 }
 
-pub(super) fn command(work: &Work<'_>, recipe: &Recipe) -> Command {
+pub(super) fn command(work: &Work<'_>, recipe: &Recipe) -> anyhow::Result<Command> {
     let (directory, sdk) = (&work.project.directory, work.brought.join("sdk/python"));
-    let mut command = Command::new(&work.kit.program);
-    command.arg("-d").arg(work.brought.join("wit")).args(["-w", recipe.world.as_str(), "componentize"]);
     let inherited = std::env::var_os("PYTHONPATH").unwrap_or_default();
-    for folder in search_path(directory, &recipe.python_path, std::env::split_paths(&inherited), &sdk) {
+    let folders = search_path(directory, &recipe.python_path, std::env::split_paths(&inherited), &sdk);
+    let (contract, narrowed) = (work.brought.join("wit"), work.scratch.join("wit"));
+    let (wit, world) = if python_world::write(&recipe.world, &folders, &contract, &narrowed)? {
+        (narrowed, python_world::NAME)
+    } else {
+        (contract, recipe.world.as_str())
+    };
+    let mut command = Command::new(&work.kit.program);
+    command.arg("-d").arg(wit).args(["-w", world, "componentize"]);
+    for folder in folders {
         command.arg("-p").arg(folder);
     }
     command.arg(&recipe.module).arg("-o").arg(work.made());
     command.current_dir(directory).env("PYTHONDONTWRITEBYTECODE", "1");
-    command
+    Ok(command)
 }
 
 /// Where modules are imported from, in this order; the SDK that this program brings is the last, where no other is.

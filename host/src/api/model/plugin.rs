@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sickbay_runtime::{Kind, Producer};
+use sickbay_runtime::{HeadStart, Kind, Producer};
 use utoipa::ToSchema;
 
 use super::{json, metric_kind};
@@ -101,6 +101,9 @@ pub struct PluginDetail {
     /// The tools that made it, as it says itself.
     #[serde(default)]
     pub producers: Vec<ProducerItem>,
+    /// Of a component that asks for its start to be done once, while it is compiled: `given`, or why each instance starts for itself.
+    #[serde(default)]
+    pub head_start: Option<String>,
     pub checks: Vec<KindItem>,
     /// What a run begins on: `fresh` or `warm`.
     pub isolation: String,
@@ -123,6 +126,7 @@ impl PluginDetail {
             imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
             exports: plugin.map(|plugin| plugin.exports.clone()).unwrap_or_default(),
             producers: plugin.map(|plugin| plugin.producers.iter().map(ProducerItem::from).collect()).unwrap_or_default(),
+            head_start: plugin.and_then(|plugin| head_start(&plugin.head_start)),
             checks: descriptor.map(|descriptor| descriptor.checks.iter().map(KindItem::from).collect()).unwrap_or_default(),
             isolation: isolation.as_str().to_owned(),
             checks_configured,
@@ -135,6 +139,14 @@ impl PluginDetail {
 fn contract(exports: &[String]) -> Option<String> {
     let (_, version) = exports.iter().find_map(|name| name.strip_prefix("sickbay:plugin/")?.split_once('@'))?;
     Some(format!("sickbay:plugin@{version}"))
+}
+
+fn head_start(head_start: &HeadStart) -> Option<String> {
+    match head_start {
+        HeadStart::None => None,
+        HeadStart::Given => Some("given".to_owned()),
+        HeadStart::Refused(why) => Some(format!("refused: {why}")),
+    }
 }
 
 /// A tool that had a part in making a plugin.

@@ -85,6 +85,7 @@ fn facts(text: &mut String, detail: &PluginDetail, seen: Seen, now: Duration) {
         ("sha256", plugin.sha256.clone()),
         ("size", plugin.size_bytes.map(|bytes| ByteSize(bytes).to_string())),
         ("contract", detail.contract.clone()),
+        ("start", detail.head_start.as_deref().map(start)),
         ("licence", detail.licence.clone()),
         ("homepage", detail.homepage.clone()),
         ("used by", running(Some(counted(usize::try_from(detail.checks_configured).unwrap_or(usize::MAX), "check")))),
@@ -93,6 +94,14 @@ fn facts(text: &mut String, detail: &PluginDetail, seen: Seen, now: Duration) {
         if let Some(value) = value {
             let _ = writeln!(text, "{name:<10}{}", escaped(&value));
         }
+    }
+}
+
+/// When what a language does before its first call is done.
+fn start(head_start: &str) -> String {
+    match head_start.strip_prefix("refused: ") {
+        Some(why) => format!("in each instance: {why}"),
+        None => "done once, while it was compiled".to_owned(),
     }
 }
 
@@ -308,7 +317,7 @@ mod tests {
             "\nFailures that it names: refused, timeout\n",
             "\n  http = [\"GET http://localhost/\"]  # to ask (http = [\"{method} {url}\"])\n",
             "\nThe most that one run used, by the names of `limits`:\n  cpu_ms        4\n",
-            "\ncontract  sickbay:plugin@0.1.0\n",
+            "\ncontract  sickbay:plugin@0.1.0\nstart     in each instance: it prints: a\n",
             "\nImports\n  sickbay:plugin/http\n",
             "\nMade by, as it says itself\n  language      Rust\n  processed-by  rustc 1.95.0\\u{1b}[2J\n",
         ] {
@@ -322,6 +331,11 @@ mod tests {
         let text = text(&detail(plugin()), Seen::File, layout(), NOW);
         assert!(text.starts_with("http 1.2.0\nAsks HTTP servers\n\nsha256    0123"), "{text}");
         assert!(!text.contains("used by") && !text.contains("The most that one run used"), "{text}");
+    }
+
+    #[test]
+    fn a_start_that_was_done_is_told() {
+        assert_eq!(start("given"), "done once, while it was compiled");
     }
 
     #[test]

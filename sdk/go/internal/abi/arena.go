@@ -63,6 +63,7 @@ var answered *Arena
 func Answer() *Arena {
 	forgetReceived()
 	startCollector()
+	stir()
 	answered = &Arena{}
 	return answered
 }

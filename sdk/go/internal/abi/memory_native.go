@@ -40,3 +40,4 @@ func addressOf(words []uint64) uint32 {
 func forgetReceived() {}
 func stopCollector()  {}
 func startCollector() {}
+func stir()           {}

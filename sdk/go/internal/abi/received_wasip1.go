@@ -1,6 +1,7 @@
 package abi
 
 import (
+	"math/rand/v2"
 	"runtime/debug"
 	"unsafe"
 )
@@ -84,4 +85,34 @@ func reallocForAdapter(_, _, align, size uint32) uint32 {
 	}
 	adapterUsed = begin + size
 	return base + begin
+}
+
+// A host may run the start of the program once, while it compiles it, and have every instance begin behind it: package variables and init
+// functions then hold what they held there. Whoever exports this allows it. It is never called.
+//
+//go:wasmexport sickbay_head_start
+func headStart() {}
+
+//go:wasmimport wasi_snapshot_preview1 random_get
+//go:noescape
+func readRandom(into *byte, size uint32) uint32
+
+var (
+	isStirred bool
+	// Not on a stack: its address is told to the host.
+	drawn [1]byte
+)
+
+// stir has math/rand go on from another place in each instance: behind a start that was run once, all of them would draw the same numbers.
+func stir() {
+	if isStirred {
+		return
+	}
+	isStirred = true
+	if readRandom(&drawn[0], 1) != 0 {
+		return
+	}
+	for range drawn[0] {
+		rand.Uint64()
+	}
 }

@@ -7,15 +7,13 @@
 //! of WASI and the contract; its store has an epoch deadline that never comes and what is lent is made once, outside the time.
 
 use std::hint::black_box;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail};
-use sickbay_capabilities::{Grants, Lent, RunScope, ServiceSettings, Services};
-use sickbay_core::{Finding, Timestamp};
+use anyhow::{Context, anyhow};
+use sickbay_capabilities::Lent;
 use sickbay_runtime::bindings::exports::sickbay::plugin::check;
 use sickbay_runtime::bindings::sickbay::plugin as contract;
-use sickbay_runtime::{CheckRequest, Limits, Plugin, RunOutcome, Sandbox, SandboxSettings, WarmInstance};
+use sickbay_runtime::{Sandbox, SandboxSettings};
 use wasmtime::component::{Component, HasData, InstancePre, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -23,13 +21,13 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use crate::figure::Figure;
 use crate::settings::Settings;
 use crate::spread::{median, quantile};
+use crate::whole::{Asked, Whole};
 
 pub(crate) const NAMES: [&str; 7] =
     ["fresh_noop_ratio", "fresh_noop_p50", "fresh_noop_p99", "warm_noop_p50", "warm_noop_p99", "bare_noop_p50", "bare_noop_p99"];
 
 const RATIO_MAX: f64 = 1.25;
 const RUNS_PER_ROUND: usize = 250;
-const TIMEOUT: Duration = Duration::from_secs(10);
 const CHECK: &str = "noop";
 const CONFIG: &str = "{}";
 
@@ -37,7 +35,9 @@ pub(crate) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Figure>> 
     let component = settings.guest("noop")?;
     let artifacts = tempfile::Builder::new().prefix("sickbay-bench-").tempdir()?;
     let sandbox_settings = SandboxSettings { artifacts: artifacts.path().join("cache"), worker: settings.program.clone() };
-    let sickbay = Whole::load(&sandbox_settings, component.clone()).await?;
+    let sandbox = Sandbox::<Lent>::new(&sandbox_settings).context("the sandbox does not start")?;
+    let asked = Asked { check: CHECK, kind: CHECK, config: CONFIG };
+    let sickbay = Whole::load(&sandbox, component.clone(), asked).await?;
     let bare = Bare::load(&component, sickbay.lent()).map_err(engine_error)?;
     let Times { fresh: sickbay, warm, bare } = take_turns(settings, &sickbay, bare).await?;
 
@@ -93,78 +93,8 @@ async fn take_turns(settings: &Settings, sickbay: &Whole, mut bare: Bare) -> any
     Ok(times)
 }
 
-fn microseconds(began: Instant) -> f64 {
+pub(crate) fn microseconds(began: Instant) -> f64 {
     began.elapsed().as_secs_f64() * 1e6
-}
-
-/// Sickbay's side: sandbox, plugin and what the daemon lends to each run.
-struct Whole {
-    plugin: Plugin<Lent>,
-    services: Arc<Services>,
-    grants: Arc<Grants>,
-    limits: Limits,
-    check: Arc<str>,
-}
-
-impl Whole {
-    async fn load(settings: &SandboxSettings, component: Vec<u8>) -> anyhow::Result<Whole> {
-        let services = Services::new(&ServiceSettings::default()).context("the capabilities cannot be set up")?;
-        let sandbox = Sandbox::<Lent>::new(settings).context("the sandbox does not start")?;
-        let (grants, limits, check) = (Arc::new(Grants::default()), Limits::default(), Arc::from(CHECK));
-        let nothing = lent(&services, &grants, &limits, &check);
-        let plugin = sandbox.load(CHECK, component, nothing).await.map_err(|error| anyhow!("the guest is refused: {error}"))?;
-        Ok(Whole { plugin, services, grants, limits, check })
-    }
-
-    fn lent(&self) -> Lent {
-        lent(&self.services, &self.grants, &self.limits, &self.check)
-    }
-
-    async fn run(&self) -> anyhow::Result<()> {
-        reported(self.plugin.check(&request(), self.lent(), &self.limits, TIMEOUT).await)
-    }
-
-    /// On the instance that the run before left.
-    async fn run_warm(&self, kept: Option<WarmInstance<Lent>>) -> anyhow::Result<Option<WarmInstance<Lent>>> {
-        let (outcome, kept) = self.plugin.check_warm(kept, &request(), self.lent(), &self.limits, TIMEOUT).await;
-        reported(outcome)?;
-        if kept.is_none() {
-            bail!("the instance was not kept");
-        }
-        Ok(kept)
-    }
-}
-
-fn request() -> CheckRequest<'static> {
-    CheckRequest {
-        check: CHECK,
-        target: None,
-        kind: CHECK,
-        config: CONFIG,
-        scheduled_at: Timestamp(1_700_000_000_000),
-        attempt: 1,
-        labels: &[],
-        previous: None,
-    }
-}
-
-fn reported(outcome: RunOutcome<Lent>) -> anyhow::Result<()> {
-    black_box(outcome.lent.finish());
-    match black_box(outcome.finding) {
-        Finding::Report(_) => Ok(()),
-        other => bail!("the guest did not report: {other:?}"),
-    }
-}
-
-fn lent(services: &Arc<Services>, grants: &Arc<Grants>, limits: &Limits, check: &Arc<str>) -> Lent {
-    let scope = RunScope {
-        check: Arc::clone(check),
-        plugin: Arc::clone(check),
-        run_id: 1,
-        deadline: tokio::time::Instant::now() + TIMEOUT,
-        state: Arc::default(),
-    };
-    Lent::new(services, grants, limits, scope)
 }
 
 /// The other side: what an embedder that trusts its guest would write.

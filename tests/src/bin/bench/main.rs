@@ -1,9 +1,9 @@
 //! The bench: speed and size beside the goals, measured on the program as users run it.
 //!
 //! Who is who: a [`Measure`] starts what it needs, measures and gives [`Figure`]s, each one line of JSON on standard output. `daemon.rs`
-//! starts Sickbay with a configuration and a folder of its own; `process.rs` reads what the kernel counts of a process; `scrape.rs` reads
-//! `/metrics`; `client.rs` asks over HTTP; `exporter.rs` scrapes what others run; `target.rs` is the server that HTTP checks ask,
-//! `servers.rs` starts databases.
+//! starts Sickbay with a configuration and a folder of its own; `whole.rs` runs a guest within this process as Sickbay does; `process.rs`
+//! reads what the kernel counts of a process; `scrape.rs` reads `/metrics`; `client.rs` asks over HTTP; `exporter.rs` scrapes what others
+//! run; `target.rs` is the server that HTTP checks ask, `servers.rs` starts databases.
 //!
 //! How: everything is compared with what ran next to it in the same run, so that a slow or busy machine moves both sides. Processor time
 //! is what the kernel counts for the whole process, including the scrape that ends a window: the figures are rather too high than too low.
@@ -18,6 +18,8 @@ mod exporter;
 mod figure;
 mod fresh;
 mod http_check;
+mod languages;
+mod loops;
 mod mixed;
 mod postgres_connections;
 mod process;
@@ -31,11 +33,16 @@ mod spread;
 mod swap;
 mod target;
 mod ten_thousand;
+mod whole;
 
 use std::process::ExitCode;
 
 use figure::Figure;
 use settings::Settings;
+
+/// As the program has it: a run allocates a few hundred small things.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "usage: ./tests/bench [--quick] [NAME...]";
 
@@ -43,6 +50,7 @@ const USAGE: &str = "usage: ./tests/bench [--quick] [NAME...]";
 #[derive(Clone, Copy, Debug)]
 enum Measure {
     Fresh,
+    Languages,
     Scheduled,
     HttpCheck,
     PostgresConnections,
@@ -51,11 +59,13 @@ enum Measure {
     Mixed,
     Swap,
     Render,
+    Loops,
 }
 
 impl Measure {
-    const ALL: [Measure; 9] = [
+    const ALL: [Measure; 11] = [
         Measure::Fresh,
+        Measure::Languages,
         Measure::Scheduled,
         Measure::HttpCheck,
         Measure::PostgresConnections,
@@ -64,11 +74,13 @@ impl Measure {
         Measure::Mixed,
         Measure::Swap,
         Measure::Render,
+        Measure::Loops,
     ];
 
     fn names(self) -> &'static [&'static str] {
         match self {
             Measure::Fresh => &fresh::NAMES,
+            Measure::Languages => &languages::NAMES,
             Measure::Scheduled => &scheduled::NAMES,
             Measure::HttpCheck => &http_check::NAMES,
             Measure::PostgresConnections => &postgres_connections::NAMES,
@@ -77,12 +89,14 @@ impl Measure {
             Measure::Mixed => &mixed::NAMES,
             Measure::Swap => &swap::NAMES,
             Measure::Render => &render::NAMES,
+            Measure::Loops => &loops::NAMES,
         }
     }
 
     async fn run(self, settings: &Settings) -> anyhow::Result<Vec<Figure>> {
         match self {
             Measure::Fresh => fresh::measure(settings).await,
+            Measure::Languages => languages::measure(settings).await,
             Measure::Scheduled => scheduled::measure(settings).await,
             Measure::HttpCheck => http_check::measure(settings).await,
             Measure::PostgresConnections => postgres_connections::measure(settings).await,
@@ -91,6 +105,7 @@ impl Measure {
             Measure::Mixed => mixed::measure(settings).await,
             Measure::Swap => swap::measure(settings).await,
             Measure::Render => render::measure(settings).await,
+            Measure::Loops => loops::measure(settings).await,
         }
     }
 }

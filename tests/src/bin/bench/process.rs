@@ -96,6 +96,18 @@ pub(crate) fn thread_cpu() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
+/// Pages that the calling thread touched first, without reading from a disk.
+pub(crate) fn minor_faults() -> anyhow::Result<u64> {
+    let stat = fs::read_to_string("/proc/thread-self/stat").context("no /proc")?;
+    faults(&stat).context("/proc/thread-self/stat is not as proc(5) says")
+}
+
+/// The tenth field.
+fn faults(stat: &str) -> Option<u64> {
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    behind_name.split_whitespace().nth(7)?.parse().ok()
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Times {
     own: Duration,
@@ -126,6 +138,7 @@ mod tests {
         let stat = "42 (a) (b c) S 1 42 42 0 -1 4194304 100 0 0 0 150 50 7 3 20 0 4 0 12345 1000000 500 18446744073709551615";
         let times = Times { own: Duration::from_secs(2), ended_children: Duration::from_millis(100) };
         assert_eq!(Times::parse(stat), Some(times));
+        assert_eq!(faults(stat), Some(100));
         assert_eq!(Times::parse("42 (a) S 1 42"), None);
     }
 }
