@@ -11,7 +11,7 @@ use std::{
 
 use sickbay_core::{CheckState, Decision, Evidence, Label, Metric, MetricKind, Reason, StateKind, Status, Timestamp, Transition};
 
-use crate::{Committed, ResultRecord, Retention, Store, Trigger};
+use crate::{Change, Committed, Document, Kind, Page, ResultRecord, Retention, Store, Trigger};
 
 const HOUR_MS: u64 = 3_600_000;
 /// 2026-11-20.
@@ -29,6 +29,9 @@ pub async fn suite(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
     history_is_paged_newest_first(&*open("history").await).await;
     a_long_history_is_paged_without_a_gap(&*open("long-history").await).await;
     events_follow_a_sequence_number(&*open("events").await).await;
+    documents_change_with_results(&*open("documents").await).await;
+    documents_are_paged_newest_first(&*open("document-pages").await).await;
+    closed_documents_go_by_age(&*open("document-age").await).await;
     what_a_plugin_keeps_is_written_with_its_result(&*open("plugin-state").await).await;
     pruning_removes_by_age_and_keeps_the_newest_of_each_check(&*open("prune-age").await).await;
     pruning_removes_the_oldest_until_the_bytes_fit(&*open("prune-bytes").await).await;
@@ -306,6 +309,72 @@ pub async fn events_follow_a_sequence_number(store: &dyn Store) {
     assert!(events(u64::MAX, 100).await.is_empty());
 }
 
+fn document(kind: Kind, id: &str, at: u64) -> Document {
+    let body = format!("{{\"id\":\"{id}\",\"text\":\"' \\\" \\u0000 \u{1b} 漢字 🩺\"}}");
+    Document { kind, id: id.to_owned(), parent: "größe '\"; --".to_owned(), at: Timestamp(at), open: true, body }
+}
+
+async fn all_documents(store: &dyn Store, kind: Kind, parent: Option<&str>) -> Vec<Document> {
+    let (mut all, mut before) = (Vec::new(), None::<(Timestamp, String)>);
+    loop {
+        let behind = before.as_ref().map(|(at, id)| (*at, id.as_str()));
+        let page = store.documents(Page { kind, parent, before: behind, limit: 2 }).await.unwrap();
+        let Some(last) = page.last() else { return all };
+        before = Some((last.at, last.id.clone()));
+        all.extend(page);
+    }
+}
+
+pub async fn documents_change_with_results(store: &dyn Store) {
+    let (first, second) = (document(Kind::Silence, "a", 1), document(Kind::Silence, "b", 2));
+    let changes = [Change::Put(first.clone()), Change::Put(second.clone())];
+    assert_eq!(store.commit(&shared(vec![record("api", 1)]), &changes).await.unwrap(), [Some(1)]);
+    assert_eq!(store.open_documents(Kind::Silence, "", 10).await.unwrap(), [first.clone(), second.clone()]);
+    assert_eq!(store.open_documents(Kind::Silence, "a", 10).await.unwrap(), std::slice::from_ref(&second));
+    assert_eq!(store.open_documents(Kind::Silence, "", 1).await.unwrap(), std::slice::from_ref(&first));
+    let ended = Document { open: false, at: Timestamp(3), parent: String::new(), body: "{}".to_owned(), ..first };
+    let changes = [Change::Put(document(Kind::Silence, "a", 9)), Change::Put(ended.clone()), Change::Remove(Kind::Silence, "b".to_owned())];
+    assert_eq!(store.commit(&[], &changes).await.unwrap(), []);
+    assert_eq!(store.open_documents(Kind::Silence, "", 10).await.unwrap(), []);
+    assert_eq!(store.document(Kind::Silence, "a").await.unwrap(), Some(ended));
+    assert_eq!(store.document(Kind::Silence, "b").await.unwrap(), None);
+    assert_eq!(store.document(Kind::Group, "a").await.unwrap(), None);
+    // A result that is there already is ignored, what goes with it is not.
+    let changes = [Change::Put(second.clone())];
+    assert_eq!(store.commit(&shared(vec![record("api", 1)]), &changes).await.unwrap(), [None]);
+    assert_eq!(store.document(Kind::Silence, "b").await.unwrap(), Some(second));
+    let many: Vec<Change> = (0..2_500).map(|number| Change::Put(document(Kind::Group, &format!("{number:05}"), number))).collect();
+    store.commit(&[], &many).await.unwrap();
+    assert_eq!(store.open_documents(Kind::Group, "02497", 10).await.unwrap().len(), 2);
+}
+
+pub async fn documents_are_paged_newest_first(store: &dyn Store) {
+    let at = [("a", 5), ("b", 7), ("c", 5), ("d", 1), ("e", 7)];
+    let mut documents: Vec<Document> = at.iter().map(|(id, at)| document(Kind::Event, id, *at)).collect();
+    documents[1].parent = "other".to_owned();
+    let changes: Vec<Change> = documents.iter().cloned().map(Change::Put).collect();
+    store.commit(&[], &changes).await.unwrap();
+    let ids = |documents: Vec<Document>| documents.into_iter().map(|document| document.id).collect::<Vec<String>>().join("");
+    assert_eq!(ids(all_documents(store, Kind::Event, None).await), "ebcad");
+    assert_eq!(ids(all_documents(store, Kind::Event, Some("other")).await), "b");
+    assert_eq!(ids(all_documents(store, Kind::Event, Some("größe '\"; --")).await), "ecad");
+    assert_eq!(ids(all_documents(store, Kind::Event, Some("nul \0")).await), "");
+    assert_eq!(ids(all_documents(store, Kind::Delivery, None).await), "");
+}
+
+pub async fn closed_documents_go_by_age(store: &dyn Store) {
+    let before = |hours: u64| NOW.0 - hours * HOUR_MS;
+    let closed = |id: &str, at| Document { open: false, ..document(Kind::Incident, id, at) };
+    let mut changes: Vec<Change> = (0..2_100).map(|number| Change::Put(closed(&format!("old-{number}"), before(800)))).collect();
+    changes.push(Change::Put(document(Kind::Incident, "open", before(800))));
+    changes.push(Change::Put(closed("young", before(700))));
+    store.commit(&[], &changes).await.unwrap();
+    let pruned = store.prune(&Retention::default(), NOW).await.unwrap();
+    assert_eq!((pruned.by_age, pruned.by_bytes), (2_100, 0));
+    let left: Vec<String> = all_documents(store, Kind::Incident, None).await.into_iter().map(|document| document.id).collect();
+    assert_eq!(left, ["young", "open"]);
+}
+
 pub async fn what_a_plugin_keeps_is_written_with_its_result(store: &dyn Store) {
     let state = |pairs: &[(&str, &[u8])]| -> BTreeMap<String, Vec<u8>> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), value.to_vec())).collect()
@@ -403,6 +472,9 @@ pub async fn a_copy_has_the_same_results_numbers_and_values(from: &dyn Store, to
     let kept = BTreeMap::from([("key".to_owned(), vec![0, 1, 2])]);
     write(from, vec![ResultRecord { plugin_state: Some(Arc::new(kept)), ..hostile("hostile", NOW.0) }]).await;
     from.prune(&Retention::default(), NOW).await.unwrap();
+    let silences: Vec<Document> = (0..1_200).rev().map(|number| document(Kind::Silence, &format!("{number:04}"), number)).collect();
+    let changes: Vec<Change> = silences.iter().cloned().map(Change::Put).collect();
+    from.commit(&[], &changes).await.unwrap();
 
     let copied = crate::copy(from, to, &mut |_| {}).await.expect("it is copied");
     let wanted = all(from).await;
@@ -411,6 +483,7 @@ pub async fn a_copy_has_the_same_results_numbers_and_values(from: &dyn Store, to
     assert_eq!(to.last().await.unwrap(), from.last().await.unwrap());
     assert_eq!(to.plugin_states().await.unwrap(), from.plugin_states().await.unwrap());
     assert_eq!(to.bounds().await.unwrap(), (Some(2), 3_001));
+    assert_eq!(to.documents(Page { kind: Kind::Silence, parent: None, before: None, limit: 2_000 }).await.unwrap(), silences);
     // It goes on where the other ended.
     let next = vec![hostile("hostile", NOW.0), record("api", NOW.0), record("new", NOW.0)];
     assert_eq!(write(to, next).await, [None, Some(3_002), Some(3_003)]);

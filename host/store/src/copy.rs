@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Committed, PluginStates, ResultRecord, Store, StoreError};
+use sickbay_core::Timestamp;
+
+use crate::{Change, Committed, Kind, Page, PluginStates, ResultRecord, Store, StoreError};
 
 /// Results in one transaction.
 const PAGE_LEN: u32 = 1_000;
@@ -34,7 +36,7 @@ pub async fn copy(from: &dyn Store, to: &dyn Store, told: &mut (dyn FnMut(CopyPr
     let (mut copied, mut after) = (0, 0);
     loop {
         let mut page = from.events(after, PAGE_LEN).await?;
-        let Some(last) = page.last() else { return Ok(copied) };
+        let Some(last) = page.last() else { break };
         after = last.seq;
         copied += page.len() as u64;
         for committed in &mut page {
@@ -46,6 +48,23 @@ pub async fn copy(from: &dyn Store, to: &dyn Store, told: &mut (dyn FnMut(CopyPr
         to.restore(&page).await?;
         told(CopyProgress { copied, percent: percent(after - before, end - before) });
     }
+    copy_documents(from, to).await?;
+    Ok(copied)
+}
+
+async fn copy_documents(from: &dyn Store, to: &dyn Store) -> Result<(), StoreError> {
+    for kind in Kind::ALL {
+        let mut before: Option<(Timestamp, String)> = None;
+        loop {
+            let behind = before.as_ref().map(|(at, id)| (*at, id.as_str()));
+            let page = from.documents(Page { kind, parent: None, before: behind, limit: PAGE_LEN }).await?;
+            let Some(last) = page.last() else { break };
+            before = Some((last.at, last.id.clone()));
+            let changes: Vec<Change> = page.into_iter().map(Change::Put).collect();
+            to.commit(&[], &changes).await?;
+        }
+    }
+    Ok(())
 }
 
 fn percent(part: u64, whole: u64) -> u64 {

@@ -1,4 +1,4 @@
-//! What Sickbay remembers: results, states, and the small values that plugins keep.
+//! What Sickbay remembers: results, states, the small values that plugins keep, and documents: incidents, silences, deliveries.
 //!
 //! [`Store`] is what the host sees; [`open`] finds the implementation by the URL of the configuration (SQLite or PostgreSQL), and
 //! [`copy()`] moves from one to another. Results reach a store through [`ResultQueue`] alone: one ordered queue with one writer, so the
@@ -15,6 +15,7 @@ mod body;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod copy;
+mod document;
 mod error;
 mod postgres;
 mod queue;
@@ -27,8 +28,9 @@ use std::{path::Path, sync::Arc};
 use address::Address;
 
 pub use copy::{CopyProgress, copy};
+pub use document::{Change, Document, Kind, Page};
 pub use error::{Cause, StoreError, causes};
-pub use queue::{BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, Receipt, ResultQueue};
+pub use queue::{Alongside, BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, Receipt, ResultQueue};
 pub use record::{Committed, ResultRecord, Trigger};
 pub use store::{BoxFuture, PluginStates, Pruned, READ_ROWS_MAX, Retention, Store};
 

@@ -7,10 +7,13 @@
 //! a thousand transitions at once are a few commits, not a thousand. A result whose number somebody waits for
 //! ([`ResultQueue::push_urgent`]) goes the same way, and is answered after its commit.
 //!
+//! What is decided on results ([`Alongside`]), and what others decide ([`ResultQueue::decide`]), is asked for in the order of the queue and
+//! committed with the results before it: one writer, one order, for results and documents.
+//!
 //! A write that fails is tried again, with growing pauses, until it succeeds: the order stays, the queue fills, and `push` waits.
 //! After [`ResultQueue::shutdown`] was called the attempts are counted.
 //!
-//! Invariant: what `on_written` is told is on the disk already.
+//! Invariant: what [`Alongside::written`] is told is on the disk already.
 //! Invariant: nothing is lost on an orderly shutdown; on a kill, at most the plain results of one flush interval.
 
 use std::{
@@ -31,17 +34,37 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{Committed, ResultRecord, Store, StoreError, error::chain};
+use crate::{Change, Committed, ResultRecord, Store, StoreError, error::chain};
 
 /// Results that wait in the queue; `push` waits while it is full.
 pub const QUEUE_LEN_MAX: usize = 8192;
 /// Results in one transaction.
 pub const BATCH_LEN_MAX: usize = 512;
+/// Changes of documents after which a transaction takes no more.
+const CHANGES_LEN_MAX: usize = 4_096;
 /// The pause after the first failed attempt; each next one is twice as long.
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Attempts to write one batch once the host shuts down.
 const SHUTDOWN_ATTEMPTS_MAX: u32 = 4;
+
+/// Who goes with the results: asked for what changes with each of them, told what is on the disk.
+pub trait Alongside: Send + Sync + 'static {
+    /// What is committed together with `record`. Called once for each, in their order, before it is written; must not block.
+    fn changes(&self, _record: &ResultRecord) -> Vec<Change> {
+        Vec::new()
+    }
+
+    /// After each commit, with what it has written, in order, without the duplicates that the store ignored. Called between two
+    /// writes; must not block.
+    fn written(&self, committed: &[Committed]);
+}
+
+impl<F: Fn(&[Committed]) + Send + Sync + 'static> Alongside for F {
+    fn written(&self, committed: &[Committed]) {
+        self(committed);
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueueError {
@@ -78,11 +101,14 @@ impl Receipt {
 enum Message {
     /// With who waits for its commit, if anybody does.
     Result(Arc<ResultRecord>, Option<Waiting>),
+    /// What somebody decides when its turn has come.
+    Decide(Decide, Answer),
     Flush(Answer),
     /// The last one: what was pushed before it is written, nothing comes after it.
     Stop(Answer),
 }
 
+type Decide = Box<dyn FnOnce() -> Vec<Change> + Send>;
 type Answer = oneshot::Sender<Result<(), QueueError>>;
 type Waiting = oneshot::Sender<Result<Committed, QueueError>>;
 
@@ -99,13 +125,17 @@ struct Shared {
 }
 
 impl ResultQueue {
-    /// Starts the writer. `on_written` gets what a commit has written, in order, without the duplicates that the store ignored; it is
-    /// called between two writes and must not block.
+    /// Starts the writer; `on_written` is told as [`Alongside::written`] is.
     pub fn start(
         store: Arc<dyn Store>,
         flush_interval: Duration,
         on_written: impl Fn(&[Committed]) + Send + Sync + 'static,
     ) -> (ResultQueue, JoinHandle<()>) {
+        ResultQueue::start_alongside(store, flush_interval, on_written)
+    }
+
+    /// Starts the writer; `alongside` goes with it.
+    pub fn start_alongside(store: Arc<dyn Store>, flush_interval: Duration, alongside: impl Alongside) -> (ResultQueue, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE_LEN_MAX);
         let shared = Arc::new(Shared {
             wake: Notify::new(),
@@ -117,11 +147,12 @@ impl ResultQueue {
         let writer = Writer {
             store,
             flush_interval,
-            on_written: Box::new(on_written),
+            alongside: Box::new(alongside),
             stopping: shared.stopping.subscribe(),
             shared: Arc::clone(&shared),
             receiver,
             batch: Vec::with_capacity(BATCH_LEN_MAX),
+            changes: Vec::new(),
             waiting: Vec::new(),
             answers: Vec::new(),
         };
@@ -139,6 +170,16 @@ impl ResultQueue {
         let (waiting, receipt) = oneshot::channel();
         self.enqueue(record, Some(waiting)).await;
         Receipt(receipt)
+    }
+
+    /// Has `decide` called when its turn has come, and what it gives committed. Returns when that is on the disk: while the store fails it
+    /// waits, and a limit around it takes nothing back.
+    ///
+    /// # Errors
+    /// After a shutdown, where `decide` was not called, and where its changes could not be stored before the end.
+    pub async fn decide(&self, decide: impl FnOnce() -> Vec<Change> + Send + 'static) -> Result<(), QueueError> {
+        let decide: Decide = Box::new(decide);
+        self.ask(|answer| Message::Decide(decide, answer)).await
     }
 
     async fn enqueue(&self, record: Arc<ResultRecord>, waiting: Option<Waiting>) {
@@ -183,7 +224,7 @@ impl ResultQueue {
         self.shared.pending.load(Ordering::Relaxed)
     }
 
-    async fn ask(&self, message: fn(Answer) -> Message) -> Result<(), QueueError> {
+    async fn ask(&self, message: impl FnOnce(Answer) -> Message) -> Result<(), QueueError> {
         let (answer, outcome) = oneshot::channel();
         self.sender.send(message(answer)).await.map_err(|_| QueueError::Stopped)?;
         self.shared.wake.notify_one();
@@ -201,17 +242,17 @@ impl fmt::Debug for ResultQueue {
     }
 }
 
-type OnWritten = Box<dyn Fn(&[Committed]) + Send + Sync>;
-
 struct Writer {
     store: Arc<dyn Store>,
     flush_interval: Duration,
-    on_written: OnWritten,
+    alongside: Box<dyn Alongside>,
     shared: Arc<Shared>,
     stopping: watch::Receiver<bool>,
     receiver: mpsc::Receiver<Message>,
     /// Taken from the queue, not yet on the disk; at most [`BATCH_LEN_MAX`].
     batch: Vec<Arc<ResultRecord>>,
+    /// What is committed with the batch.
+    changes: Vec<Change>,
     /// Who waits for one result of the batch, with its place there.
     waiting: Vec<(usize, Waiting)>,
     /// Who waits for the batch.
@@ -252,11 +293,16 @@ impl Writer {
     }
 
     fn take(&mut self) -> Taken {
-        while self.batch.len() < BATCH_LEN_MAX {
+        while self.batch.len() < BATCH_LEN_MAX && self.changes.len() < CHANGES_LEN_MAX {
             match self.receiver.try_recv() {
                 Ok(Message::Result(record, waiting)) => {
+                    self.changes.extend(self.alongside.changes(&record));
                     self.waiting.extend(waiting.map(|waiting| (self.batch.len(), waiting)));
                     self.batch.push(record);
+                }
+                Ok(Message::Decide(decide, answer)) => {
+                    self.changes.extend(decide());
+                    self.answers.push(answer);
                 }
                 Ok(Message::Flush(answer)) => self.answers.push(answer),
                 Ok(Message::Stop(answer)) => {
@@ -272,13 +318,13 @@ impl Writer {
 
     /// Tries until the batch is written. False: the host shuts down, and the attempts are used up.
     async fn commit(&mut self) -> bool {
-        if self.batch.is_empty() {
+        if self.batch.is_empty() && self.changes.is_empty() {
             return true;
         }
         let mut attempts_left = SHUTDOWN_ATTEMPTS_MAX;
         let mut pause = RETRY_PAUSE_MIN;
         loop {
-            let outcome = self.store.write(&self.batch).await;
+            let outcome = self.store.commit(&self.batch, &self.changes).await;
             match outcome {
                 Ok(seqs) => {
                     self.succeeded(&seqs);
@@ -308,15 +354,14 @@ impl Writer {
         }
         let committed = |(record, seq): (&Arc<ResultRecord>, &Option<u64>)| seq.map(|seq| Committed { seq, record: Arc::clone(record) });
         let written: Vec<Committed> = self.batch.iter().zip(seqs).filter_map(committed).collect();
-        if !written.is_empty() {
-            (self.on_written)(&written);
-        }
+        self.alongside.written(&written);
         for (place, waiting) in self.waiting.drain(..) {
             let outcome = self.batch.get(place).zip(seqs.get(place)).and_then(committed).ok_or(QueueError::Duplicate);
             // Who asked may have stopped waiting.
             let _ = waiting.send(outcome);
         }
         self.batch.clear();
+        self.changes.clear();
     }
 
     /// Says so once: the next line is that results are stored again, or lost.
@@ -346,7 +391,7 @@ impl Writer {
                     dropped += 1;
                     waiting.extend(urgent);
                 }
-                Message::Flush(answer) | Message::Stop(answer) => self.answers.push(answer),
+                Message::Decide(_, answer) | Message::Flush(answer) | Message::Stop(answer) => self.answers.push(answer),
             }
         }
         self.shared.pending.fetch_sub(dropped, Ordering::Relaxed);

@@ -10,7 +10,7 @@ use std::{
 
 use sickbay_core::Timestamp;
 
-use crate::{Committed, ResultRecord, StoreError};
+use crate::{Change, Committed, Document, Kind, Page, ResultRecord, StoreError};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -22,9 +22,16 @@ pub type PluginStates = HashMap<String, BTreeMap<String, Vec<u8>>>;
 
 /// Where results are kept. Every implementation passes the same conformance suite.
 pub trait Store: Send + Sync + 'static {
+    /// Writes records as [`Store::commit`] does, and nothing else.
+    fn write<'a>(&'a self, records: &'a [Arc<ResultRecord>]) -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>> {
+        self.commit(records, &[])
+    }
+
     /// Writes records in their order, in one transaction: all or none. Answers for each of them, in the same order, with its number,
     /// which continues from the highest ever given. One whose (check, scheduled time) is there already is ignored and gets none.
-    fn write<'a>(&'a self, records: &'a [Arc<ResultRecord>]) -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>>;
+    /// What changes of documents goes along in the same transaction.
+    fn commit<'a>(&'a self, records: &'a [Arc<ResultRecord>], changes: &'a [Change])
+    -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>>;
 
     /// Writes records of another store with the numbers that they have there, in one transaction: all or none. Each number is higher
     /// than any that was given here; a record that is there already is an error.
@@ -41,6 +48,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// The history of all checks, oldest first: at most `limit` records whose `seq` is greater than `after`.
     fn events(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>>;
+
+    /// The documents of a kind that are open, by id: at most `limit` of those whose id is greater than `after`.
+    fn open_documents<'a>(&'a self, kind: Kind, after: &'a str, limit: u32) -> BoxFuture<'a, Result<Vec<Document>, StoreError>>;
+
+    fn document<'a>(&'a self, kind: Kind, id: &'a str) -> BoxFuture<'a, Result<Option<Document>, StoreError>>;
+
+    /// One page of a list of documents, newest first.
+    fn documents<'a>(&'a self, page: Page<'a>) -> BoxFuture<'a, Result<Vec<Document>, StoreError>>;
 
     /// The lowest `seq` that is kept, and the highest that was ever given (0: none). There may be gaps between them.
     fn bounds(&self) -> BoxFuture<'_, Result<(Option<u64>, u64), StoreError>>;
@@ -64,7 +79,7 @@ pub trait Store: Send + Sync + 'static {
 pub struct Retention {
     /// Results that are ok, counted from their scheduled time.
     pub ok: Duration,
-    /// All others.
+    /// All others, and closed documents.
     pub other: Duration,
     /// Above this the oldest results go, whatever their age.
     pub bytes_max: u64,
@@ -76,7 +91,7 @@ impl Default for Retention {
     }
 }
 
-/// How many results one pruning removed.
+/// How many results and documents one pruning removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
     pub by_age: u64,

@@ -16,6 +16,7 @@
 
 mod bulk;
 mod claim;
+mod documents;
 mod failure;
 mod names;
 mod prune;
@@ -34,7 +35,7 @@ use sickbay_core::Timestamp;
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::{BoxFuture, Committed, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError};
+use crate::{BoxFuture, Change, Committed, Document, Kind, Page, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError};
 use readers::Readers;
 pub(crate) use server::Server;
 use writer::Writer;
@@ -63,8 +64,24 @@ impl PostgresStore {
 }
 
 impl Store for PostgresStore {
-    fn write<'a>(&'a self, records: &'a [Arc<ResultRecord>]) -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>> {
-        Box::pin(async move { self.writer().await?.write(records).await })
+    fn commit<'a>(
+        &'a self,
+        records: &'a [Arc<ResultRecord>],
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>> {
+        Box::pin(async move { self.writer().await?.write(records, changes).await })
+    }
+
+    fn open_documents<'a>(&'a self, kind: Kind, after: &'a str, limit: u32) -> BoxFuture<'a, Result<Vec<Document>, StoreError>> {
+        Box::pin(self.read_open(kind, after, limit))
+    }
+
+    fn document<'a>(&'a self, kind: Kind, id: &'a str) -> BoxFuture<'a, Result<Option<Document>, StoreError>> {
+        Box::pin(self.read_document(kind, id))
+    }
+
+    fn documents<'a>(&'a self, page: Page<'a>) -> BoxFuture<'a, Result<Vec<Document>, StoreError>> {
+        Box::pin(async move { self.read_documents(&page).await })
     }
 
     fn restore<'a>(&'a self, committed: &'a [Committed]) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -73,6 +73,14 @@ impl PostgresStore {
                 break;
             }
         }
+        let cutoff = now.minus(retention.other);
+        loop {
+            let (removed, is_more) = self.remove_old_documents(cutoff).await?;
+            pruned.by_age += removed;
+            if !is_more {
+                break;
+            }
+        }
         Ok(pruned)
     }
 

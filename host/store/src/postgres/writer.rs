@@ -1,6 +1,6 @@
 //! The one who writes.
 //!
-//! One batch: begin, take numbers from the counter, insert with few statements, replace what plugins keep, commit. The counter's row
+//! One batch: begin, take numbers from the counter, insert with few statements, replace what plugins keep, change documents, commit. The counter's row
 //! stays locked until the commit, so numbers rise in the order of the commits and no reader ever sees one before those below it. A
 //! duplicate is rare, so nobody looks for one beforehand: fewer rows come in than were sent, and the batch is done again without what is
 //! there already.
@@ -25,13 +25,14 @@ use super::{
     PgQuery,
     bulk::{ResultRow, insert_results, replace_plugin_states},
     claim::SessionId,
+    documents,
     failure::within,
     names::Names,
     server::Server,
     session::Session,
 };
 use crate::{
-    Committed, ResultRecord, StoreError,
+    Change, Committed, ResultRecord, StoreError,
     body::{self, signed, unsigned},
 };
 
@@ -86,13 +87,13 @@ impl Writer {
     }
 
     /// The number of each record; None: it is there already.
-    pub(super) async fn write(&mut self, records: &[Arc<ResultRecord>]) -> Result<Vec<Option<u64>>, StoreError> {
-        if records.is_empty() {
+    pub(super) async fn write(&mut self, records: &[Arc<ResultRecord>], changes: &[Change]) -> Result<Vec<Option<u64>>, StoreError> {
+        if records.is_empty() && changes.is_empty() {
             return Ok(Vec::new());
         }
         let records: Vec<&ResultRecord> = records.iter().map(|record| &**record).collect();
         let mut session = self.session().await?;
-        let outcome = within(WRITE_MAX, self.numbers.write(&mut session, &records)).await;
+        let outcome = within(WRITE_MAX, self.numbers.write(&mut session, &records, changes)).await;
         let seqs = self.finish(session, outcome, "writing results").await?;
         Ok(seqs.into_iter().map(|seq| seq.map(unsigned)).collect())
     }
@@ -148,7 +149,12 @@ impl Writer {
 }
 
 impl Numbers {
-    async fn write(&mut self, session: &mut Session, records: &[&ResultRecord]) -> Result<Vec<Option<i64>>, sqlx::Error> {
+    async fn write(
+        &mut self,
+        session: &mut Session,
+        records: &[&ResultRecord],
+        changes: &[Change],
+    ) -> Result<Vec<Option<i64>>, sqlx::Error> {
         let mut look = !self.in_doubt.is_empty();
         for _ in 0..ATTEMPTS_MAX {
             let names = session.begin(records).await?;
@@ -158,6 +164,7 @@ impl Numbers {
             batch.number(last);
             if insert_results(&mut session.connection, &batch.rows).await? == batch.rows.len() as u64 {
                 replace_plugin_states(&mut session.connection, &batch.plugin_states).await?;
+                documents::change(&mut session.connection, changes).await?;
                 self.commit(session, names, records, &batch.seqs, last).await?;
                 return Ok(batch.seqs);
             }

@@ -5,6 +5,7 @@ use sqlx::{ConnectOptions, SqliteConnection, raw_sql, sqlite::SqliteConnectOptio
 
 use super::*;
 use crate::{
+    Document, Kind,
     conformance::{self, failing},
     sqlite,
 };
@@ -300,4 +301,74 @@ async fn the_writer_ends_with_the_last_who_could_push() {
     drop(queue);
     handle.await.unwrap();
     assert_eq!(store.bounds().await.unwrap(), (Some(1), 1));
+}
+
+/// Opens an incident with each transition, and remembers which documents were on the disk when it was told of a commit.
+struct Incidents {
+    taken: Arc<Mutex<Vec<String>>>,
+    told: Arc<AtomicUsize>,
+}
+
+fn incident(id: &str) -> Document {
+    let (kind, parent, at) = (Kind::Incident, String::new(), Timestamp(1));
+    Document { kind, id: id.to_owned(), parent, at, open: true, body: "{}".to_owned() }
+}
+
+impl Alongside for Incidents {
+    fn changes(&self, record: &ResultRecord) -> Vec<Change> {
+        self.taken.lock().unwrap().push(record.check.to_string());
+        record.transition.iter().map(|_| Change::Put(incident(&record.check))).collect()
+    }
+
+    fn written(&self, _committed: &[Committed]) {
+        self.told.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+async fn incidents(store: &Arc<dyn Store>) -> Vec<String> {
+    store.open_documents(Kind::Incident, "", 100).await.unwrap().into_iter().map(|document| document.id).collect()
+}
+
+#[tokio::test]
+async fn what_is_decided_on_results_is_committed_with_them_and_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sickbay.db");
+    let (store, mut blocker) = locked(&path).await;
+    let (taken, told) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+    let alongside = Incidents { taken: Arc::clone(&taken), told: Arc::clone(&told) };
+    let (queue, _handle) = ResultQueue::start_alongside(Arc::clone(&store), NEVER, alongside);
+    queue.push(record("quiet", 1)).await;
+    queue.push(transition("down", 1)).await;
+    let decided = {
+        let (queue, taken) = (queue.clone(), Arc::clone(&taken));
+        tokio::spawn(async move {
+            queue
+                .decide(move || {
+                    taken.lock().unwrap().push("decided".to_owned());
+                    vec![Change::Put(incident("decided")), Change::Remove(Kind::Incident, "down".to_owned())]
+                })
+                .await
+        })
+    };
+    until(|| !queue.healthy()).await;
+    assert_eq!((incidents(&store).await.len(), told.load(Ordering::Relaxed)), (0, 0));
+    unlock(&mut blocker).await;
+    decided.await.unwrap().unwrap();
+    assert_eq!(incidents(&store).await, ["decided"]);
+    // Each was asked once, however often the write was tried.
+    assert_eq!(*taken.lock().unwrap(), ["quiet", "down", "decided"]);
+    assert_eq!(store.bounds().await.unwrap(), (Some(1), 2));
+    assert!(told.load(Ordering::Relaxed) > 0);
+}
+
+#[tokio::test]
+async fn a_decision_alone_is_committed_and_after_the_end_none_is_taken() {
+    let store = in_memory().await;
+    let (queue, handle) = ResultQueue::start(Arc::clone(&store), NEVER, |_| {});
+    queue.decide(|| vec![Change::Put(incident("alone"))]).await.unwrap();
+    assert_eq!(incidents(&store).await, ["alone"]);
+    queue.shutdown().await.unwrap();
+    handle.await.unwrap();
+    let after = queue.decide(|| panic!("nobody calls it")).await;
+    assert_eq!(after, Err(QueueError::Stopped));
 }

@@ -23,6 +23,7 @@ macro_rules! newest_seqs {
 }
 
 mod bulk;
+mod documents;
 mod file;
 mod names;
 mod prune;
@@ -45,7 +46,7 @@ use sqlx::{
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::{
-    BoxFuture, Committed, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError,
+    BoxFuture, Change, Committed, Document, Kind, Page, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError,
     body::{self, signed, unsigned},
 };
 use file::DatabaseFile;
@@ -199,12 +200,28 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn write<'a>(&'a self, records: &'a [Arc<ResultRecord>]) -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>> {
+    fn commit<'a>(
+        &'a self,
+        records: &'a [Arc<ResultRecord>],
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>> {
         Box::pin(async move {
             self.still_there()?;
             let mut writer = self.writer().await?;
-            writer.write(records).await.map_err(self.failed("writing results"))
+            writer.write(records, changes).await.map_err(self.failed("writing results"))
         })
+    }
+
+    fn open_documents<'a>(&'a self, kind: Kind, after: &'a str, limit: u32) -> BoxFuture<'a, Result<Vec<Document>, StoreError>> {
+        Box::pin(self.read_open(kind, after, limit))
+    }
+
+    fn document<'a>(&'a self, kind: Kind, id: &'a str) -> BoxFuture<'a, Result<Option<Document>, StoreError>> {
+        Box::pin(self.read_document(kind, id))
+    }
+
+    fn documents<'a>(&'a self, page: Page<'a>) -> BoxFuture<'a, Result<Vec<Document>, StoreError>> {
+        Box::pin(async move { self.read_documents(&page).await })
     }
 
     fn restore<'a>(&'a self, committed: &'a [Committed]) -> BoxFuture<'a, Result<(), StoreError>> {

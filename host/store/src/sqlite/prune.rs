@@ -55,6 +55,14 @@ impl SqliteStore {
                 break;
             }
         }
+        let cutoff = now.minus(retention.other);
+        loop {
+            let (removed, is_more) = self.remove_old_documents(cutoff).await?;
+            pruned.by_age += removed;
+            if !is_more {
+                break;
+            }
+        }
         Ok(pruned)
     }
 

@@ -1,6 +1,6 @@
 //! The one connection that writes.
 //!
-//! One batch: begin, give numbers, insert with few statements, replace what plugins keep, commit. A duplicate is rare, so
+//! One batch: begin, give numbers, insert with few statements, replace what plugins keep, change documents, commit. A duplicate is rare, so
 //! nobody looks for one beforehand: the unique index says so, and the batch is done again without what is there already.
 //!
 //! Invariant: nothing is remembered of a transaction that did not commit.
@@ -15,10 +15,11 @@ use sqlx::{Connection, Row, SqliteConnection, raw_sql};
 use super::{
     body,
     bulk::{BulkInsert, SqliteQuery},
+    documents,
     names::Names,
     signed, unsigned,
 };
-use crate::{Committed, ResultRecord};
+use crate::{Change, Committed, ResultRecord};
 
 pub(super) struct Writer {
     connection: SqliteConnection,
@@ -58,12 +59,12 @@ impl Writer {
     }
 
     /// The number of each record; None: it is there already.
-    pub(super) async fn write(&mut self, records: &[Arc<ResultRecord>]) -> Result<Vec<Option<u64>>, sqlx::Error> {
-        if records.is_empty() {
+    pub(super) async fn write(&mut self, records: &[Arc<ResultRecord>], changes: &[Change]) -> Result<Vec<Option<u64>>, sqlx::Error> {
+        if records.is_empty() && changes.is_empty() {
             return Ok(Vec::new());
         }
         let records: Vec<Option<&ResultRecord>> = records.iter().map(|record| Some(&**record)).collect();
-        let outcome = self.transact(records).await;
+        let outcome = self.transact(records, changes).await;
         if outcome.is_err() {
             self.roll_back().await;
         }
@@ -94,7 +95,7 @@ impl Writer {
     }
 
     /// What is None is not written.
-    async fn transact(&mut self, mut records: Vec<Option<&ResultRecord>>) -> Result<Vec<Option<u64>>, sqlx::Error> {
+    async fn transact(&mut self, mut records: Vec<Option<&ResultRecord>>, changes: &[Change]) -> Result<Vec<Option<u64>>, sqlx::Error> {
         self.begin().await?;
         let mut names = match self.names.take() {
             Some(names) => names,
@@ -109,6 +110,7 @@ impl Writer {
             }
             outcome => outcome?,
         };
+        documents::change(&mut self.connection, changes).await?;
         self.commit().await?;
         self.names = Some(names);
         Ok(seqs)
