@@ -78,7 +78,7 @@ impl Exports {
     /// Of an instance of a version that was described.
     pub(crate) fn check(&self, store: impl AsContextMut, instance: &Instance) -> wasmtime::Result<CheckRun> {
         let check = self.check.as_ref().ok_or_else(|| trap("the plugin exports no `check`"))?;
-        instance.get_func(store, &check.run).map(CheckRun).ok_or_else(|| trap("`check` has no `run`"))
+        instance.get_func(store, check.run).map(CheckRun).ok_or_else(|| trap("`check` has no `run`"))
     }
 
     pub(crate) fn recovery(&self, store: impl AsContextMut, instance: &Instance) -> wasmtime::Result<recovery::Guest> {
