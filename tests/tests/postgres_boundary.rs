@@ -16,6 +16,8 @@ const SCHEMA: &str = "create role deputy; grant deputy to monitor; \
     create sequence counter; grant all on sequence counter to monitor; \
     create function do_as_told(what text) returns int language plpgsql as $$ begin execute what; return 1; end $$; \
     create function deep(n int) returns int language plpgsql as $$ begin return deep(n + 1); end $$; \
+    create function stubborn() returns int language plpgsql as $$ begin loop begin perform pg_sleep(3600); \
+    exception when query_canceled then null; end; end loop; end $$; \
     create procedure commits() language plpgsql as $$ begin commit; end $$";
 
 /// How the session is, as its next user sees it.
@@ -31,6 +33,7 @@ const SESSION: &str = "select current_setting('transaction_read_only'), current_
 /// How the server is, as a superuser sees it: locks, open transactions, data and whatever else can be made.
 const SERVER: &str = "select (select count(*) from pg_locks where locktype = 'advisory'), \
     (select count(*) from pg_stat_activity where state like 'idle in transaction%'), \
+    (select count(*) from pg_stat_activity where wait_event = 'PgSleep'), \
     (select count(*) from pg_locks where mode = 'AccessExclusiveLock' and pid <> pg_backend_pid()), (select count(*) from keep_me), \
     (select last_value::text || is_called::text from counter), \
     (select count(*) from pg_class where relnamespace = 'public'::regnamespace or relpersistence = 't'), \
@@ -266,6 +269,7 @@ fn reading() -> Vec<Case> {
             (within_ms("select pg_sleep(60)"), "timeout: "),
             (within_ms("select set_config('statement_timeout', '0', false), pg_advisory_lock(1), pg_sleep(60)"), "timeout: "),
             (within_ms("with recursive r as (select 1 union all select 1 from r) select count(*) from r"), "timeout: "),
+            (within_ms("select set_config('client_connection_check_interval', '0', false), stubborn()"), "timeout: "),
             (run("main", SESSION), CLEAN),
         ],
         vec![

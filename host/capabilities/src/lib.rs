@@ -11,7 +11,8 @@
 //!
 //! Invariant: nothing is lent that a grant does not name; each capability asks its policy in exactly one place.
 //! Invariant: no address is dialled that `egress` has not judged in the same call; sources are the operator's own and exempt.
-//! Invariant: no host call outlasts the deadline in its [`RunScope`], and nothing of it goes on after the guest is gone.
+//! Invariant: no host call outlasts the deadline in its [`RunScope`], and nothing of it goes on after the guest is gone, but for the seconds
+//! in which what it left running at a PostgreSQL server is ended.
 
 pub mod denial;
 mod dial;
@@ -28,6 +29,7 @@ mod material;
 pub mod meter;
 pub mod net;
 mod own_task;
+mod places;
 pub mod postgres;
 mod purse;
 pub mod redis;

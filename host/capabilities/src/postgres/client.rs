@@ -1,6 +1,8 @@
 //! One call: a connection, the conversation over it, and the answers as the contract has them.
 //!
-//! Invariant: every wait has a deadline, and a call that is dropped leaves nothing behind but a closed connection.
+//! Invariant: every wait has a deadline, and a call that is dropped leaves nothing behind but a closed connection, and what `ending.rs`
+//! does with it.
+//! Invariant: who waited for a connection of ours until too little time was left is told so, and not that the server is late.
 //! Invariant: neither a row nor the server's words are given out in which a secret of the run stands.
 
 use std::sync::Arc;
@@ -9,15 +11,18 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::conversation::{self, Answer, Bounds, Said, Trouble};
+use super::ending::Hold;
 use super::failure::Failure;
+use super::intake::Intake;
 use super::request::Asked;
-use super::session::{After, Excess, Intake, Session};
+use super::session::{After, Excess, Session};
 use super::settings::{Access, Manner};
 use super::source::{Origin, Place, Source, Wanted, Who};
 use super::types::{self, Described, Oid, Scalar, Shape, Type};
 use super::value;
 use super::wire::{Broken, Parts};
 use crate::contract::postgres::{Column, RowSet, Value};
+use crate::places;
 use crate::purse::{Payer, Purse};
 use crate::secrets::{Part, Placeholders};
 use crate::services::Services;
@@ -93,16 +98,32 @@ fn text_of(value: &mut Value) -> Option<Part<'_>> {
 }
 
 async fn converse(call: &Call, bounds: &Bounds) -> Result<(Vec<RowSet>, u32), Failure> {
-    let Call { services, plugin, check, source, .. } = call;
-    let who = Who { check, plugin, resolver: &services.resolver };
     if call.asked.is_empty() {
         return Ok((Vec::new(), 0));
     }
     let deadline = bounds.deadline(call.asked.first(), bounds.began);
-    let place = Place::take(source, deadline).await?;
+    let place = Place::take(&call.source, &call.check, deadline).await?;
+    let (waited, whole) = (place.waited, deadline.saturating_duration_since(bounds.began));
+    let answered = converse_at(place, call, bounds, deadline).await;
+    answered.map_err(|failure| match failure {
+        // Being late is the server's fault only where it had nearly all of the time.
+        Failure::Timeout(_) if places::is_starved(waited, whole) => call.source.crowded(waited, whole),
+        other => other,
+    })
+}
+
+async fn converse_at(place: Arc<Place>, call: &Call, bounds: &Bounds, deadline: Instant) -> Result<(Vec<RowSet>, u32), Failure> {
+    let Call { services, plugin, check, source, .. } = call;
+    let who = Who { check, plugin, resolver: &services.resolver };
     let mut wanted = wanted_at_first(call);
     loop {
         let (mut session, origin) = place.connect(wanted, who, bounds.began, deadline).await?;
+        session.hold(Hold {
+            place: Arc::clone(&place),
+            services: Arc::clone(services),
+            plugin: Arc::clone(plugin),
+            check: Arc::clone(check),
+        });
         let mut intake = Intake::new(call.rows_left, Payer::Run(Arc::clone(&call.purse)));
         let trouble = match say(&mut session, call, bounds, &mut intake).await {
             Ok(said) => return told(call, place, session, said, bounds).await.map(|sets| (sets, intake.rows)),
@@ -111,7 +132,7 @@ async fn converse(call: &Call, bounds: &Bounds) -> Result<(Vec<RowSet>, u32), Fa
         match trouble {
             // Others that were kept are no better.
             Trouble::Stale(_) if origin == Origin::Kept => source.close_kept(),
-            Trouble::Outdated if origin == Origin::Kept => {}
+            Trouble::Outdated | Trouble::Unclean if origin == Origin::Kept => {}
             Trouble::Server(error) => {
                 if wanted_at_first(call) == Wanted::Any {
                     place.give_back(session);
@@ -126,6 +147,8 @@ async fn converse(call: &Call, bounds: &Bounds) -> Result<(Vec<RowSet>, u32), Fa
             }
             trouble => return Err(failure_of(trouble, source)),
         }
+        // What it was told is known to end by itself.
+        session.let_go();
         wanted = Wanted::Dialled;
     }
 }
@@ -152,7 +175,7 @@ async fn say(session: &mut Session, call: &Call, bounds: &Bounds, intake: &mut I
 }
 
 /// Gives the connection back, after the server was asked for types that only it knows.
-async fn told(call: &Call, place: Place, mut session: Session, said: Said, bounds: &Bounds) -> Result<Vec<RowSet>, Failure> {
+async fn told(call: &Call, place: Arc<Place>, mut session: Session, said: Said, bounds: &Bounds) -> Result<Vec<RowSet>, Failure> {
     let source = &call.source;
     let unknown = unknown_types(source, &said.answers);
     let mut after = said.after;
@@ -249,6 +272,7 @@ pub(super) fn failure_of(trouble: Trouble, source: &Source) -> Failure {
         Trouble::Broken(Broken::Copies) | Trouble::Stale(Broken::Copies) => {
             Failure::Invalid("the statement moves data beside its answer, which is not lent".to_owned())
         }
-        Trouble::Broken(Broken::Malformed) | Trouble::Stale(Broken::Malformed) | Trouble::Outdated => malformed(),
+        Trouble::Broken(Broken::Exceeded(exceeded)) | Trouble::Stale(Broken::Exceeded(exceeded)) => exceeded.into(),
+        Trouble::Broken(Broken::Malformed) | Trouble::Stale(Broken::Malformed) | Trouble::Outdated | Trouble::Unclean => malformed(),
     }
 }

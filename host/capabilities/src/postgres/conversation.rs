@@ -7,8 +7,8 @@
 //! run-many        BEGIN + timeout, statement | timeout, statement | ... | (COMMIT, when writing) clean-up |
 //! run-simple      statement |                       (on a server: timeout | statement, clean-up |)
 //! ```
-//! One more where another check had the session before (`DISCARD ALL |`), and one where a type has to be asked for, once in the life of a
-//! source. Two for a session that is new, and those of the login.
+//! Where another check had the session before, `DISCARD ALL` goes in front, without a round trip of its own. One more where a type has to
+//! be asked for, once in the life of a source. One for a session that is new, and those of the login.
 //!
 //! The guest's text always goes alone in a `Parse` of its own or, in `run-simple`, alone in its query. Nobody waits for the answers to the
 //! clean-up.
@@ -25,8 +25,9 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::ServerError;
+use super::intake::Intake;
 use super::request::Asked;
-use super::session::{After, Column, Excess, Intake, Session, Stage};
+use super::session::{After, Column, Excess, Session, Stage};
 use super::settings::Manner;
 use super::wire::Broken;
 use crate::dial::microseconds_since;
@@ -79,6 +80,8 @@ pub(super) enum Trouble {
     Stale(Broken),
     /// The server's plan of a statement that only reads is of no use any more: as [`Trouble::Stale`].
     Outdated,
+    /// The server did not forget what another check left: as [`Trouble::Stale`]. Nothing was run after it.
+    Unclean,
     Broken(Broken),
     Server(ServerError),
     /// The statement has more or fewer parameters than it was given.
@@ -157,6 +160,9 @@ pub(super) async fn read(
         let excess = if is_last { Excess::Left } else { Excess::Skipped };
         let stage = turn.within(session.stage(excess, rows_max, intake)).await;
         let stage = stage.map_err(|trouble| if is_first { stale(trouble, session) } else { trouble })?;
+        if put.is_unclean(&stage) {
+            return Err(Trouble::Unclean);
+        }
         if put.is_outdated(&stage) {
             return Err(Trouble::Outdated);
         }
@@ -219,8 +225,8 @@ pub(super) async fn write_many(session: &mut Session, asked: &[Asked], bounds: &
     for (index, one) in asked.iter().enumerate() {
         let turn = Turn::new(bounds, one, began);
         let begin = if index == 0 { "BEGIN; " } else { "" };
-        session.put().query(&format!("{begin}SET LOCAL statement_timeout = {}", turn.server_ms));
-        let begun = turn.within(first_stage(session)).await;
+        session.put_opening(&format!("{begin}SET LOCAL statement_timeout = {}", turn.server_ms));
+        let begun = opening_stage(session, &turn).await;
         let begun = begun.map_err(|trouble| if index == 0 { stale(trouble, session) } else { trouble })?;
         let sent = Instant::now();
         if let Some(error) = begun.error {
@@ -273,7 +279,7 @@ pub(super) async fn write_simple(
     let turn = Turn::new(bounds, asked, bounds.began);
     ready_to_write(session, manner, &turn).await?;
     let sent = Instant::now();
-    session.put().query(&asked.sql);
+    session.put_simple(asked);
     session.put_clean_up_after_writing();
     turn.within(session.send()).await?;
     let rows_max = intake.rows_of(bounds.rows_max);
@@ -285,14 +291,27 @@ pub(super) async fn write_simple(
 /// PgBouncer's console sets nothing.
 async fn ready_to_write(session: &mut Session, manner: Manner, turn: &Turn) -> Result<(), Trouble> {
     match manner {
-        Manner::Direct => session.put().query(&format!("SET statement_timeout = {}", turn.server_ms)),
+        Manner::Direct => session.put_opening(&format!("SET statement_timeout = {}", turn.server_ms)),
         Manner::Pooled => session.put().sync(),
         // A new connection, which has answered.
         Manner::Console => return Ok(()),
     }
     let sent = Instant::now();
-    let stage = turn.within(first_stage(session)).await.map_err(|trouble| stale(trouble, session))?;
+    let stage = opening_stage(session, turn).await.map_err(|trouble| stale(trouble, session))?;
     stage.error.map_or(Ok(()), |error| Err(turn.refused(error, sent)))
+}
+
+/// Sends what was put and reads the answer to the host's statement, behind those to what another check's leftovers were forgotten with.
+async fn opening_stage(session: &mut Session, turn: &Turn) -> Result<Stage, Trouble> {
+    let settled = async {
+        session.send().await?;
+        session.settle().await
+    };
+    match turn.within(settled).await {
+        Err(Trouble::Broken(Broken::Malformed)) => return Err(Trouble::Unclean),
+        settled => settled?,
+    }
+    turn.within(session.stage(Excess::Left, 0, &mut Intake::own())).await
 }
 
 /// Sends what was put and reads the answer to the first of it.

@@ -6,7 +6,8 @@
 //! How: `host.rs` takes the guest's statements, `request.rs` holds them against the contract's bounds, `client.rs` goes through one call,
 //! `source.rs` gives it a connection for itself (`dial.rs`, `login.rs`), `conversation.rs` says what is to be said and in how many round
 //! trips, `session.rs`, `outgoing.rs` and `wire.rs` speak the protocol. `value.rs` with `types.rs`, `calendar.rs` and `array.rs` turns
-//! values into text and back. `standing.rs` tells what a source's role may do. A call runs in one task of its own, which ends with the run.
+//! values into text and back. `standing.rs` tells what a source's role may do. A call runs in one task of its own, which ends with the run;
+//! `ending.rs` ends what it leaves at the server.
 //!
 //! The messages and the login are `postgres-protocol`'s; the connection is our own. sqlx's takes a message of any length whole into memory,
 //! asks for values in binary form, which has no text for types that are not known, cannot ask for the first rows of a statement that it
@@ -25,9 +26,11 @@ mod calendar;
 mod client;
 mod conversation;
 mod dial;
+mod ending;
 mod failure;
 mod grant;
 mod host;
+mod intake;
 mod login;
 mod outgoing;
 mod policy;

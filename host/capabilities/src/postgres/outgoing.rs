@@ -11,16 +11,20 @@ use super::value::Parameter;
 #[derive(Default)]
 pub(super) struct Outgoing {
     bytes: BytesMut,
+    /// Messages that the server answers with a `ReadyForQuery`.
+    awaited: u32,
     /// A text held U+0000, or a message was too long.
     is_spoilt: bool,
 }
 
 impl Outgoing {
     pub(super) fn query(&mut self, sql: &str) {
+        self.awaited += 1;
         self.is_spoilt |= frontend::query(sql, &mut self.bytes).is_err();
     }
 
     pub(super) fn sync(&mut self) {
+        self.awaited += 1;
         frontend::sync(&mut self.bytes);
     }
 
@@ -65,9 +69,10 @@ impl Outgoing {
         self.sync();
     }
 
-    pub(super) fn take(&mut self) -> Option<BytesMut> {
-        let bytes = std::mem::take(&mut self.bytes);
-        (!std::mem::take(&mut self.is_spoilt)).then_some(bytes)
+    /// With how many answers are to be waited for.
+    pub(super) fn take(&mut self) -> Option<(BytesMut, u32)> {
+        let Outgoing { bytes, awaited, is_spoilt } = std::mem::take(self);
+        (!is_spoilt).then_some((bytes, awaited))
     }
 }
 
@@ -82,6 +87,8 @@ mod tests {
         outgoing.query("select 1");
         assert!(outgoing.take().is_none());
         outgoing.query("select 1");
-        assert_eq!(outgoing.take().as_deref(), Some(&b"Q\0\0\0\x0dselect 1\0"[..]));
+        outgoing.sync();
+        let (bytes, awaited) = outgoing.take().expect("nothing is spoilt");
+        assert_eq!((&bytes[..], awaited), (&b"Q\0\0\0\x0dselect 1\0S\0\0\0\x04"[..], 2));
     }
 }

@@ -8,10 +8,12 @@
 //! Clean-up goes out together with the last statement, and its answers are read when the session is next used: nobody waits for them.
 //! After reading: `ROLLBACK` takes back whatever a function set (settings, role, `LISTEN`), and what a rollback does not touch, the
 //! session's advisory locks, is released: by text, since a function that runs text could replace a prepared statement. After writing,
-//! where statements run outside a transaction: `DISCARD ALL` as well. Before another check has the session: `DISCARD ALL`, which ends the
-//! plans too.
+//! where statements run outside a transaction: `DISCARD ALL` as well. What is left then are plans, and what functions prepared. Where
+//! another check has the session next, `DISCARD ALL` ends them too. It goes out with what that check says first: before a statement that
+//! only reads as the first of its group, so that the server skips all the rest where it fails; before one that writes along with the
+//! host's own, whose answers are waited for.
 //!
-//! Invariant: a session whose clean-up was not confirmed by the server is never used again.
+//! Invariant: a session whose clean-up was not confirmed by the server is never used again, and no answer of it is given out.
 //! Invariant: no check runs a statement that was prepared while another one had the session.
 
 use std::collections::VecDeque;
@@ -19,63 +21,27 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::ending::{self, Backend, Hold, Identity};
 use super::failure::{Failure, ServerError};
+use super::intake::Intake;
 use super::outgoing::Outgoing;
 use super::request::Asked;
 use super::settings::{Endpoint, Manner};
 use super::types::Oid;
 use super::wire::{Broken, Parts, Stream, Wire, tag};
-use crate::purse::Payer;
 
 /// Statements that one session keeps planned, and the longest of them.
 const PLANNED_MAX: usize = 16;
 const PLANNED_BYTES_MAX: usize = 8 << 10;
-/// Of what the host asks for itself.
-const OWN_BYTES_MAX: u64 = 1 << 20;
-/// Values of one call: an empty one costs four bytes on the wire and many times that in memory.
-const VALUES_MAX: usize = 256 << 10;
 
 const UNLOCK: &str = "SELECT pg_catalog.pg_advisory_unlock_all()";
 /// The server looks this often whether anybody still waits for a statement. Known from 14 on, and not on every system.
 const WATCH: &str = "SET client_connection_check_interval = 1000";
-
-/// How much may come in one call.
-#[derive(Debug)]
-pub(super) struct Intake {
-    payer: Payer,
-    rows_left: u32,
-    values_left: usize,
-    pub(super) rows: u32,
-}
-
-impl Intake {
-    pub(super) fn new(rows_max: u32, payer: Payer) -> Intake {
-        Intake { payer, rows_left: rows_max, values_left: VALUES_MAX, rows: 0 }
-    }
-
-    /// For what the host asks for itself.
-    pub(super) fn own() -> Intake {
-        Intake::new(u32::MAX, Payer::Host(OWN_BYTES_MAX))
-    }
-
-    /// Rows of the next statement.
-    pub(super) fn rows_of(&self, rows_max: u32) -> u32 {
-        self.rows_left.min(rows_max)
-    }
-
-    /// Whether the row fits; then it is counted and paid for.
-    fn take(&mut self, row: &Bytes) -> bool {
-        let values = Parts(row).u16().map_or(0, usize::from).max(1);
-        let Some(values_left) = self.values_left.checked_sub(values) else { return false };
-        if !self.payer.take(u64::try_from(row.len()).unwrap_or(u64::MAX)) {
-            return false;
-        }
-        self.values_left = values_left;
-        self.rows_left = self.rows_left.saturating_sub(1);
-        self.rows += 1;
-        true
-    }
-}
+/// For one transaction.
+const WATCH_LOCAL: &str = "SET LOCAL client_connection_check_interval = 1000";
+const DISCARD: &str = "DISCARD ALL";
+/// What the server says when it did so.
+const DISCARDED: &[u8] = b"DISCARD";
 
 /// A column as the server names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +58,8 @@ pub(super) struct Stage {
     /// Statements that were parsed, and that the server went on to run.
     parsed: u32,
     bound: u32,
+    /// The first statement of all was [`DISCARD`], and the server did it.
+    is_discarded: bool,
     pub(super) columns: Vec<Column>,
     /// As they came: see [`Parts::value`].
     pub(super) rows: Vec<Bytes>,
@@ -124,7 +92,19 @@ pub(super) enum Excess {
 pub(super) struct Put {
     /// Statements of the host before it, in the same group.
     pub(super) own: u32,
+    /// The first of them is [`DISCARD`].
+    discards: bool,
     planning: Planning,
+}
+
+/// What guests may have left in a session, beside what its clean-up takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Traces {
+    None,
+    /// Of the check that has it.
+    Own,
+    /// Of another one: to be discarded before anything else is said.
+    Foreign,
 }
 
 /// What the server knows of a statement.
@@ -137,6 +117,11 @@ enum Planning {
 }
 
 impl Put {
+    /// The server did not forget what another check left. Then it ran nothing of what was put.
+    pub(super) fn is_unclean(&self, stage: &Stage) -> bool {
+        self.discards && !stage.is_discarded
+    }
+
     /// The plan of an earlier call is of no use any more.
     pub(super) fn is_outdated(&self, stage: &Stage) -> bool {
         let was_reached = stage.bound == self.own;
@@ -152,6 +137,9 @@ pub(super) struct Session {
     outgoing: Outgoing,
     /// Answers to the last clean-up that were not read yet.
     owed: u32,
+    /// All answers that are still to come, those included.
+    awaited: u32,
+    traces: Traces,
     /// The server has done something of what was sent last.
     has_begun: bool,
     planned: VecDeque<Planned>,
@@ -160,6 +148,24 @@ pub(super) struct Session {
     can_unlock: bool,
     /// The server can watch the connection.
     can_watch: bool,
+    /// It was told to forget that.
+    is_unwatched: bool,
+    backend: Backend,
+    /// Of the call that has it.
+    hold: Option<Hold>,
+}
+
+impl Drop for Session {
+    /// What is in the middle of something there is brought to its end, and has its place until then.
+    fn drop(&mut self) {
+        if let Some(hold) = self.hold.take()
+            && self.manner == Manner::Direct
+            && self.awaited > 0
+            && !self.wire.is_gone()
+        {
+            ending::begin(hold, self.wire.take(), self.backend);
+        }
+    }
 }
 
 impl Session {
@@ -172,18 +178,23 @@ impl Session {
         check: &Arc<str>,
     ) -> Result<Session, Failure> {
         let mut wire = Wire::new(stream);
-        super::login::enter(&mut wire, source, endpoint, manner).await?;
+        let key = super::login::enter(&mut wire, source, endpoint, manner).await?;
         let mut session = Session {
             wire,
             manner,
             check: Arc::clone(check),
             outgoing: Outgoing::default(),
             owed: 0,
+            awaited: 0,
+            traces: Traces::None,
             has_begun: false,
             planned: VecDeque::new(),
             names_given: 0,
             can_unlock: false,
             can_watch: false,
+            is_unwatched: false,
+            backend: Backend { key, identity: None },
+            hold: None,
         };
         if manner == Manner::Direct {
             let equipped = session.try_equipment().await;
@@ -204,19 +215,27 @@ impl Session {
         *self.check == *check
     }
 
-    /// What another check left is forgotten first.
+    /// From here on it is a call's.
+    pub(super) fn hold(&mut self, hold: Hold) {
+        self.hold = Some(hold);
+    }
+
+    pub(super) fn let_go(&mut self) {
+        self.hold = None;
+    }
+
+    /// What another check left is forgotten with what is said next.
     pub(super) async fn pass_to(&mut self, check: &Arc<str>) -> Result<(), Broken> {
         self.settle().await?;
         if self.is_of(check) {
             return Ok(());
         }
         self.check = Arc::clone(check);
-        if self.manner != Manner::Direct {
-            return Ok(());
+        if self.manner == Manner::Direct && self.traces == Traces::Own {
+            self.traces = Traces::Foreign;
+            self.planned.clear();
         }
-        self.put_discard();
-        self.send().await?;
-        self.settle().await
+        Ok(())
     }
 
     /// Of what was sent last.
@@ -230,7 +249,13 @@ impl Session {
 
     /// A statement that only reads, behind statements of the host; at most one row more than `rows_max` comes.
     pub(super) fn put_reading(&mut self, own: &[String], asked: &Asked, rows_max: u32) -> Put {
-        for sql in own {
+        let discards = self.traces == Traces::Foreign;
+        self.traces = Traces::Own;
+        let watches = discards && self.can_watch;
+        self.is_unwatched |= watches;
+        let discard = discards.then_some(DISCARD);
+        let steps: Vec<&str> = discard.into_iter().chain(own.iter().map(String::as_str)).chain(watches.then_some(WATCH_LOCAL)).collect();
+        for sql in &steps {
             self.outgoing.step(sql);
         }
         let types = || asked.parameters.iter().map(|parameter| parameter.type_oid);
@@ -251,7 +276,7 @@ impl Session {
             }
         };
         self.outgoing.run(&name, &asked.parameters, rows_max.saturating_add(1));
-        Put { own: u32::try_from(own.len()).unwrap_or(u32::MAX), planning }
+        Put { own: u32::try_from(steps.len()).unwrap_or(u32::MAX), discards, planning }
     }
 
     /// A name for a statement that is worth planning ahead; makes room for it.
@@ -280,9 +305,24 @@ impl Session {
 
     /// Any statement. Of a plain query at most one row more than `rows_max` comes; what may change rows comes to its end, and counts them.
     pub(super) fn put_statement(&mut self, asked: &Asked, rows_max: u32) {
+        self.traces = Traces::Own;
         let is_query = matches!(asked.statement.word.as_str(), "SELECT" | "TABLE" | "VALUES");
         self.outgoing.parse("", &asked.sql, asked.parameters.iter().map(|parameter| parameter.type_oid));
         self.outgoing.run("", &asked.parameters, if is_query { rows_max.saturating_add(1) } else { 0 });
+    }
+
+    /// Any statement by the simple protocol.
+    pub(super) fn put_simple(&mut self, asked: &Asked) {
+        self.traces = Traces::Own;
+        self.outgoing.query(&asked.sql);
+    }
+
+    /// A statement of the host before one that may change anything, behind what another check's traces are discarded with.
+    pub(super) fn put_opening(&mut self, sql: &str) {
+        if self.traces == Traces::Foreign {
+            self.put_discard();
+        }
+        self.outgoing.query(sql);
     }
 
     /// Behind the last statement of a call that only read.
@@ -295,6 +335,9 @@ impl Session {
                 self.put_owed("ROLLBACK");
                 if self.can_unlock {
                     self.put_owed(UNLOCK);
+                }
+                if std::mem::take(&mut self.is_unwatched) {
+                    self.put_owed(WATCH);
                 }
             }
         }
@@ -310,8 +353,10 @@ impl Session {
     }
 
     fn put_discard(&mut self) {
-        self.put_owed("DISCARD ALL");
+        self.put_owed(DISCARD);
         self.planned.clear();
+        self.traces = Traces::None;
+        self.is_unwatched = false;
         if self.can_watch {
             self.put_owed(WATCH);
         }
@@ -326,15 +371,19 @@ impl Session {
     async fn try_equipment(&mut self) -> Result<(), Broken> {
         self.outgoing.query(WATCH);
         self.outgoing.query(UNLOCK);
+        self.outgoing.query(ending::QUESTION);
         self.send().await?;
         self.can_watch = self.stage(Excess::Left, 0, &mut Intake::own()).await?.error.is_none();
         self.can_unlock = self.stage(Excess::Left, 0, &mut Intake::own()).await?.error.is_none();
+        let told = self.stage(Excess::Left, 1, &mut Intake::own()).await?;
+        self.backend.identity = told.rows.first().and_then(|row| Identity::read(row));
         Ok(())
     }
 
     /// Sends what was put.
     pub(super) async fn send(&mut self) -> Result<(), Broken> {
-        let bytes = self.outgoing.take().ok_or(Broken::Malformed)?;
+        let (bytes, awaited) = self.outgoing.take().ok_or(Broken::Malformed)?;
+        self.awaited += awaited;
         self.has_begun = false;
         self.wire.send(&bytes).await;
         Ok(())
@@ -345,7 +394,7 @@ impl Session {
         let mut stage = Stage::default();
         let rows_max = usize::try_from(rows_max).unwrap_or(usize::MAX);
         loop {
-            let row_bytes_max = usize::try_from(intake.payer.bytes_left()).unwrap_or(usize::MAX);
+            let row_bytes_max = usize::try_from(intake.bytes_left()).unwrap_or(usize::MAX);
             let message = match self.wire.message(row_bytes_max).await {
                 Ok(message) => message,
                 Err(Broken::TooLarge(tag::DATA_ROW)) if excess == Excess::Skipped => {
@@ -360,6 +409,7 @@ impl Session {
             match message.tag {
                 tag::READY => {
                     stage.status = message.body.first().copied().unwrap_or_default();
+                    self.awaited = self.awaited.saturating_sub(1);
                     self.has_begun = true;
                     return Ok(stage);
                 }
@@ -377,17 +427,13 @@ impl Session {
                 tag::ROW_DESCRIPTION => stage.columns = columns(&message.body).ok_or(Broken::Malformed)?,
                 tag::COMMAND_COMPLETE => {
                     stage.affected = affected(&message.body);
+                    stage.is_discarded |= stage.bound == 1 && message.body.starts_with(DISCARDED);
                     self.has_begun = true;
                 }
                 tag::COPY_IN | tag::COPY_OUT | tag::COPY_BOTH => return Err(Broken::Copies),
                 tag::BIND_COMPLETE => stage.bound += 1,
-                tag::CLOSE_COMPLETE
-                | tag::EMPTY_QUERY
-                | tag::NO_DATA
-                | tag::NOTICE
-                | tag::NOTIFICATION
-                | tag::PARAMETER_STATUS
-                | tag::SUSPENDED => {}
+                tag::NOTICE | tag::NOTIFICATION | tag::PARAMETER_STATUS => intake.take_aside(message.tag, &message.body)?,
+                tag::CLOSE_COMPLETE | tag::EMPTY_QUERY | tag::NO_DATA | tag::SUSPENDED => {}
                 _ => return Err(Broken::Malformed),
             }
         }
@@ -473,16 +519,5 @@ mod tests {
         for (tag, count) in [("INSERT 0 5\0", 5), ("UPDATE 3\0", 3), ("MERGE 2\0", 2), ("SELECT 7\0", 0), ("VACUUM\0", 0), ("", 0)] {
             assert_eq!(affected(tag.as_bytes()), count, "{tag}");
         }
-    }
-
-    #[test]
-    fn rows_are_taken_as_long_as_they_fit() {
-        let row = |length: usize| Bytes::from([&[0_u8, 1][..], &vec![b'x'; length]].concat());
-        let mut intake = Intake::new(3, Payer::Host(20));
-        assert!(intake.take(&row(8)) && !intake.take(&row(9)) && intake.take(&row(8)));
-        assert_eq!((intake.rows, intake.payer.bytes_left(), intake.rows_of(5)), (2, 0, 1));
-        let mut wide = Intake::new(u32::MAX, Payer::Host(u64::MAX));
-        wide.values_left = 1;
-        assert!(wide.take(&row(0)) && !wide.take(&row(0)), "an empty row costs too");
     }
 }

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -25,6 +24,7 @@ use super::types::{Oid, Type};
 use super::wire::Stream;
 use crate::dns::Resolver;
 use crate::material::Material;
+use crate::places::{self, Places};
 use crate::services::ServicesError;
 use crate::source::{self, SystemRoots, lock};
 
@@ -88,7 +88,7 @@ pub(super) struct Source {
     material: Material,
     connector: Option<TlsConnector>,
     /// One for each connection that may be in use.
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     kept: Mutex<Kept>,
     kept_max: Duration,
     /// That the server knows and we do not.
@@ -128,7 +128,7 @@ impl Source {
             // Before the files are read: a change meanwhile is one to come back for.
             material: material(&settings),
             connector: dial::connector(name, &settings.endpoint, system)?,
-            places: Arc::new(Semaphore::new(places(&settings))),
+            places: Arc::new(Places::new(places(&settings))),
             kept: Mutex::default(),
             kept_max,
             types: Mutex::default(),
@@ -142,6 +142,11 @@ impl Source {
 
     pub(super) fn manner(&self) -> Manner {
         self.settings.manner()
+    }
+
+    /// For a call whose time went by in our own queue.
+    pub(super) fn crowded(&self, waited: Duration, whole: Duration) -> Failure {
+        Failure::Quota(self.places.crowded("postgres", &self.name, waited, whole))
     }
 
     pub(super) fn known_type(&self, oid: Oid) -> Option<Type> {
@@ -184,7 +189,7 @@ impl Source {
 
     /// The caller holds a place, and will have a connection more than there are.
     fn make_room(&self) {
-        let in_use = places(&self.settings).saturating_sub(self.places.available_permits());
+        let in_use = self.places.in_use();
         let mut kept = self.kept();
         if in_use + kept.sessions.len() > places(&self.settings) {
             kept.sessions.remove(0);
@@ -253,25 +258,26 @@ pub(super) struct Who<'call> {
     pub(super) resolver: &'call Resolver,
 }
 
-/// The right to one connection, for one call.
+/// The right to one connection, for one call and what it leaves at the server.
 pub(super) struct Place {
     source: Arc<Source>,
-    _permit: OwnedSemaphorePermit,
+    /// For the place.
+    pub(super) waited: Duration,
+    _place: places::Place,
 }
 
 impl Place {
-    pub(super) async fn take(source: &Arc<Source>, deadline: Instant) -> Result<Place, Failure> {
-        match timeout_at(deadline, Arc::clone(&source.places).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Place { source: Arc::clone(source), _permit: permit }),
-            Ok(Err(_)) => Err(Failure::Quota("the host is shutting down".to_owned())),
-            Err(_) => {
-                let (name, count) = (&source.name, places(&source.settings));
-                Err(Failure::Quota(format!(
-                    "all {count} connections that Sickbay may have to source `{name}` were in use; hint: raise `connections_max` of \
-                     `[sources.postgres.{name}]`"
-                )))
-            }
+    pub(super) async fn take(source: &Arc<Source>, check: &Arc<str>, deadline: Instant) -> Result<Arc<Place>, Failure> {
+        let began = Instant::now();
+        match timeout_at(deadline, source.places.take(check)).await {
+            Ok(Some(place)) => Ok(Arc::new(Place { source: Arc::clone(source), waited: began.elapsed(), _place: place })),
+            Ok(None) => Err(Failure::Quota("the host is shutting down".to_owned())),
+            Err(_) => Err(source.crowded(began.elapsed(), deadline.saturating_duration_since(began))),
         }
+    }
+
+    pub(super) fn source_name(&self) -> &str {
+        &self.source.name
     }
 
     /// A connection that is clean and, as far as is known, alive.
@@ -301,10 +307,16 @@ impl Place {
         }
     }
 
-    async fn dial(&self, who: Who<'_>, deadline: Instant) -> Result<Session, Failure> {
-        let Source { name, settings, connector, .. } = &*self.source;
+    /// To the server, which has not been greeted.
+    pub(super) async fn stream(&self, who: Who<'_>, deadline: Instant) -> Result<Stream, Failure> {
+        let Source { settings, connector, .. } = &*self.source;
+        dial::dial(&settings.endpoint, connector.as_ref(), who.resolver, who.plugin, deadline).await
+    }
+
+    pub(super) async fn dial(&self, who: Who<'_>, deadline: Instant) -> Result<Session, Failure> {
+        let Source { name, settings, .. } = &*self.source;
         let (endpoint, manner) = (&settings.endpoint, settings.manner());
-        let stream = dial::dial(endpoint, connector.as_ref(), who.resolver, who.plugin, deadline).await?;
+        let stream = self.stream(who, deadline).await?;
         let may_do_without = endpoint.encryption == Encryption::Preferred && matches!(stream, Stream::Encrypted(_));
         let refused = match Session::enter(stream, name, endpoint, manner, who.check).await {
             Err(refused @ Failure::NotAdmitted(_)) if may_do_without => refused,
@@ -319,7 +331,8 @@ impl Place {
     }
 
     /// For the next call.
-    pub(super) fn give_back(self, session: Session) {
+    pub(super) fn give_back(self: Arc<Place>, mut session: Session) {
+        session.let_go();
         self.source.keep(session);
     }
 }

@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout_at};
 use super::client::failure_of;
 use super::conversation::Trouble;
 use super::failure::Failure;
-use super::session::{Excess, Intake, Session, Stage};
+use super::intake::Intake;
+use super::session::{Excess, Session, Stage};
 use super::settings::Manner;
 use super::source::{Place, Source, Wanted, Who};
 use super::wire::{Broken, Parts};
@@ -84,7 +85,7 @@ async fn powers(services: &Services, source: &Arc<Source>) -> Result<Vec<Power>,
     let (began, nobody) = (Instant::now(), Arc::<str>::from(""));
     let deadline = began + TIME_MAX;
     let who = Who { check: &nobody, plugin: &nobody, resolver: &services.resolver };
-    let place = Place::take(source, deadline).await?;
+    let place = Place::take(source, &nobody, deadline).await?;
     let (mut session, _) = place.connect(Wanted::Dialled, who, began, deadline).await?;
     if source.manner() == Manner::Console {
         return Ok(Vec::new());

@@ -2,7 +2,9 @@
 
 mod bounds;
 mod clean;
+mod ending;
 mod failures;
+mod passing_on;
 mod pool;
 mod pooler;
 mod reading;

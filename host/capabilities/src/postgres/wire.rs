@@ -14,6 +14,7 @@ use tokio::runtime::{self, Handle};
 use tokio_rustls::client::TlsStream;
 
 use super::failure::ServerError;
+use crate::meter::Exceeded;
 
 /// Room that a read finds at least, and makes at most.
 const READ_BYTES_LEAST: usize = 8 << 10;
@@ -68,6 +69,8 @@ pub(super) enum Broken {
     Malformed,
     /// The statement turned out to move data beside the protocol.
     Copies,
+    /// The run may not receive as much.
+    Exceeded(Exceeded),
 }
 
 pub(super) enum Socket {
@@ -136,11 +139,23 @@ pub(super) struct Wire {
     incoming: BytesMut,
     /// That drives the socket.
     runtime: runtime::Id,
+    /// The other side closed.
+    is_gone: bool,
 }
 
 impl Wire {
     pub(super) fn new(stream: Stream) -> Wire {
-        Wire { stream, incoming: BytesMut::new(), runtime: Handle::current().id() }
+        Wire { stream, incoming: BytesMut::new(), runtime: Handle::current().id(), is_gone: false }
+    }
+
+    /// What is left leads nowhere.
+    pub(super) fn take(&mut self) -> Wire {
+        let nowhere = Wire { stream: Stream::Plain(Socket::Lost), incoming: BytesMut::new(), runtime: self.runtime, is_gone: true };
+        std::mem::replace(self, nowhere)
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_gone
     }
 
     pub(super) fn is_driven_by(&self, runtime: runtime::Id) -> bool {
@@ -226,6 +241,27 @@ impl Wire {
         }
     }
 
+    /// Nothing more will be sent.
+    pub(super) async fn hang_up(&mut self) {
+        // Where it fails, the other side is gone: reading tells.
+        let _ = match &mut self.stream {
+            Stream::Plain(socket) => socket.shutdown().await,
+            Stream::Encrypted(stream) => stream.shutdown().await,
+        };
+    }
+
+    /// Throws away what comes, until the other side closes or more than `bytes_max` came.
+    pub(super) async fn drain(&mut self, bytes_max: usize) {
+        let mut drained = 0_usize;
+        while drained <= bytes_max {
+            self.incoming.clear();
+            if self.read(READ_BYTES_MOST).await.is_err() {
+                return;
+            }
+            drained = drained.saturating_add(self.incoming.len());
+        }
+    }
+
     /// Between two calls.
     pub(super) fn give_back_memory(&mut self) {
         if self.incoming.is_empty() && self.incoming.capacity() > BUFFER_BYTES_KEPT {
@@ -240,7 +276,10 @@ impl Wire {
             Stream::Encrypted(stream) => stream.read_buf(&mut self.incoming).await,
         };
         match came {
-            Ok(0) | Err(_) => Err(Broken::Gone),
+            Ok(0) | Err(_) => {
+                self.is_gone = true;
+                Err(Broken::Gone)
+            }
             Ok(_) => Ok(()),
         }
     }
@@ -343,6 +382,23 @@ mod tests {
         first.block_on(theirs.write_all(b"Z\0\0\0\x05I")).expect("room in the socket");
         let message = second.block_on(wire.message(0)).expect("a message");
         assert_eq!(message.tag, tag::READY);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_wants_is_thrown_away_until_the_other_side_closes_or_goes_on_for_too_long() {
+        let (mut wire, theirs) = wires(b"D\0\0\0\x06abZ").await;
+        assert!(!wire.is_gone());
+        wire.hang_up().await;
+        drop(theirs);
+        wire.drain(1 << 20).await;
+        assert!(wire.is_gone());
+        let (mut wire, _theirs) = wires(&[0; 1000]).await;
+        wire.drain(999).await;
+        assert!(!wire.is_gone(), "it was not waited for");
+        let mut taken = wire.take();
+        assert!(wire.is_gone() && matches!(wire.message(0).await, Err(Broken::Gone)));
+        taken.send(b"x").await;
+        assert!(!taken.is_gone());
     }
 
     #[test]

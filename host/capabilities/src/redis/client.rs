@@ -3,6 +3,7 @@
 //! Invariant: nothing of a call is sent before the policy has allowed all of it.
 //! Invariant: a call ends at its deadline in whatever phase it is; dropping it closes a connection on which replies are owed.
 //! Invariant: no reply is given out in which a secret of the run stands.
+//! Invariant: who waited for a connection of ours until too little time was left is told so, and not that the server is late.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use super::source::{Learnt, Source};
 use super::table::{CommandTable, Found};
 use crate::contract::redis::{Node, Reply};
 use crate::grants::Grants;
+use crate::places;
 use crate::purse::Purse;
 use crate::secrets::{Part, Placeholders};
 
@@ -54,6 +56,8 @@ pub(super) enum Phase {
 /// How far a call has come: kept outside of it, so that it is known when a deadline ends it.
 pub(super) struct Progress {
     pub(super) phase: Phase,
+    /// For a free connection of the source's own.
+    pub(super) waited: Duration,
     pub(super) intake: Intake,
 }
 
@@ -62,10 +66,11 @@ pub(super) async fn converse(call: Call) -> Result<Vec<Reply>, Failure> {
     let started = Instant::now();
     let own = call.request.timeout.and_then(|timeout| started.checked_add(timeout));
     let deadline = own.map_or(call.run_deadline, |own| own.min(call.run_deadline));
-    let mut progress = Progress { phase: Phase::Waiting, intake: Intake::new(Arc::clone(&call.purse)) };
+    let mut progress = Progress { phase: Phase::Waiting, waited: Duration::ZERO, intake: Intake::new(Arc::clone(&call.purse)) };
     let outcome = timeout_at(deadline, proceed(&call, deadline, &mut progress)).await;
-    let late = |_| Err(timed_out(progress.phase, deadline.saturating_duration_since(started), call.source.as_deref()));
-    let mut replies = outcome.unwrap_or_else(late)?;
+    let whole = deadline.saturating_duration_since(started);
+    let outcome = outcome.unwrap_or_else(|_| Err(timed_out(progress.phase, whole, call.source.as_deref())));
+    let mut replies = outcome.map_err(|failure| blamed(failure, &call, &progress, whole))?;
     let grown = call.secrets.mask_parts(replies.iter_mut().flatten().filter_map(text_of));
     if grown > 0 {
         call.purse.receive(grown)?;
@@ -89,16 +94,22 @@ fn text_of(node: &mut Node) -> Option<Part<'_>> {
     }
 }
 
+/// Being late is the server's fault only where it had nearly all of the time.
+fn blamed(failure: Failure, call: &Call, progress: &Progress, whole: Duration) -> Failure {
+    let still_waits = progress.phase == Phase::Waiting;
+    let waited = if still_waits { whole } else { progress.waited };
+    match (failure, &call.source) {
+        (Failure::Timeout(_), Some(source)) if still_waits || places::is_starved(waited, whole) => {
+            Failure::Quota(source.pool.places.crowded("redis", &call.request.source, waited, whole))
+        }
+        (failure, _) => failure,
+    }
+}
+
 fn timed_out(phase: Phase, after: Duration, source: Option<&Source>) -> Failure {
     let after = after.as_millis();
     match phase {
-        // Not the server's fault.
-        Phase::Waiting => {
-            let connections_max = source.map_or(0, |source| source.settings.connections_max);
-            Failure::Quota(format!(
-                "all {connections_max} connections of the source were in use for {after} ms; hint: raise its `connections_max`"
-            ))
-        }
+        Phase::Waiting => Failure::Timeout(format!("no free connection after {after} ms")),
         Phase::Connecting if source.is_some_and(|source| source.settings.is_encrypted()) => {
             Failure::Timeout(format!("no connection after {after} ms; hint: does the server speak TLS there? `redis://` is without"))
         }
@@ -117,7 +128,7 @@ async fn proceed(call: &Call, deadline: Instant, progress: &mut Progress) -> Res
         return Ok(Vec::new());
     }
     let source = call.source.as_ref().ok_or_else(|| policy::unknown_source(&request.source))?;
-    let mut lease = Lease::take(source, call.names.clone(), deadline, &mut progress.phase).await?;
+    let mut lease = Lease::take(source, call.names.clone(), deadline, progress).await?;
     let learnt = learn(&mut lease, request, &mut progress.phase).await?;
     let judge = |asked| policy::judge(grants, &request.source, asked, &learnt.table);
     let verdicts = request.commands.iter().map(judge).collect::<Result<Vec<_>, _>>()?;
@@ -205,8 +216,14 @@ async fn send(
         let keys: Vec<Option<&[u8]>> = batch.iter().map(|asked| first_key(table, asked)).collect();
         return cluster::scatter(lease, &batch, &keys, effect, progress).await;
     }
-    let packed = batch.iter().map(|asked| asked.packed.as_slice()).collect::<Vec<_>>().concat();
-    lease.exchange(&packed, batch.len(), effect, progress).await
+    match batch.as_slice() {
+        [only] => lease.exchange(&only.packed, 1, effect, progress).await,
+        several => {
+            let mut packed = Vec::with_capacity(several.iter().map(|asked| asked.packed.len()).sum());
+            several.iter().for_each(|asked| packed.extend_from_slice(&asked.packed));
+            lease.exchange(&packed, several.len(), effect, progress).await
+        }
+    }
 }
 
 /// Where a cluster is to begin; a wrong guess is put right by a redirect.

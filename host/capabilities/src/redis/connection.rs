@@ -20,8 +20,8 @@ use crate::contract::redis::{Node, Reply};
 use crate::meter::Exceeded;
 use crate::purse::{Payer, Purse};
 
-/// Room that a read finds at least.
-const READ_BYTES_LEAST: usize = 4 << 10;
+/// Room that a read finds at least: most replies fit, and take one read.
+const READ_BYTES_LEAST: usize = 16 << 10;
 /// Room that a read makes at most: a string that is announced gets its memory as it comes.
 const READ_BYTES_MOST: usize = 256 << 10;
 /// A buffer that grew beyond is given back.
@@ -29,7 +29,7 @@ const BUFFER_BYTES_KEPT: usize = 64 << 10;
 
 /// Of what the host asks for itself: the table of commands is the largest.
 const OWN_REPLY_BYTES_MAX: u64 = 16 << 20;
-const OWN_REPLY_NODES_MAX: usize = 1_000_000;
+const OWN_REPLY_NODES_MAX: usize = 100_000;
 
 /// How much may come.
 #[derive(Debug)]

@@ -16,11 +16,12 @@ use crate::tls::{self, Demand, Verifier};
 
 const KEYS: Keys = Keys { ca: "`ca_file`", own: "`cert_file` and `key_file`", plain: "`redis://`" };
 
-/// Who looks names up, and for which plugin.
+/// Who looks names up, and for whom.
 #[derive(Clone)]
 pub(super) struct Names {
     pub(super) services: Arc<Services>,
     pub(super) plugin: Arc<str>,
+    pub(super) check: Arc<str>,
 }
 
 /// A stream to a server, with or without TLS.

@@ -56,7 +56,11 @@ impl Lent {
         self.meter.send(request.bytes())?;
         let call = Call {
             source: self.services.redis.get(&request.source),
-            names: Names { services: Arc::clone(&self.services), plugin: Arc::clone(&self.scope.plugin) },
+            names: Names {
+                services: Arc::clone(&self.services),
+                plugin: Arc::clone(&self.scope.plugin),
+                check: Arc::clone(&self.scope.check),
+            },
             grants: Arc::clone(&self.grants),
             request,
             purse: self.meter.purse(),

@@ -3,6 +3,8 @@
 //! A connection is not shared: a large or slow reply would hold up every other check, and a call that is cut off could not take its
 //! reply back. One that was cut off is closed; one that came through is kept for the next call, on the thread that made it where it can be.
 //!
+//! Who is next where all are in use says `crate::places`.
+//!
 //! Invariant: a source has at most `connections_max` connections, in use and kept together.
 
 use std::sync::{Arc, Mutex};
@@ -10,7 +12,6 @@ use std::time::Duration;
 
 use ::redis::cmd;
 use tokio::runtime::{self, Handle};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::client::{Phase, Progress};
@@ -22,6 +23,7 @@ use super::settings::{Address, CONNECTIONS_MOST};
 use super::source::{Learnt, Source};
 use super::table::CommandTable;
 use crate::contract::redis::Reply;
+use crate::places::{Place, Places};
 use crate::source::lock;
 
 /// A connection that nobody used for so long is closed at the next call.
@@ -50,7 +52,7 @@ struct Pooled {
 pub(super) struct Pool {
     connections_max: usize,
     /// One for each connection that may be in use.
-    places: Arc<Semaphore>,
+    pub(super) places: Arc<Places>,
     /// The one that was used last stands last. None once nothing is kept any more.
     kept: Mutex<Option<Vec<Pooled>>>,
 }
@@ -58,7 +60,7 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn new(connections_max: u32) -> Pool {
         let connections_max = usize::try_from(connections_max.clamp(1, CONNECTIONS_MOST)).unwrap_or(1);
-        Pool { connections_max, places: Arc::new(Semaphore::new(connections_max)), kept: Mutex::new(Some(Vec::new())) }
+        Pool { connections_max, places: Arc::new(Places::new(connections_max)), kept: Mutex::new(Some(Vec::new())) }
     }
 
     /// Closes what is kept; what is in use is closed when it comes back.
@@ -69,10 +71,10 @@ impl Pool {
     /// A kept connection to `target`. None when a new one is to be made; then there is room for it. The caller holds a place.
     fn take(&self, target: &Target) -> Option<Pooled> {
         let here = Handle::current().id();
-        let in_use = self.connections_max.saturating_sub(self.places.available_permits());
+        let (in_use, now) = (self.places.in_use(), Instant::now());
         let mut kept = lock(&self.kept);
         let kept = kept.as_mut()?;
-        kept.retain(|pooled| pooled.kept_at.elapsed() < KEPT_MAX);
+        kept.retain(|pooled| now.saturating_duration_since(pooled.kept_at) < KEPT_MAX);
         let is_full = in_use + kept.len() > self.connections_max;
         let near = kept.iter().rposition(|pooled| pooled.target == *target && pooled.runtime == here);
         // Another thread's works as well, only slower.
@@ -113,7 +115,7 @@ pub(super) struct Lease {
     names: Names,
     deadline: Instant,
     /// Free again after the connection is back: fields are dropped after `drop`.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Drop for Lease {
@@ -124,12 +126,14 @@ impl Drop for Lease {
 
 impl Lease {
     /// Waits for a free place; the caller bounds the waiting.
-    pub(super) async fn take(source: &Arc<Source>, names: Names, deadline: Instant, phase: &mut Phase) -> Result<Lease, Failure> {
-        *phase = Phase::Waiting;
-        let place = Arc::clone(&source.pool.places).acquire_owned().await;
-        let place = place.map_err(|_| Failure::Other("the host is shutting down".to_owned()))?;
+    pub(super) async fn take(source: &Arc<Source>, names: Names, deadline: Instant, progress: &mut Progress) -> Result<Lease, Failure> {
+        progress.phase = Phase::Waiting;
+        let began = Instant::now();
+        let place = source.pool.places.take(&names.check).await;
+        let place = place.ok_or_else(|| Failure::Other("the host is shutting down".to_owned()))?;
+        progress.waited = began.elapsed();
         let mut lease = Lease { source: Arc::clone(source), pooled: None, origin: Origin::Dialled, names, deadline, _place: place };
-        lease.connect(Target::Home, phase).await?;
+        lease.connect(Target::Home, &mut progress.phase).await?;
         Ok(lease)
     }
 

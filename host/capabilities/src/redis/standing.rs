@@ -39,7 +39,8 @@ impl Services {
     pub async fn redis_entrant(self: &Arc<Services>, name: &str) -> Result<Entrant, Unentered> {
         let asked = match self.redis.get(name) {
             Some(source) => {
-                let names = Names { services: Arc::clone(self), plugin: Arc::from("") };
+                let nobody = Arc::<str>::from("");
+                let names = Names { services: Arc::clone(self), plugin: Arc::clone(&nobody), check: nobody };
                 let deadline = Instant::now() + TIME_MAX;
                 let silent = || Failure::Timeout(format!("the server did not answer within {} s", TIME_MAX.as_secs()));
                 timeout_at(deadline, entrant(&source, &names, deadline)).await.unwrap_or_else(|_| Err(silent()))

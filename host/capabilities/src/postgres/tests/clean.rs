@@ -65,6 +65,54 @@ async fn what_a_statement_that_writes_left_in_its_session_is_gone() {
 }
 
 #[tokio::test]
+async fn another_check_finds_nothing_of_what_the_one_before_it_left() {
+    Postgres::shared().sql(
+        "do $$ begin create role deputy_other; exception when duplicate_object then null; end $$; grant deputy_other to monitor; \
+         create or replace function leave_over(what text) returns int language plpgsql as $$ begin execute what; return 1; end $$",
+    );
+    let left = "select (select count(*) from pg_prepared_statements where name = 'planted'), \
+                (select count(*) from pg_prepared_statements where statement like 'select leave_over%')";
+    let reads = [
+        "select set_config('work_mem', '1MB', false), set_config('role', 'deputy_other', false)",
+        "select leave_over('prepare planted as select 1')",
+        "select leave_over('listen traces'), pg_advisory_lock(11)",
+        "select leave_over('prepare planted as select 1'), 1/0",
+    ];
+    let writes = [
+        "create temp table left_over (a int)",
+        "do $$ begin execute 'prepare planted as select 1'; execute 'listen traces'; perform pg_advisory_lock(12); end $$",
+        "do $$ begin execute 'set work_mem = ''1MB'''; execute 'set sickbay.mark = ''was here'''; end $$",
+    ];
+    for (setup, statements) in [(Setup::reading(), &reads[..]), (Setup::writing(), &writes[..])] {
+        let services = Arc::clone(&setup.lent().services);
+        let (mut one, mut other) = (setup.lent_to("one", &services), setup.lent_to("other", &services));
+        let session = row(&mut other, "select pg_backend_pid()").await;
+        let clean = row(&mut other, TRACES).await;
+        for sql in statements {
+            let _ = ask(&mut one, query(sql)).await;
+            assert_eq!(row(&mut other, TRACES).await, clean, "{sql}");
+            let _ = ask(&mut one, query(sql)).await;
+            assert_eq!(row(&mut other, left).await, "int 0 | int 0", "{sql}");
+        }
+        assert_eq!(row(&mut other, "select pg_backend_pid()").await, session, "it was the same session all the time");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_passed_on_is_watched_as_before() {
+    let setup = Setup::reading();
+    let services = Arc::clone(&setup.lent().services);
+    let watched = "select current_setting('client_connection_check_interval')";
+    let (mut one, mut other) = (setup.lent_to("one", &services), setup.lent_to("other", &services));
+    let before = row(&mut one, watched).await;
+    for _ in 0..2 {
+        assert_eq!(row(&mut other, watched).await, before, "in the call that it was passed to");
+        assert_eq!(row(&mut other, watched).await, before, "and in the next one");
+        assert_eq!(row(&mut one, watched).await, before);
+    }
+}
+
+#[tokio::test]
 async fn no_transaction_and_no_lock_is_left_when_a_call_is_over() {
     let server = Postgres::shared();
     let mut setup = Setup::reading();

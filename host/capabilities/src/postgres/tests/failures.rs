@@ -3,6 +3,8 @@
 use super::server::{DATABASE, free_port};
 use super::*;
 use crate::contract::postgres::ServerError;
+use sickbay_core::Quota;
+use sickbay_runtime::Lend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -114,4 +116,23 @@ async fn notices_and_notifications_are_not_in_the_way() {
     assert_eq!(row(&mut lent, "select chatter()").await, "int 1");
     ask(&mut lent, query("do $$ begin execute 'listen noise'; perform pg_notify('noise', 'x'); end $$")).await.expect("done");
     assert_eq!(row(&mut lent, "select 1").await, "int 1");
+}
+
+#[tokio::test]
+async fn notices_without_end_are_paid_for_like_rows() {
+    let server = Postgres::shared();
+    server.sql(
+        "create or replace function flood() returns int language plpgsql as \
+         $$ begin loop raise notice '%', repeat('x', 10000); end loop; end $$",
+    );
+    for (setup, sql) in [(Setup::reading(), "select flood()"), (Setup::writing(), "do $$ begin perform flood(); end $$")] {
+        let mut lent = Setup { limits: Limits { bytes_in: 1 << 20, ..Limits::default() }, ..setup }.lent();
+        let outcome = ask(&mut lent, query(sql)).await;
+        assert!(matches!(&outcome, Err(PostgresError::Quota(message)) if message.contains("bytes_in")), "{sql}: {outcome:?}");
+        assert_eq!(lent.exceeded(), Some((Quota::BytesIn, 1 << 20)));
+        let bytes_in = lent.finish().bytes_in;
+        assert!(bytes_in <= 1 << 20, "{sql}: {bytes_in}");
+        let running = "select count(*) from pg_stat_activity where state = 'active' and query like '%flood()%' and pid <> pg_backend_pid()";
+        until(server, running, "0").await;
+    }
 }

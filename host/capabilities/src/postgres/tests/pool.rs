@@ -27,8 +27,8 @@ async fn a_source_has_no_more_connections_than_it_may() {
     let services = services(&setup);
     assert_eq!(connections(server, "crowd"), 0, "nobody asked anything yet");
     let runs: Vec<_> = (0..6)
-        .map(|_| {
-            let mut lent = setup.lent_by(&services);
+        .map(|number| {
+            let mut lent = setup.lent_to(&format!("check-{number}"), &services);
             tokio::spawn(async move { row(&mut lent, "select pg_sleep(0.1)").await })
         })
         .collect();
@@ -56,6 +56,46 @@ async fn who_waits_in_vain_for_a_connection_is_told_that_it_was_ours() {
 }
 
 #[tokio::test]
+async fn who_got_a_connection_when_its_time_was_nearly_over_is_told_that_it_was_ours() {
+    let mut setup = Setup::reading();
+    named(&mut setup, "queue_late");
+    let services = services(&setup);
+    let mut first = setup.lent_by(&services);
+    let busy = tokio::spawn(async move { row(&mut first, "select pg_sleep(3)").await });
+    let active = "select count(*) from pg_stat_activity where application_name = 'queue_late' and state = 'active'";
+    until(Postgres::shared(), active, "1").await;
+    let mut second = setup.lent_by(&services);
+    let outcome = ask(&mut second, Query { timeout_ms: Some(6_000), ..query("select pg_sleep(3600)") }).await;
+    let Err(PostgresError::Quota(message)) = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("of 6000 ms went by") && message.contains("(`connections_max`)") && message.contains("`main`"), "{message}");
+    busy.await.expect("the first run ends");
+    // Where nobody was in the way, it is the server that is late.
+    let outcome = ask(&mut second, Query { timeout_ms: Some(300), ..query("select pg_sleep(3600)") }).await;
+    assert!(matches!(outcome, Err(PostgresError::Timeout(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_check_with_many_targets_leaves_a_connection_to_others() {
+    let server = Postgres::shared();
+    let mut setup = Setup::reading();
+    named(&mut setup, "fanned");
+    setup.settings.connections_max = 3;
+    let services = services(&setup);
+    let targets: Vec<_> = (0..16)
+        .map(|target| {
+            let mut lent = setup.lent_to(&format!("tables@{target}"), &services);
+            tokio::spawn(async move { ask(&mut lent, query("select pg_sleep(3600)")).await.map(|set| set.rows.len()) })
+        })
+        .collect();
+    let active = "select count(*) from pg_stat_activity where application_name = 'fanned' and state = 'active'";
+    until(server, active, "2").await;
+    assert_eq!(row(&mut setup.lent_to("size", &services), "select 1").await, "int 1");
+    assert_eq!(server.sql(active), "2", "one connection is never theirs");
+    targets.iter().for_each(tokio::task::JoinHandle::abort);
+    until(server, active, "0").await;
+}
+
+#[tokio::test]
 async fn a_connection_that_nobody_needs_is_closed() {
     let server = Postgres::shared();
     let mut setup = Setup::reading();
@@ -75,8 +115,8 @@ async fn a_server_that_was_restarted_is_not_taken_for_one_that_is_down() {
     setup.settings.connections_max = 3;
     let services = services(&setup);
     let runs: Vec<_> = (0..3)
-        .map(|_| {
-            let mut lent = setup.lent_by(&services);
+        .map(|number| {
+            let mut lent = setup.lent_to(&format!("check-{number}"), &services);
             tokio::spawn(async move { row(&mut lent, "select pg_sleep(0.3)").await })
         })
         .collect();

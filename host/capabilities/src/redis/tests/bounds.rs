@@ -137,5 +137,24 @@ async fn waiting_for_a_connection_of_the_sources_own_is_a_quota() {
     assert!(matches!(held, Err(RedisError::Timeout(_))), "{held:?}");
     let Err(RedisError::Quota(message)) = waited else { panic!("{waited:?}") };
     assert!(message.contains("connections_max"), "{message}");
+    assert!(message.contains("source `cache`") && message.contains("for one check"), "{message}");
     assert_eq!(reply(&mut second, &["PING"]).await, "+PONG", "the place is free again");
+}
+
+#[tokio::test]
+async fn who_got_a_connection_when_its_time_was_nearly_over_is_told_that_it_was_ours() {
+    let server = RedisServer::start("");
+    let mut settings = settings(&server.url());
+    settings.connections_max = 1;
+    let sources = sources(settings);
+    run(&mut lent(&sources, &["PING"], &[]), &["PING"]).await.expect("a reply");
+    seed(&server.url(), &["CLIENT", "PAUSE", "60000", "ALL"]);
+    let (mut first, mut second) = (lent(&sources, &["PING"], &[]), lent(&sources, &["PING"], &[]));
+    let (held, late) = tokio::join!(run_within(&mut first, &["PING"], 1_000), run_within(&mut second, &["PING"], 2_000));
+    assert!(matches!(held, Err(RedisError::Timeout(_))), "{held:?}");
+    let Err(RedisError::Quota(message)) = late else { panic!("{late:?}") };
+    assert!(message.contains("of 2000 ms went by") && message.contains("(`connections_max`)"), "{message}");
+    // Where nobody was in the way, it is the server that is late.
+    let outcome = run_within(&mut second, &["PING"], 200).await;
+    assert!(matches!(outcome, Err(RedisError::Timeout(_))), "{outcome:?}");
 }
