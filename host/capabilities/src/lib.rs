@@ -13,6 +13,7 @@
 //! Invariant: no address is dialled that `egress` has not judged in the same call; sources are the operator's own and exempt.
 //! Invariant: no host call outlasts the deadline in its [`RunScope`], and nothing of it goes on after the guest is gone.
 
+mod abandoned;
 pub mod denial;
 mod dial;
 mod dns;
