@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use serde_json::Value;
 use sickbay_tests::{Answer, Client, EventStream, Sickbay, check, found, milliseconds, until, wait};
+use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
 
 /// More than one part of any list.
@@ -274,6 +275,26 @@ async fn garbage_on_the_socket_is_refused_and_harms_nobody() {
     }
     assert_eq!((sickbay.get("/readyz").await.status, sickbay.get("/healthz").await.status), (200, 200));
     assert!(!sickbay.log().contains("panicked"), "something panicked");
+}
+
+#[tokio::test]
+async fn connections_that_ask_nothing_shut_nobody_out() {
+    // More than may wait, and more than there may be at all.
+    const DAWDLING: usize = 1_100;
+    let sickbay = Sickbay::started(&checks(1), &["noop"]).await;
+    let half_a_head = "GET /livez HTTP/1.1\r\nhost: ".to_owned();
+    let run = "POST /api/v1/checks/check-0000/run";
+    let no_body = format!("{run} HTTP/1.1\r\nhost: {}\r\ncontent-length: 10\r\n\r\n", sickbay.address());
+    for said in [String::new(), half_a_head, no_body] {
+        let mut dawdling = sickbay.client().dawdle(DAWDLING, said.as_bytes()).await;
+        for path in ["/livez", "/readyz", "/metrics", "/api/v1/checks"] {
+            assert_eq!(sickbay.get(path).await.status, 200, "{path} beside {said:?}");
+        }
+        assert_eq!(sickbay.run_now("check-0000").await["status"], "ok", "beside {said:?}");
+        let mut byte = [0];
+        let ended = tokio::time::timeout(wait::PATIENCE, dawdling[0].read(&mut byte)).await;
+        assert!(matches!(ended, Ok(Ok(0) | Err(_))), "the oldest is closed without an answer to {said:?}: {ended:?}");
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod folders;
 mod hostile;
 mod hot_load;
 mod http;
+mod http_grants;
 mod import;
 mod json_kinds;
 mod languages;

@@ -14,6 +14,7 @@
 //! Invariant: no host call outlasts the deadline in its [`RunScope`], and nothing of it goes on after the guest is gone, but for the seconds
 //! in which what it left running at a PostgreSQL server is ended.
 
+mod abandoned;
 pub mod denial;
 mod dial;
 mod dns;

@@ -27,6 +27,7 @@ pub struct Services {
     pub(crate) postgres: postgres::Sources,
     pub(crate) redis: redis::Sources,
     pub(crate) secrets: secrets::Vault,
+    pub(crate) masking: secrets::MaskThreads,
     pub(crate) files: files::Reader,
 }
 
@@ -72,12 +73,12 @@ impl Unentered {
 impl Services {
     /// Reads the root certificates, which takes some milliseconds. Needs no runtime.
     pub fn new(settings: &ServiceSettings) -> Result<Arc<Services>, ServicesError> {
-        Services::made(settings, &postgres::Sources::default(), &redis::Sources::default())
+        Services::made(settings, &postgres::Sources::default(), &redis::Sources::default(), secrets::MaskThreads::default())
     }
 
     /// These by other settings: a source whose settings and files are the same stays, with its connections. See [`Services::retire`].
     pub fn renewed(&self, settings: &ServiceSettings) -> Result<Arc<Services>, ServicesError> {
-        Services::made(settings, &self.postgres, &self.redis)
+        Services::made(settings, &self.postgres, &self.redis, self.masking.clone())
     }
 
     /// `successor` took the place of these: connections that it does not share are closed, those in use when their call ends.
@@ -86,7 +87,12 @@ impl Services {
         self.redis.retire_for(&successor.redis);
     }
 
-    fn made(settings: &ServiceSettings, postgres: &postgres::Sources, redis: &redis::Sources) -> Result<Arc<Services>, ServicesError> {
+    fn made(
+        settings: &ServiceSettings,
+        postgres: &postgres::Sources,
+        redis: &redis::Sources,
+        masking: secrets::MaskThreads,
+    ) -> Result<Arc<Services>, ServicesError> {
         let roots = tls::roots(settings.egress.ca_file.as_deref())?;
         Ok(Arc::new(Services {
             egress: EgressPolicy::new(&settings.egress.private),
@@ -96,6 +102,7 @@ impl Services {
             postgres: postgres.renewed(&settings.postgres)?,
             redis: redis.renewed(&settings.redis)?,
             secrets: secrets::Vault::new(&settings.secrets),
+            masking,
             files: files::Reader::default(),
         }))
     }
@@ -115,6 +122,7 @@ impl Services {
             postgres: postgres::Sources::default(),
             redis: redis::Sources::default(),
             secrets: secrets::Vault::default(),
+            masking: secrets::MaskThreads::default(),
             files: files::Reader::default(),
         }))
     }

@@ -1,11 +1,12 @@
 //! The HTTP side of the daemon: what dashboards, scripts and browsers ask.
 //!
 //! Who is who: [`router`] puts every path together; `model` are the shapes of the JSON; `problem` are the errors; [`server`] takes the
-//! connections, `tls` makes their sessions. `health`, `checks`, `run`, `plugins`, `config`, `events` and `scrape` answer, one module per family of paths; `guard` and
-//! `layers` stand round all of them; beyond loopback `guard` asks `tokens` whose a request is, and `attempts` counts the wrong ones.
+//! connections, `places` says which are closed where there are too many, `tls` makes their sessions. `health`, `checks`, `run`, `plugins`,
+//! `config`, `events` and `scrape` answer, one module per family of paths; `guard` and `layers` stand round all of them; beyond loopback
+//! `guard` asks `tokens` whose a request is, and `attempts` counts the wrong ones.
 //!
-//! How a request goes: `connection (server) -> security headers -> net under panics -> who asks (guard) -> whole body -> time
-//! limit -> handler -> Live or the store`.
+//! How a request goes: `connection (server) -> security headers -> net under panics -> who asks (guard) -> whole body -> its turn (places)
+//! -> time limit -> handler -> Live or the store`.
 //!
 //! Limits: bodies `layers::REQUEST_BODY_BYTES_MAX`, time `layers::ANSWER_TIME_MAX` (a run takes its check's own time, an event stream has
 //! none), lists `checks::ITEMS_MAX`, event streams `events::STREAMS_MAX`, scrapes [`SCRAPES_MAX`] at a time.
@@ -22,6 +23,7 @@ mod health;
 mod layers;
 pub mod model;
 pub(crate) mod parameters;
+mod places;
 mod plugins;
 pub mod problem;
 mod run;
@@ -128,6 +130,7 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .route(page::STYLE_PATH, get(page::style))
         .fallback(path_unknown)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn(layers::bounded_requests))
         .layer(middleware::from_fn(layers::bounded_body))
         .layer(middleware::from_fn_with_state(guard::Gate::new(local_addr, Arc::clone(&live)), guard::admit))
         .layer(middleware::from_fn(layers::catch_panic))
@@ -154,6 +157,7 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
 mod tests {
     use serde_json::Value;
 
+    use super::places::{Busy, Places, REQUESTS_MAX};
     use super::testing::{Host, TOKEN, get, request, with_token};
 
     #[tokio::test]
@@ -261,6 +265,24 @@ mod tests {
             assert_eq!(answer.status, 413, "{path}");
             assert_eq!(answer.json()["type"], "urn:sickbay:problem:body-too-large");
         }
+    }
+
+    #[tokio::test]
+    async fn while_as_many_requests_are_answered_as_may_be_only_supervisors_are_answered_too() {
+        let host = Host::start("").await;
+        let places = Places::default();
+        let place = || places.enter("127.0.0.1:4711".parse().unwrap()).unwrap();
+        let from = |path: &str| {
+            let mut request = get(path);
+            request.extensions_mut().insert(place());
+            request
+        };
+        let busy: Vec<Busy> = (0..REQUESTS_MAX).map(|_| place().begin().unwrap()).collect();
+        let refused = host.ask(from("/metrics")).await;
+        assert_eq!((refused.status, refused.json()["type"].as_str()), (503, Some("urn:sickbay:problem:requests-exhausted")));
+        assert_eq!(host.ask(from("/livez")).await.status, 200);
+        drop(busy);
+        assert_eq!(host.ask(from("/metrics")).await.status, 200);
     }
 
     #[tokio::test]

@@ -37,6 +37,7 @@ pub enum ProblemKind {
     CheckBusy,
     NotReady,
     StreamsExhausted,
+    RequestsExhausted,
     StoreFailed,
     Internal,
 }
@@ -73,6 +74,9 @@ impl ProblemKind {
             ProblemKind::CheckBusy => ("check-busy", StatusCode::CONFLICT, "The check is running"),
             ProblemKind::NotReady => ("not-ready", StatusCode::SERVICE_UNAVAILABLE, "Sickbay is not ready"),
             ProblemKind::StreamsExhausted => ("streams-exhausted", StatusCode::SERVICE_UNAVAILABLE, "Too many event streams are open"),
+            ProblemKind::RequestsExhausted => {
+                ("requests-exhausted", StatusCode::SERVICE_UNAVAILABLE, "Too many requests are being answered")
+            }
             ProblemKind::StoreFailed => ("store-failed", StatusCode::SERVICE_UNAVAILABLE, "The store did not answer"),
             ProblemKind::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Sickbay made a mistake"),
         }

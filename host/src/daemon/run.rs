@@ -219,7 +219,7 @@ impl Runner {
         let secrets = lent.secrets().clone();
         let calls = lent.finish();
         let finding = secrets.mask_finding(finding);
-        let output = secrets.mask_text(&output);
+        let output = services.mask_output(&secrets, output).await;
         self.count(check, &turn, &finding, &usage, &calls);
         log_output(check, &output, usage.output_bytes_dropped);
         drop(turn.permits);

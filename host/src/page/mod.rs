@@ -22,6 +22,7 @@ use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::clock;
 use crate::live::{Live, LiveCheck};
+use crate::plugins::PluginSlot;
 
 /// Where the style sheet is: the policy of the server lets nothing stand in the page itself.
 pub const STYLE_PATH: &str = "/assets/sickbay.css";
@@ -111,8 +112,8 @@ impl Shown {
             counts,
             rows,
             reload_failed: live.reload.load().error.is_some(),
-            refused: refused(live),
-            quarantined: quarantined(live),
+            refused: told_of(live, |slot| slot.last_error().map(|error| error.message.clone())),
+            quarantined: told_of(live, |slot| slot.quarantined().map(|waiting| waiting.beyond.hint.clone())),
         }
     }
 
@@ -259,19 +260,10 @@ fn rank(check: &LiveCheck) -> usize {
     StatusWord::from(check.with(|observed| observed.state.status)).rank()
 }
 
-fn refused(live: &Live) -> Vec<(String, String)> {
-    let refused =
-        live.plugins.all().into_iter().filter_map(|slot| slot.last_error().map(|error| (slot.name.clone(), error.message.clone())));
-    refused.take(PLUGINS_SHOWN_MAX).collect()
-}
-
-fn quarantined(live: &Live) -> Vec<(String, String)> {
-    let quarantined = live
-        .plugins
-        .all()
-        .into_iter()
-        .filter_map(|slot| slot.quarantined().map(|waiting| (slot.name.clone(), waiting.beyond.hint.clone())));
-    quarantined.take(PLUGINS_SHOWN_MAX).collect()
+/// The first plugins of which there is something to tell, by name.
+fn told_of(live: &Live, tell: impl Fn(&PluginSlot) -> Option<String>) -> Vec<(String, String)> {
+    let told = live.plugins.all().into_iter().filter_map(|slot| Some((slot.name.clone(), tell(&slot)?)));
+    told.take(PLUGINS_SHOWN_MAX).collect()
 }
 
 fn cut(text: &str) -> &str {

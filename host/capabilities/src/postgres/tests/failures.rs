@@ -1,6 +1,7 @@
 //! What a guest is told when there is no answer, and what it is not told.
 
-use super::server::{DATABASE, free_port};
+use super::process::free_port;
+use super::server::DATABASE;
 use super::*;
 use crate::contract::postgres::ServerError;
 use sickbay_core::Quota;
