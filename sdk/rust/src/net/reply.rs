@@ -1,21 +1,23 @@
 //! Replies of SMTP and FTP: a code of three digits, on one line or on several (RFC 5321, 4.2).
 
-use sickbay_sdk::Error;
-use sickbay_sdk::net::Connection;
+use super::Connection;
+use crate::Error;
 
 /// A longer reply is none.
 const LINES_MAX: usize = 100;
 const SHOWN_CHARS_MAX: usize = 100;
 
+/// One reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reply {
-    pub(crate) code: u16,
+pub struct Reply {
+    pub code: u16,
     /// What stands behind the code, line by line.
-    pub(crate) lines: Vec<String>,
+    pub lines: Vec<String>,
 }
 
 impl Reply {
-    pub(crate) fn receive(connection: &Connection) -> Result<Reply, Error> {
+    /// Reads the next one.
+    pub fn receive(connection: &Connection) -> Result<Reply, Error> {
         let mut lines = Vec::new();
         while lines.len() < LINES_MAX {
             let line = connection.receive_line()?;
@@ -29,7 +31,7 @@ impl Reply {
     }
 
     /// The reply when it has this code; `step` names what it answers.
-    pub(crate) fn expect(self, code: u16, step: &str) -> Result<Reply, Error> {
+    pub fn expect(self, code: u16, step: &str) -> Result<Reply, Error> {
         if self.code == code {
             return Ok(self);
         }
@@ -39,13 +41,13 @@ impl Reply {
 }
 
 /// Sends one line and reads the reply.
-pub(crate) fn ask(connection: &Connection, line: &str) -> Result<Reply, Error> {
+pub fn ask(connection: &Connection, line: &str) -> Result<Reply, Error> {
     connection.send(format!("{line}\r\n").as_bytes())?;
     Reply::receive(connection)
 }
 
 /// What a server said, fit for one line of a summary.
-pub(crate) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).take(SHOWN_CHARS_MAX).collect()
 }
 
