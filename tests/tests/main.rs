@@ -15,6 +15,7 @@ mod hot_load;
 mod http;
 mod import;
 mod json_kinds;
+mod judging;
 mod languages;
 mod neighbours;
 mod net_kinds;
