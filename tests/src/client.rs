@@ -77,6 +77,12 @@ impl Client {
         self.send(self.request("POST", path)).await
     }
 
+    /// The same with a body.
+    pub async fn post_body(&self, path: &str, body: &str) -> Answer {
+        let (parts, _) = self.request("POST", path).into_parts();
+        self.send(Request::from_parts(parts, Full::new(Bytes::copy_from_slice(body.as_bytes())))).await
+    }
+
     /// None where nobody answers.
     pub async fn try_get(&self, path: &str) -> Option<Answer> {
         tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(self.request("GET", path))).await.ok()?.ok()

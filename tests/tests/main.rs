@@ -16,6 +16,7 @@ mod http;
 mod http_grants;
 mod import;
 mod json_kinds;
+mod judging;
 mod languages;
 mod neighbours;
 mod net_kinds;

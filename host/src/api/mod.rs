@@ -26,6 +26,7 @@ pub(crate) mod parameters;
 mod places;
 mod plugins;
 pub mod problem;
+mod push;
 mod run;
 mod scrape;
 pub mod server;
@@ -120,7 +121,8 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .routes(routes!(plugins::get_plugin))
         .routes(routes!(config::get_config))
         .layer(middleware::from_fn(layers::bounded_time));
-    let unhurried: OpenApiRouter<Api> = OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(events::events));
+    let unhurried: OpenApiRouter<Api> =
+        OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(push::push)).routes(routes!(events::events));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(quick).merge(unhurried).split_for_parts();
     let document = Bytes::from(document.to_json().expect("the document is made of constants"));
 
@@ -179,6 +181,8 @@ mod tests {
             ("GET", "/api/v1/config?x=1", 400, "parameter-invalid"),
             ("POST", "/api/v1/config", 405, "method-not-allowed"),
             ("POST", "/api/v1/checks/absent/run", 503, "not-ready"),
+            ("GET", "/api/v1/push/absent", 405, "method-not-allowed"),
+            ("POST", "/api/v1/push/absent", 503, "not-ready"),
         ] {
             let answer = host.ask(request(method, path)).await;
             assert_eq!(answer.status, status, "{method} {path}");

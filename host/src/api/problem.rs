@@ -35,6 +35,7 @@ pub enum ProblemKind {
     BodyTimeout,
     RequestTimeout,
     CheckBusy,
+    CheckOtherKind,
     NotReady,
     StreamsExhausted,
     RequestsExhausted,
@@ -72,6 +73,7 @@ impl ProblemKind {
             ProblemKind::BodyTimeout => ("body-timeout", StatusCode::REQUEST_TIMEOUT, "The request's body took too long"),
             ProblemKind::RequestTimeout => ("request-timeout", StatusCode::SERVICE_UNAVAILABLE, "The answer took too long"),
             ProblemKind::CheckBusy => ("check-busy", StatusCode::CONFLICT, "The check is running"),
+            ProblemKind::CheckOtherKind => ("check-other-kind", StatusCode::CONFLICT, "The check is of another kind"),
             ProblemKind::NotReady => ("not-ready", StatusCode::SERVICE_UNAVAILABLE, "Sickbay is not ready"),
             ProblemKind::StreamsExhausted => ("streams-exhausted", StatusCode::SERVICE_UNAVAILABLE, "Too many event streams are open"),
             ProblemKind::RequestsExhausted => {

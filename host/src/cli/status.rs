@@ -155,6 +155,7 @@ fn worst_first(item: &CheckItem) -> (usize, usize, usize) {
 
 fn row(item: &CheckItem, now: Duration) -> [String; 6] {
     let state = if item.last_run_at.is_none() { NONE.to_owned() } else { state(item.state, item.hard_status, item.decision.as_ref()) };
+    let state = [state].into_iter().chain(item.marks()).collect::<Vec<_>>().join(", ");
     [
         item.name.clone(),
         item.status.as_str().to_owned(),
@@ -231,6 +232,9 @@ mod tests {
             decision: Some(json!({ "name": "Unchanged" })),
             last_run_at: Some("2023-11-14T22:13:17.500Z".to_owned()),
             labels: BTreeMap::new(),
+            flapping: false,
+            unreachable_by: None,
+            dependents: 0,
         }
     }
 
@@ -287,6 +291,15 @@ b     ok        hard                2h 0m  2s ago    well
         let names: Vec<&str> = text.lines().skip(1).take(6).filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(names, ["down", "begins", "blind", "recovers", "warns", "fine"]);
         assert!(text.contains("unknown   soft, hard: critical  "), "{text}");
+    }
+
+    #[test]
+    fn what_flaps_and_what_cannot_be_reached_is_told_beside_its_state() {
+        let db = CheckItem { dependents: 31, ..item("db", StatusWord::Critical, "") };
+        let api = CheckItem { flapping: true, unreachable_by: Some("db".to_owned()), ..item("api", StatusWord::Critical, "") };
+        let text = text(vec![db, api], look());
+        assert!(text.contains("hard, 31 dependents "), "{text}");
+        assert!(text.contains("hard, flapping, unreachable: db is down "), "{text}");
     }
 
     #[test]

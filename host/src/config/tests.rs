@@ -1,7 +1,7 @@
 use std::fs;
 use std::time::Duration;
 
-use sickbay_core::Status;
+use sickbay_core::{FlapThresholds, Requirement, Status};
 use tempfile::TempDir;
 
 use super::*;
@@ -65,13 +65,41 @@ fn a_check_has_its_defaults() {
     let check = config.checks.first().expect("there is one check");
     assert_eq!((check.schedule.interval(), check.timeout), (Some(Duration::from_secs(10)), Duration::from_secs(10)));
     assert_eq!((&check.retry, &check.target), (&None, &None));
-    assert_eq!(check.policy, Policy { failures: 3, successes: 2 });
+    assert_eq!(check.policy, Policy { failures: 3, successes: 2, flapping: Some(FlapThresholds::default()) });
+    assert!(check.depends_on.is_empty());
     assert_eq!(&*check.config_text, "{}");
     assert_eq!(check.rules.iter().map(|rule| rule.status).collect::<Vec<_>>(), [Status::Critical, Status::Warning]);
     assert_eq!(config.limits_of(check), Limits::default());
     assert_eq!(check.record, Record::Off);
     assert_eq!(config.transcripts, TranscriptSettings { dir: config.dir.join("transcripts"), bytes_max: 256_000_000 });
     assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn flapping_has_thresholds_of_its_own_or_none() {
+    let thresholds = |extra: &str| good(&check(extra)).checks[0].policy.flapping.map(|found| (found.start_permille, found.stop_permille));
+    assert_eq!(thresholds("flapping = false"), None);
+    assert_eq!(thresholds("flapping = true"), Some((500, 250)));
+    assert_eq!(thresholds("flapping = { start = 0.3 }"), Some((300, 150)));
+    assert_eq!(thresholds("flapping = { start = 1, stop = 0.75 }"), Some((1000, 750)));
+}
+
+#[test]
+fn a_condition_with_a_duration_keeps_it() {
+    let config = good(&check("warning = [{ when = \"report.metrics.a > 0.5\", for = \"5m\" }, \"report.metrics.a > 1.0\"]"));
+    let rules: Vec<_> =
+        config.checks[0].rules.iter().map(|rule| (rule.condition.source(), rule.lasting.map(|lasting| lasting.duration))).collect();
+    assert_eq!(rules, [("report.metrics.a > 0.5", Some(Duration::from_secs(300))), ("report.metrics.a > 1.0", None)]);
+}
+
+#[test]
+fn a_target_is_filled_into_the_names_of_parents() {
+    let of = |name: &str, extra: &str| check(extra).replace("\"api\"", &format!("\"{name}\""));
+    let targets = "targets = [\"a\", \"b\"]\n";
+    let config = good(&(of("ping", targets) + &of("api", &format!("{targets}depends_on = [\"ping@{{{{target}}}}\"]"))));
+    let parents: Vec<_> = config.checks.iter().map(|check| check.depends_on.clone()).collect();
+    let one = |parent: &str| vec![Requirement::One(parent.to_owned())];
+    assert_eq!(parents, [vec![], vec![], one("ping@a"), one("ping@b")]);
 }
 
 #[test]

@@ -9,8 +9,11 @@
 //! Invariant: every task of the daemon is started here; what runs checks ends by one token, the API by a second one after the last result
 //! is written.
 
+mod composite;
+mod conclude;
 pub mod folder;
 pub mod import;
+mod push;
 pub mod reload;
 mod run;
 mod scheduler;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sickbay_core::{Reason, Report};
+use sickbay_core::Report;
 use sickbay_store::{Committed, ResultRecord, Store};
 use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, watch};
@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::folder::{reconsider, slot};
 use crate::clock;
 use crate::config::{
-    self, Check, Config, ConfigErrors, Diagnostic, PluginJudge, Plugins, Server, Severity, Stamp, StoreSettings, TranscriptSettings,
-    counted, nearest, verdict,
+    self, Check, Config, ConfigErrors, Diagnostic, Origin, PluginJudge, Plugins, Server, Severity, Stamp, StoreSettings,
+    TranscriptSettings, counted, nearest, verdict,
 };
 use crate::live::{CheckMemory, CheckTable, Live, LiveCheck, Observed, ReloadStatus};
 use crate::plugins::{LoadFailure, Registry};
@@ -250,7 +250,7 @@ impl Refusal {
 /// there is a warning: it may come later.
 pub fn against_plugins(config: &Config, registry: &Registry) -> Result<Vec<Diagnostic>, ConfigErrors> {
     let mut by_plugin: BTreeMap<&str, Vec<&Check>> = BTreeMap::new();
-    for check in &config.checks {
+    for check in config.checks.iter().filter(|check| check.origin == Origin::Plugin) {
         by_plugin.entry(&check.plugin).or_default().push(check);
     }
     let mut found = config.warnings.clone();
@@ -312,8 +312,9 @@ pub fn table(config: &Arc<Config>, registry: &Registry, memories: &HashMap<Strin
         .map(|spec| {
             let memory = memories.get(&spec.name).cloned().unwrap_or_default();
             let check = LiveCheck::new(Arc::clone(spec), config.limits_of(spec), memory);
-            if let Some(kind) =
-                slot(registry, config, &spec.plugin).current().and_then(|loaded| loaded.kind_of(spec).ok().map(str::to_owned))
+            if spec.origin == Origin::Plugin
+                && let Some(kind) =
+                    slot(registry, config, &spec.plugin).current().and_then(|loaded| loaded.kind_of(spec).ok().map(str::to_owned))
             {
                 check.kind.store(Arc::new(kind));
             }
@@ -350,14 +351,12 @@ pub async fn remembered(store: &dyn Store) -> Result<HashMap<String, Arc<CheckMe
 }
 
 fn observed(record: Arc<ResultRecord>) -> Observed {
-    Observed { state: record.state.clone(), reported: reported(&record), last: Some(record), runs: [0; 5] }
+    Observed { state: record.state.clone(), reported: reported(&record), last: Some(record), ..Observed::default() }
 }
 
 /// The report behind a record, where there was one, as far as it is kept.
 fn reported(record: &ResultRecord) -> Option<(sickbay_core::Timestamp, Arc<Report>)> {
-    let by_report =
-        matches!(record.reason, Reason::Passed | Reason::Reported { .. } | Reason::ConditionFailed { .. } | Reason::ConditionError { .. });
-    by_report.then(|| {
+    record.is_by_report().then(|| {
         let report = Report {
             status: record.status,
             summary: record.summary.clone(),

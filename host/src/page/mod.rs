@@ -202,9 +202,10 @@ impl Shown {
                 td {
                     span.status.(item.status.as_str()) { (item.status.as_str()) }
                     @if !confirmed { span.quiet { " not confirmed, was " (item.hard_status.as_str()) } }
+                    @for mark in item.marks() { span.quiet { " " (cut(&mark)) } }
                 }
                 td { (item.name) }
-                td data-label="Kind" { (item.plugin) @if !item.kind.is_empty() && item.kind != item.plugin { "/" (item.kind) } }
+                td data-label="Kind" { (item.plugin) @if !item.plugin.is_empty() && !item.kind.is_empty() && item.kind != item.plugin { "/" } @if item.kind != item.plugin { (item.kind) } }
                 td title=(cut(&item.reason_detail)) { (cut(&item.told())) }
                 td.time data-label="Since" { (self.moment(row.since)) }
                 td.time data-label="Last run" { (self.moment(row.last_run_at)) }
