@@ -202,7 +202,7 @@ fn ordered<'a>(requirements: &BTreeMap<&'a str, &'a [Requirement]>) -> Result<Ve
         // The way from the root to where we are.
         let mut path: Vec<&str> = Vec::new();
         let mut on_path: BTreeSet<&str> = BTreeSet::new();
-        let mut steps = vec![Step::Enter(*root)];
+        let mut steps = vec![Step::Enter(root)];
         while let Some(step) = steps.pop() {
             let check = match step {
                 Step::Leave(check) => {
@@ -228,7 +228,7 @@ fn ordered<'a>(requirements: &BTreeMap<&'a str, &'a [Requirement]>) -> Result<Ve
                 let Some((parent, _)) = requirements.get_key_value(parent.as_str()) else {
                     return Err(DependencyError::Unknown { check: check.to_owned(), parent: parent.clone() });
                 };
-                steps.push(Step::Enter(*parent));
+                steps.push(Step::Enter(parent));
             }
         }
     }

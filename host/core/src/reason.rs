@@ -113,7 +113,7 @@ fn rounded(actual: &str, expected: &str) -> String {
 /// A time span in the largest unit that divides it: `25h`, `90s`.
 fn span(span_ms: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-    match UNITS.iter().find(|(unit_ms, _)| span_ms >= *unit_ms && span_ms % unit_ms == 0) {
+    match UNITS.iter().find(|(unit_ms, _)| span_ms >= *unit_ms && span_ms.is_multiple_of(*unit_ms)) {
         Some((unit_ms, unit)) => format!("{}{unit}", span_ms / unit_ms),
         None => format!("{span_ms} ms"),
     }
