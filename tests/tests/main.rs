@@ -16,6 +16,7 @@ mod http;
 mod import;
 mod json_kinds;
 mod languages;
+mod named_files;
 mod neighbours;
 mod net_kinds;
 mod postgres_boundary;

@@ -28,11 +28,13 @@ mod material;
 pub mod meter;
 pub mod net;
 mod own_task;
+pub mod pem;
 pub mod postgres;
 mod purse;
 pub mod redis;
 pub mod secrets;
 pub mod services;
+pub mod small_file;
 mod source;
 pub mod state;
 pub mod system;
@@ -43,6 +45,7 @@ pub use egress::EgressSettings;
 pub use grants::{GrantError, Grants};
 pub use lent::{Lent, RunScope, Usage};
 pub use services::{ServiceSettings, Services, ServicesError, Unentered};
+pub use source::{FlawedFile, TlsFile};
 
 /// The contract's types and the traits that answer its calls.
 use sickbay_runtime::bindings::sickbay::plugin as contract;
