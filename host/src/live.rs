@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use sickbay_core::{CheckState, Dependencies, Label, Reach, Reason, Report, Schedule, Status, Timestamp, Windows};
 use sickbay_runtime::Limits;
-use sickbay_store::{Committed, ResultQueue, ResultRecord, Store, StoreError};
+use sickbay_store::{Committed, ResultQueue, ResultRecord, Store};
 use tokio::sync::broadcast;
 
 use crate::config::{Check, Config};
@@ -200,11 +200,21 @@ pub struct ReloadStatus {
     pub error: Option<String>,
 }
 
-/// Why Sickbay is not ready, and what to do about it.
+/// Why Sickbay is not ready, and what to do about it. Names no database: whoever asks may have no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unready {
     pub why: &'static str,
     pub hint: &'static str,
+}
+
+impl Unready {
+    const LOG: &str = "see the log of `sickbay serve`";
+
+    /// Of a text that may bring its hint.
+    fn of(told: &'static str) -> Unready {
+        let (why, hint) = told.split_once("; hint: ").unwrap_or((told, Unready::LOG));
+        Unready { why, hint }
+    }
 }
 
 /// The read model of the daemon.
@@ -331,17 +341,18 @@ impl Live {
 
     /// Store up and first scan of the plugin folder finished.
     pub async fn ready(&self) -> Result<(), Unready> {
-        const LOG: &str = "see the log of `sickbay serve`";
         if !self.scanned.load(Ordering::Acquire) {
-            return Err(Unready { why: "the first scan of the plugin folder has not finished", hint: LOG });
+            return Err(Unready::of("the first scan of the plugin folder has not finished"));
         }
-        match self.store.ping().await {
-            Err(StoreError::Replaced { .. }) => {
-                Err(Unready { why: "the database file was removed or replaced while Sickbay runs", hint: "restart Sickbay" })
-            }
-            Ok(()) if self.queue.healthy() => Ok(()),
-            Ok(()) | Err(_) => Err(Unready { why: "the store does not answer", hint: LOG }),
+        self.store_trouble().await.map_or(Ok(()), Err)
+    }
+
+    /// Why the store takes no results, or cannot be read, where it is so.
+    pub async fn store_trouble(&self) -> Option<Unready> {
+        if let Some(told) = self.queue.trouble() {
+            return Some(Unready::of(told));
         }
+        self.store.ping().await.err().map(|error| Unready::of(error.brief()))
     }
 }
 

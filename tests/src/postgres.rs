@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::process::{Paused, free_port};
+use crate::process::{Paused, free_port};
 
 /// Who the tests are, where nothing else is said; may look at statistics, and owns the database.
 pub const USER: &str = "monitor";

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Pid;
 use tempfile::TempDir;
 
-use super::process::{Paused, free_port};
+use crate::process::{Paused, free_port};
 
 /// Far more than a server takes on a busy machine.
 const START_MAX: Duration = Duration::from_secs(30);

@@ -12,6 +12,7 @@ use rustls::RootCertStore;
 use crate::dns::Resolver;
 use crate::egress::{EgressPolicy, EgressSettings};
 use crate::files;
+use crate::pem::PemFlaw;
 use crate::postgres;
 use crate::redis;
 use crate::secrets;
@@ -43,12 +44,8 @@ pub struct ServiceSettings {
 /// The host's own means cannot be had. `place` is where the configuration names a file: `[sources.redis.cache]`.
 #[derive(Debug, thiserror::Error)]
 pub enum ServicesError {
-    #[error("{place}: cannot read `{}`; hint: it must be a file in PEM", .path.display())]
-    Read { place: String, path: PathBuf, source: rustls::pki_types::pem::Error },
-    #[error("{place}: no certificate in `{}`; hint: it must be a file in PEM with a `BEGIN CERTIFICATE`", .path.display())]
-    Empty { place: String, path: PathBuf },
-    #[error("{place}: a certificate in `{}` cannot be used as a root", .path.display())]
-    Root { place: String, path: PathBuf, source: rustls::Error },
+    #[error("{place}: `{}` cannot be used: {flaw}; hint: it must be a file in PEM", .path.display())]
+    File { place: String, path: PathBuf, flaw: PemFlaw },
     #[error("{place}: its certificate cannot be used; hint: do the certificate and the key belong together?")]
     Own { place: String, source: rustls::Error },
     #[error("TLS cannot be set up")]
@@ -71,12 +68,13 @@ impl Unentered {
 }
 
 impl Services {
-    /// Reads the root certificates, which takes some milliseconds. Needs no runtime.
+    /// Reads certificates and keys, which takes some milliseconds and may wait for a disk. Needs no runtime.
     pub fn new(settings: &ServiceSettings) -> Result<Arc<Services>, ServicesError> {
         Services::made(settings, &postgres::Sources::default(), &redis::Sources::default(), secrets::MaskThreads::default())
     }
 
-    /// These by other settings: a source whose settings and files are the same stays, with its connections. See [`Services::retire`].
+    /// These by other settings: a source whose settings and files are the same stays, with its connections. See [`Services::retire`]. It reads files as
+    /// [`Services::new`] does.
     pub fn renewed(&self, settings: &ServiceSettings) -> Result<Arc<Services>, ServicesError> {
         Services::made(settings, &self.postgres, &self.redis, self.masking.clone())
     }

@@ -8,15 +8,15 @@
 //! `settings`, `check`, `cadence` and `targets` judge the values; `against` judges a check against its plugin: `violation` tells what breaks
 //! the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and the check does not grant. `origin` judges where results come from, `composite` finds the members of composites, `dependencies` judges `depends_on`; `access` and `certificate` judge who may ask, and
 //! the listener's TLS; `sources` judges databases and secrets. `named` knows the files that the main file names, `url_text` reads what may
-//! hold a password. `values`, `later` and `suggest` are the pure parts: single values, keys of later versions, what a slip was meant to
-//! be. `place` and `diagnostic` are about messages.
+//! hold a password, `tls_files` judges certificates and keys. `values`, `later` and `suggest` are the pure parts: single values, keys of later versions, what a slip was meant to
+//! be. `place` and `diagnostic` are about messages, `veil` is about what they do not show.
 //!
 //! Limits: a file has at most 8 MiB, all files 64 MiB, there are at most 100,000 checks; the `config` of a check has at most
 //! 64 KiB as JSON, 32 labels, 32 conditions, 64 grants of a kind, 1,000 targets of 256 bytes; 50 mistakes and 50 warnings are listed.
 //!
 //! Invariant: a [`Config`] has no mistakes that can be seen without its plugins. It is never changed: a reload makes another.
 //! Invariant: these types hold no state of the running host.
-//! Invariant: no diagnostic shows a password that stands in a URL.
+//! Invariant: no diagnostic shows a password that stands in a URL, and no excerpt a text below a table with credentials.
 
 mod access;
 mod against;
@@ -41,8 +41,10 @@ mod sources;
 mod suggest;
 mod targets;
 mod text;
+mod tls_files;
 mod url_text;
 mod values;
+mod veil;
 mod violation;
 mod weight;
 
@@ -66,6 +68,7 @@ pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity, counted, verdi
 pub use needs::{can_be_granted, covers as covers_need, filled as filled_need, line_to_add};
 pub use read::{CHECKS_FOLDER, Stamp};
 pub use suggest::nearest;
+pub use url_text::StoreArgument;
 
 use check::{CheckReader, Named};
 use diagnostic::{Findings, Problem};

@@ -78,7 +78,7 @@ impl Daemon {
         let store = open_store(&config).await?;
         let live = live(Arc::clone(&config), store, &tasks).await?;
         let address = listen(&live, &tasks, &api_stop).await?;
-        let services = Services::new(&config.services).map_err(anyhow::Error::from)?;
+        let services = services(&config).await?;
         let sandbox = Arc::new(sandbox(&config)?);
 
         let folder_woken = Arc::new(Notify::new());
@@ -190,6 +190,12 @@ async fn listen(live: &Arc<Live>, tasks: &TaskTracker, stop: &CancellationToken)
     let transport: api::server::Transport = Arc::new(move || live.config.load().tls.as_ref().map(|tls| Arc::clone(&tls.0)));
     tasks.spawn(async move { api::serve(listener, router, transport, stop.cancelled_owned()).await });
     Ok(address)
+}
+
+/// Certificates and keys are read, which may wait for a disk.
+async fn services(config: &Arc<Config>) -> anyhow::Result<Arc<Services>> {
+    let config = Arc::clone(config);
+    Ok(tokio::task::spawn_blocking(move || Services::new(&config.services)).await??)
 }
 
 /// The sandbox of this process, with its artifacts where the environment says or in the user's cache.

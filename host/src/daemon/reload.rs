@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sickbay_capabilities::{ServiceSettings, Services};
 use sickbay_core::Report;
 use sickbay_store::{Committed, ResultRecord, Store};
 use tokio::signal::unix::Signal;
@@ -118,7 +119,7 @@ impl Reloader {
         let services = match &runner {
             // The files may be other ones where all that is written is the same.
             Some(runner) if before.services != config.services || before.beside_stamp != config.beside_stamp => {
-                Some(runner.services().renewed(&config.services).map_err(|error| error.to_string())?)
+                Some(renewed(runner.services(), config.services.clone()).await?)
             }
             _ => None,
         };
@@ -136,6 +137,12 @@ impl Reloader {
         self.changed.send_replace(());
         Ok(())
     }
+}
+
+/// Services by other settings. Certificates and keys are read, which may wait for a disk.
+async fn renewed(services: Arc<Services>, settings: ServiceSettings) -> Result<Arc<Services>, String> {
+    let renewing = tokio::task::spawn_blocking(move || services.renewed(&settings).map_err(|error| error.to_string()));
+    renewing.await.unwrap_or_else(|error| Err(format!("reading certificates and keys was lost: {error}")))
 }
 
 /// The files that the configuration names now, whether or not it is right.

@@ -13,9 +13,6 @@ mod tls;
 mod values;
 mod writing;
 
-#[path = "../../../../tests/src/process.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests, which use all of it")]
-mod process;
 #[path = "../../../../tests/src/postgres.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests, which use all of it")]
 mod server;

@@ -7,9 +7,6 @@ mod policies;
 mod standing;
 mod topologies;
 
-#[path = "../../../../tests/src/process.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests, which use all of it")]
-mod process;
 #[path = "../../../../tests/src/redis.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests, which use all of it")]
 mod server;

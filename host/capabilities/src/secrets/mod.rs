@@ -60,6 +60,7 @@ pub(crate) use mask::Part;
 pub(crate) use placeholder::starred;
 pub use placeholder::{DrawError, Placeholders};
 pub(crate) use policy::Towards;
+pub use policy::foretell;
 pub use source::{OpenError, Opened, Origin, SecretSettings, Unusable, Vault, unusable};
 pub use template::{NAMES_MAX, Template};
 pub(crate) use threads::MaskThreads;

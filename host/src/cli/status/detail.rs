@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sickbay_core::{Decision, reason};
 
-use super::{CHECKS, CONFIG, Look, NONE, ago, for_how_long, notice, state};
+use super::{CHECKS, CONFIG, Look, NONE, ago, for_how_long, notices, state};
 use crate::api::config::ConfigItem;
 use crate::api::model::{CheckDetail, EvidenceItem, HoldingItem, MetricItem, Page, ResultItem};
+use crate::api::problem::Problem;
 use crate::cli::client::{Client, path_segment};
 use crate::cli::table::table;
 use crate::config::counted;
@@ -24,21 +25,29 @@ const METRICS_SHOWN_MAX: usize = 64;
 const REPEATED_BYTES_MAX: usize = 60;
 
 pub(super) fn json_of(client: &Client, name: &str) -> anyhow::Result<String> {
-    let (config, check, results) = Client::block_on(ask::<Value, Value, Value>(client, name))?;
-    Ok(format!("{:#}\n", json!({ "config": config, "check": check, "results": results.ok() })))
+    let Told { unready, config, check, results } = Client::block_on(ask::<Value, Value, Value>(client, name))?;
+    Ok(format!("{:#}\n", json!({ "unready": unready, "config": config, "check": check, "results": results.ok() })))
 }
 
 pub(super) fn text_of(client: &Client, name: &str, look: Look) -> anyhow::Result<String> {
-    let (config, check, results) = Client::block_on(ask::<ConfigItem, CheckDetail, ResultItem>(client, name))?;
-    let mut text = notice(&config, look) + &text(&check, results.as_deref().unwrap_or_default(), look);
+    let Told { unready, config, check, results } = Client::block_on(ask::<ConfigItem, CheckDetail, ResultItem>(client, name))?;
+    let mut text = notices(unready.as_ref(), &config, look) + &text(&check, results.as_deref().unwrap_or_default(), look);
     if let Err(error) = &results {
         let _ = writeln!(text, "\nLAST RESULTS  cannot be read now: {error:#}");
     }
     Ok(text)
 }
 
-/// The results are in the store, which may be away while the rest is known.
-async fn ask<Config, Check, Item>(client: &Client, name: &str) -> anyhow::Result<(Config, Check, anyhow::Result<Vec<Item>>)>
+/// What Sickbay said.
+struct Told<Config, Check, Item> {
+    unready: Option<Problem>,
+    config: Config,
+    check: Check,
+    /// They are in the store, which may be away while the rest is known.
+    results: anyhow::Result<Vec<Item>>,
+}
+
+async fn ask<Config, Check, Item>(client: &Client, name: &str) -> anyhow::Result<Told<Config, Check, Item>>
 where
     Config: DeserializeOwned,
     Check: DeserializeOwned,
@@ -47,7 +56,7 @@ where
     let path = format!("{CHECKS}/{}", path_segment(name));
     let check = client.get(&path).await?;
     let results = client.get(&format!("{path}/results?limit={RESULTS_SHOWN_MAX}")).await.map(|page: Page<Item>| page.items);
-    Ok((client.get(CONFIG).await?, check, results))
+    Ok(Told { config: client.get(CONFIG).await?, check, results, unready: client.unready().await? })
 }
 
 fn text(detail: &CheckDetail, results: &[ResultItem], look: Look) -> String {

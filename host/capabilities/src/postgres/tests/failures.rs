@@ -1,6 +1,6 @@
 //! What a guest is told when there is no answer, and what it is not told.
 
-use super::process::free_port;
+use crate::process::free_port;
 use super::server::DATABASE;
 use super::*;
 use crate::contract::postgres::ServerError;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hickory_proto::op::ResponseCode;
 use rcgen::date_time_ymd;
 
-use super::process::free_port;
+use crate::process::free_port;
 use super::*;
 use crate::dns::testing::{DnsServer, Reply as DnsReply, Setup};
 use crate::redis::ClientCertificate;

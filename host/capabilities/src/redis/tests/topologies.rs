@@ -1,7 +1,7 @@
 //! Clusters and sentinels.
 
 use super::super::Topology;
-use super::process::free_port;
+use crate::process::free_port;
 use super::*;
 
 /// Far more than nodes take to find each other on a busy machine.
