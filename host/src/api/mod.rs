@@ -314,6 +314,7 @@ mod tests {
             "/api/v1/checks/{name}",
             "/api/v1/checks/{name}/results",
             "/api/v1/checks/{name}/run",
+            "/api/v1/push/{name}",
             "/api/v1/plugins",
             "/api/v1/plugins/{name}",
             "/api/v1/config",
@@ -321,7 +322,7 @@ mod tests {
         ] {
             assert!(paths.iter().any(|known| *known == path), "{path} is not in {paths:?}");
         }
-        assert_eq!(paths.len(), 12);
+        assert_eq!(paths.len(), 13);
         let refused = &document["paths"]["/api/v1/checks"]["get"]["responses"]["400"]["content"];
         assert!(refused["application/problem+json"].is_object(), "{refused}");
         let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"]

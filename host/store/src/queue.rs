@@ -132,13 +132,18 @@ impl Shared {
 }
 
 impl ResultQueue {
-    /// Starts the writer; `on_written` is told as [`Alongside::written`] is.
+    /// Starts the writer; `on_written` is told as [`Alongside::written`] is, where a commit has written results.
     pub fn start(
         store: Arc<dyn Store>,
         flush_interval: Duration,
         on_written: impl Fn(&[Committed]) + Send + Sync + 'static,
     ) -> (ResultQueue, JoinHandle<()>) {
-        ResultQueue::start_alongside(store, flush_interval, on_written)
+        let listener = move |committed: &[Committed]| {
+            if !committed.is_empty() {
+                on_written(committed);
+            }
+        };
+        ResultQueue::start_alongside(store, flush_interval, listener)
     }
 
     /// Starts the writer; `alongside` goes with it.

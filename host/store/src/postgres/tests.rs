@@ -475,7 +475,11 @@ async fn a_start_that_ended_between_its_first_steps_is_done_again() {
     let store = open(server.clone()).await.unwrap();
     store.close().await;
     let mut admin = SHARED.session("half-made").await;
-    execute(&mut admin, "DROP TABLE sickbay.counter, sickbay.checks, sickbay.plugins, sickbay.results, sickbay.plugin_states").await;
+    execute(
+        &mut admin,
+        "DROP TABLE sickbay.counter, sickbay.checks, sickbay.plugins, sickbay.results, sickbay.plugin_states, sickbay.documents",
+    )
+    .await;
     execute(&mut admin, "DELETE FROM sickbay._sqlx_migrations").await;
     assert!(open(server).await.is_ok());
 }
