@@ -21,9 +21,9 @@ use serde_json::Value;
 pub use crate::bindings::sickbay::plugin::http::{Header, HttpError, Options, Redirect, Request, Response};
 
 #[cfg(target_family = "wasm")]
-use crate::bindings::sickbay::plugin::http::send;
+use crate::bindings::sickbay::plugin::http as wire;
 #[cfg(not(target_family = "wasm"))]
-use crate::testing::http_send as send;
+use crate::testing::requests as wire;
 
 use crate::Error;
 
@@ -112,8 +112,15 @@ impl Call {
 
     /// Sends it and waits for the whole answer. Any status is an answer, also 500.
     pub fn send(&self) -> Result<Response, HttpError> {
-        send(&self.request, &self.options)
+        wire::send(&self.request, &self.options)
     }
+}
+
+/// At most 16 requests, all at once, answers in order. The options of the first one are those of all.
+pub fn send_many(calls: &[Call]) -> Vec<Result<Response, HttpError>> {
+    let Some(first) = calls.first() else { return Vec::new() };
+    let requests: Vec<Request> = calls.iter().map(|call| call.request.clone()).collect();
+    wire::send_many(&requests, &first.options)
 }
 
 impl Response {
@@ -186,7 +193,17 @@ pub fn seconds(microseconds: u32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::response;
+    use crate::testing::{FakeHost, response};
+
+    #[test]
+    fn many_requests_are_answered_in_order_with_errors_in_their_places() {
+        let mut host = FakeHost::default().http(Ok(response(200, "a"))).http(Err(HttpError::Refused("closed".into())));
+        let answers = host.serve(|| send_many(&[get("http://a/").redirects_max(0), get("http://b/")]));
+        assert_eq!(answers[0].as_ref().map(|answer| answer.status), Ok(200));
+        assert_eq!(answers[1], Err(HttpError::Refused("closed".into())));
+        assert_eq!((host.sent.len(), host.sent[1].options.redirects_max), (2, 0));
+        assert!(send_many(&[]).is_empty());
+    }
 
     #[test]
     fn a_header_is_found_whatever_its_case() {

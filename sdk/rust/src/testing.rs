@@ -271,18 +271,26 @@ pub(crate) fn now_ms() -> u64 {
     HOST.with(|host| host.borrow().now_ms)
 }
 
-pub(crate) fn http_send(request: &Request, options: &Options) -> Result<Response, HttpError> {
-    if !matches!(request.method.as_str(), "GET" | "HEAD") {
-        expect_whole_lending(&format!("{} {}", request.method, request.url)).map_err(HttpError::Denied)?;
+pub(crate) mod requests {
+    use super::*;
+
+    pub(crate) fn send(request: &Request, options: &Options) -> Result<Response, HttpError> {
+        if !matches!(request.method.as_str(), "GET" | "HEAD") {
+            expect_whole_lending(&format!("{} {}", request.method, request.url)).map_err(HttpError::Denied)?;
+        }
+        let answer = HOST.with(|host| {
+            let mut host = host.borrow_mut();
+            host.sent.push(Call { request: request.clone(), options: options.clone() });
+            host.responses.pop_front()
+        });
+        match answer {
+            Some(answer) => answer,
+            None => panic!("the test scripted no answer to {} {}", request.method, request.url),
+        }
     }
-    let answer = HOST.with(|host| {
-        let mut host = host.borrow_mut();
-        host.sent.push(Call { request: request.clone(), options: options.clone() });
-        host.responses.pop_front()
-    });
-    match answer {
-        Some(answer) => answer,
-        None => panic!("the test scripted no answer to {} {}", request.method, request.url),
+
+    pub(crate) fn send_many(requests: &[Request], options: &Options) -> Vec<Result<Response, HttpError>> {
+        requests.iter().map(|request| send(request, options)).collect()
     }
 }
 
