@@ -194,7 +194,8 @@ async fn ready_means_that_checks_are_known_and_run() {
 
 #[tokio::test]
 async fn the_document_names_every_path_and_every_path_answers() {
-    let sickbay = Sickbay::started(&checks(1), &["noop"]).await;
+    let pushed = "[[check]]\nname = \"pushed\"\npush = { within = \"1h\" }\n";
+    let sickbay = Sickbay::started(&format!("{}\n{pushed}", checks(1)), &["noop"]).await;
     let document = sickbay.json("/api/openapi.json").await;
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.")), "{}", document["openapi"]);
     let paths = document["paths"].as_object().expect("paths");
@@ -207,6 +208,7 @@ async fn the_document_names_every_path_and_every_path_answers() {
         "/api/v1/checks/{name}",
         "/api/v1/checks/{name}/results",
         "/api/v1/checks/{name}/run",
+        "/api/v1/push/{name}",
         "/api/v1/plugins",
         "/api/v1/plugins/{name}",
         "/api/v1/config",
@@ -219,7 +221,11 @@ async fn the_document_names_every_path_and_every_path_answers() {
         if path == "/api/v1/events" {
             continue;
         }
-        let name = if path.contains("plugins") { "noop" } else { "check-0000" };
+        let name = match path {
+            path if path.contains("plugins") => "noop",
+            path if path.contains("push") => "pushed",
+            _ => "check-0000",
+        };
         for method in methods.as_object().expect("methods").keys() {
             let request = sickbay.client().request(&method.to_uppercase(), &path.replace("{name}", name));
             assert_eq!(sickbay.client().send(request).await.status, 200, "{method} {path}");

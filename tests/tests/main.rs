@@ -4,6 +4,8 @@ mod api;
 mod author;
 mod bare_target;
 mod cli;
+mod conformance;
+mod conformance_cases;
 mod core_module;
 mod credentials;
 mod exports;
