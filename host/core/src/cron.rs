@@ -48,6 +48,12 @@ impl Zone {
         self.0.name()
     }
 
+    /// What a clock in this zone shows; none beyond what calendars reach.
+    pub(crate) fn wall(self, at: Timestamp) -> Option<NaiveDateTime> {
+        let at = i64::try_from(at.0).ok().and_then(DateTime::from_timestamp_millis)?;
+        Some(at.with_timezone(&self.0).naive_local())
+    }
+
     /// The names of all zones.
     pub fn names() -> impl Iterator<Item = &'static str> {
         TZ_VARIANTS.iter().map(|zone| zone.name())

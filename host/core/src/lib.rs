@@ -5,6 +5,7 @@
 //!
 //! Every decision carries a [`Reason`] with a name: it is stored with the result and shown by the API, and it is the answer to "why".
 
+pub mod alerting;
 pub mod composite;
 pub mod condition;
 pub mod cron;

@@ -97,9 +97,16 @@ impl Interval {
 /// The stable hash of a name: FNV-1a with 64 bits, as in section 2 of the Internet-Draft "The FNV Non-Cryptographic Hash Algorithm" (draft-eastlake-fnv).
 /// Chosen because it is the same on every machine and in every version; it need not resist an attacker.
 pub fn fnv1a_64(bytes: &[u8]) -> u64 {
-    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    fnv1a_64_on(FNV_OFFSET_BASIS, bytes)
+}
+
+/// The hash of no bytes.
+pub(crate) const FNV_OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The hash of what `hash` was made of, followed by `bytes`.
+pub(crate) fn fnv1a_64_on(hash: u64, bytes: &[u8]) -> u64 {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
-    bytes.iter().fold(OFFSET_BASIS, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
 }
 
 #[cfg(test)]

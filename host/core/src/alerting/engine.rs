@@ -1,0 +1,268 @@
+//! The machine of alerts: it is told facts and answers with rows to write.
+//!
+//! Who is who: a *case* is an incident and who heard of it; a *group* has open incidents as members and one conversation with each sink; a
+//! conversation has one entry in the ledger and at most one delivery on its way; the *agenda* says what time brings about.
+//!
+//! How a fact goes through: first everything that was due by now is done (`pass_time`), then the fact changes the state, then what became due
+//! at once is done. Each place that changes a row notes its key; at the end the rows are copied out.
+//!
+//! - `incidents`: open, update, resolve, settle; what people and posters say.
+//! - `muting`: silences, maintenance, inhibition, times; who is no longer muted.
+//! - `routing`: which groups an incident is in, when a group is flushed, ladders.
+//! - `content`: what a sink is to be told about a group, if anything.
+//! - `deliveries`: a notification from its making to its end, and what that means for the ledger.
+//! - `restore`: from rows, to another configuration, after the clock was set back. `explain`: why, and what happens next.
+//!
+//! Limits: [`POSTED_MAX`] posted incidents that are open; a clock that goes back by less than [`CLOCK_STEP_MAX`] stands still.
+//!
+//! Invariant: no I/O, no clock, no global; the same facts give the same rows, and a machine made of the rows goes on as the one before.
+//! Invariant: a resolve is owed to a sink exactly for what stands in its ledger, and the ledger is written before the sink is called.
+//! Invariant: muting, routes and configuration decide what is told firing, never what is told resolved.
+
+mod content;
+mod deliveries;
+mod explain;
+mod incidents;
+mod muting;
+mod restore;
+mod routing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use explain::{Explanation, NextStep, RouteTaken, ToldTo};
+
+use super::agenda::{Agenda, Due};
+use super::breaker::SinkRow;
+use super::changes::{Changes, CheckRow, Rows};
+use super::config::{AlertingConfig, SinkConfig, SinkName};
+use super::delivery::Delivery;
+use super::fact::Fact;
+use super::group::{Group, GroupKey, GroupRow};
+use super::id::{Chance, DeliveryId, IncidentId, SilenceId};
+use super::incident::{AlertKind, EventKind, Incident, IncidentEvent};
+use super::inhibit::Inhibitions;
+use super::labels::Fingerprint;
+use super::maintenance::{Calendar, Windows};
+use super::route::RouteTree;
+use super::silence::Silence;
+use crate::Timestamp;
+
+/// Posted incidents that are open. Those of checks are bounded by the checks.
+pub const POSTED_MAX: usize = 50_000;
+/// A clock that goes back by more was set back; by less, results came in another order.
+pub const CLOCK_STEP_MAX: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub struct Alerting {
+    config: Arc<AlertingConfig>,
+    routes: RouteTree,
+    now: Timestamp,
+    chance: Chance,
+    cases: BTreeMap<IncidentId, Case>,
+    /// Open incidents of checks.
+    of_check: BTreeMap<(Arc<str>, AlertKind), IncidentId>,
+    /// Open incidents that were posted.
+    posted: BTreeMap<Fingerprint, IncidentId>,
+    checks: BTreeMap<Arc<str>, CheckRow>,
+    silences: BTreeMap<SilenceId, Silence>,
+    inhibitions: Inhibitions,
+    calendar: Calendar,
+    windows: Windows,
+    groups: BTreeMap<GroupKey, Group>,
+    deliveries: BTreeMap<DeliveryId, Delivery>,
+    sinks: BTreeMap<SinkName, Sink>,
+    agenda: Agenda<Due>,
+    /// When each pending delivery may be attempted.
+    attempts: Agenda<DeliveryId>,
+    changes: Changes,
+    touched: Touched,
+}
+
+/// An incident, and who heard of it.
+#[derive(Debug, PartialEq)]
+struct Case {
+    incident: Incident,
+    /// The group in which each sink was first told.
+    told: BTreeMap<SinkName, GroupKey>,
+    /// Silences that match, in force or to come; of open incidents.
+    silences: BTreeSet<SilenceId>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Sink {
+    config: SinkConfig,
+    row: SinkRow,
+    /// Its deliveries that are not finished.
+    deliveries: BTreeSet<DeliveryId>,
+}
+
+/// Keys of rows that changed.
+#[derive(Debug, Default)]
+struct Touched {
+    incidents: BTreeSet<IncidentId>,
+    groups: BTreeSet<GroupKey>,
+    ledger: BTreeSet<(GroupKey, SinkName)>,
+    deliveries: BTreeSet<DeliveryId>,
+    silences: BTreeSet<SilenceId>,
+    checks: BTreeSet<Arc<str>>,
+    sinks: BTreeSet<SinkName>,
+}
+
+impl Alerting {
+    /// A machine that knows of nothing yet.
+    pub fn new(config: Arc<AlertingConfig>, seed: u64, now: Timestamp) -> Alerting {
+        Alerting::restore(Rows::default(), config, seed, now).0
+    }
+
+    /// Takes a fact; what it answers is to be stored before anything acts on it.
+    pub fn apply(&mut self, fact: Fact, now: Timestamp) -> Changes {
+        self.move_to(now);
+        self.pass_time();
+        self.take(fact);
+        self.pass_time();
+        self.written()
+    }
+
+    /// When to tell it the time, whatever happens until then, or ask it for `due_deliveries`.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let times = [self.next_tick(), self.attempts.first()];
+        times.into_iter().flatten().min()
+    }
+
+    /// The same without deliveries: for when all workers are busy.
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        self.agenda.first()
+    }
+
+    /// Deliveries that may be attempted now, the longest due first.
+    pub fn due_deliveries(&self, now: Timestamp) -> impl Iterator<Item = DeliveryId> {
+        self.attempts.due(now).copied()
+    }
+
+    pub fn config(&self) -> &Arc<AlertingConfig> {
+        &self.config
+    }
+
+    /// Incidents that are open, or whose end somebody has yet to be told.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.cases.values().map(|case| &case.incident)
+    }
+
+    pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
+        self.cases.get(&id).map(|case| &case.incident)
+    }
+
+    /// Silences that are not over.
+    pub fn silences(&self) -> impl Iterator<Item = &Silence> {
+        self.silences.values()
+    }
+
+    /// Groups that have members, or of which somebody is owed a word.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupRow> {
+        self.groups.values().map(|group| &group.row)
+    }
+
+    /// Deliveries that are not finished.
+    pub fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+        self.deliveries.values()
+    }
+
+    pub fn delivery(&self, id: DeliveryId) -> Option<&Delivery> {
+        self.deliveries.get(&id)
+    }
+
+    /// Checks that it remembers something of; at the start the host tells which of them are no longer configured.
+    pub fn checks(&self) -> BTreeSet<Arc<str>> {
+        self.of_check.keys().map(|(check, _)| check).chain(self.checks.keys()).cloned().collect()
+    }
+
+    /// Time never goes back a little, and a lot only as a whole.
+    fn move_to(&mut self, now: Timestamp) {
+        if now >= self.now {
+            self.now = now;
+        } else if self.now.since(now) > CLOCK_STEP_MAX {
+            self.now = now;
+            self.clock_was_set_back();
+        }
+    }
+
+    fn take(&mut self, fact: Fact) {
+        match fact {
+            Fact::Tick => {}
+            Fact::Transition { check, findings } => self.transition(&check, findings),
+            Fact::Flapping { check, change } => self.flapping(&check, change),
+            Fact::Reachability { check, cause } => self.reachability(check, cause),
+            Fact::CheckRemoved { check } => self.check_removed(&check),
+            Fact::Posted { alerts } => alerts.into_iter().for_each(|alert| self.post(alert)),
+            Fact::SilencePut { draft } => self.put_silence(draft),
+            Fact::SilenceExpired { silence } => self.expire_silence(silence),
+            Fact::Acknowledge { incident, by, until, note } => self.acknowledge(incident, by, until, note),
+            Fact::Note { incident, by, text } => self.note(incident, by, &text),
+            Fact::Attempting { delivery } => self.attempt(delivery),
+            Fact::DeliveryEnded { delivery, attempt, outcome } => self.attempt_ended(delivery, attempt, outcome),
+            Fact::Configured { config } => self.adopt(config),
+        }
+    }
+
+    /// Does everything that is due. Whatever is done here is due later or never again, so this ends.
+    fn pass_time(&mut self) {
+        while let Some(due) = self.agenda.pop_due(self.now) {
+            match due {
+                Due::Silence(id) => self.silence_changed(id),
+                Due::Interval(name) => self.interval_changed(&name),
+                Due::Maintenance(index) => self.maintenance_changed(index),
+                Due::AckExpires(id) => self.ack_expired(id),
+                Due::PostedEnds(id) => self.posted_ended(id),
+                Due::Lease(id) => self.lease_ran_out(id),
+                Due::GiveUp(id) => self.give_up(id),
+                Due::Flush(key) => self.flush(&key),
+                Due::Rung(id, key) => self.climb(id, &key),
+                Due::Reminder(key, sink) => self.remind(&key, &sink),
+            }
+        }
+    }
+
+    /// A line in the timeline of an incident.
+    fn event(&mut self, id: IncidentId, kind: EventKind) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        case.incident.events_len = case.incident.events_len.saturating_add(1);
+        self.changes.events.push(IncidentEvent { incident: id, number: case.incident.events_len, at: self.now, kind });
+        self.touched.incidents.insert(id);
+    }
+
+    /// The rows that changed; what is gone was noted when it went.
+    fn written(&mut self) -> Changes {
+        let mut changes = std::mem::take(&mut self.changes);
+        let touched = std::mem::take(&mut self.touched);
+        changes.incidents.extend(touched.incidents.iter().filter_map(|id| self.cases.get(id)).map(|case| case.incident.clone()));
+        changes.deliveries.extend(touched.deliveries.iter().filter_map(|id| self.deliveries.get(id)).cloned());
+        changes.silences.extend(touched.silences.iter().filter_map(|id| self.silences.get(id)).cloned());
+        for key in touched.groups {
+            match self.groups.get(&key) {
+                Some(group) => changes.groups.push(group.row.clone()),
+                None => changes.removed.groups.push(key),
+            }
+        }
+        for (key, sink) in touched.ledger {
+            match self.groups.get(&key).and_then(|group| group.conversations.get(&sink)) {
+                Some(conversation) => changes.ledger.push(conversation.entry.clone()),
+                None => changes.removed.ledger.push((key, sink)),
+            }
+        }
+        for check in touched.checks {
+            match self.checks.get(&check) {
+                Some(row) => changes.checks.push(row.clone()),
+                None => changes.removed.checks.push(check),
+            }
+        }
+        for sink in touched.sinks {
+            match self.sinks.get(&sink) {
+                Some(state) => changes.sinks.push(state.row.clone()),
+                None => changes.removed.sinks.push(sink),
+            }
+        }
+        changes
+    }
+}

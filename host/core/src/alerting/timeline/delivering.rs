@@ -1,0 +1,202 @@
+//! Sinks that fail, refuse, fall silent or are not there.
+
+use super::*;
+
+#[test]
+fn a_sink_that_comes_back_is_told_what_it_missed() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::Fails);
+    timeline.at(1).fails("api");
+    timeline.at(100).answers("oncall", Answer::Takes);
+    timeline.between(128, 137).expects("oncall", firing(["api"]));
+    timeline.at(500).recovers("api");
+    timeline.between(530, 530).expects("oncall", resolved(["api"]));
+    let world = timeline.run(hours(1));
+    assert!(world.events("api").contains(&"`oncall` could not take it, it is tried again: 503".to_owned()));
+}
+
+#[test]
+fn what_may_have_arrived_is_finished_first_and_the_end_follows() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::Fails);
+    timeline.at(1).fails("api");
+    timeline.at(60).recovers("api");
+    timeline.at(500).restarts();
+    timeline.at(1000).answers("oncall", Answer::Takes);
+    timeline.between(1088, 1097).expects("oncall", firing(["api"]));
+    timeline.between(1088, 1097).expects("oncall", resolved(["api"]));
+    let world = timeline.run(hours(1));
+    assert_eq!(world.heard.iter().map(|heard| heard.delivery.phase).collect::<Vec<_>>(), [Phase::Firing, Phase::Resolved]);
+}
+
+#[test]
+fn a_word_that_is_lost_is_said_again_with_the_same_key() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::TakesSilently);
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(50).answers("oncall", Answer::Takes);
+    timeline.at(60).restarts();
+    // The lease is the sink's timeout and a margin: 60 s.
+    timeline.between(91, 92).expects("oncall", firing(["api"]));
+    timeline.at(200).recovers("api");
+    timeline.between(331, 331).expects("oncall", resolved(["api"]));
+    let world = timeline.run(hours(1));
+    assert_eq!(world.heard[0].delivery.id, world.heard[1].delivery.id);
+    assert_ne!(world.heard[0].delivery.id, world.heard[2].delivery.id);
+}
+
+#[test]
+fn a_word_that_is_heard_late_ends_the_delivery_all_the_same() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::TakesSilently);
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(80).answers("oncall", Answer::Fails);
+    timeline.at(300).fact(|world| {
+        let delivery = world.heard[0].delivery.id;
+        Fact::DeliveryEnded { delivery, attempt: 1, outcome: Outcome::Delivered { reference: None } }
+    });
+    let world = timeline.run(hours(1));
+    assert_eq!(world.alerting.deliveries().count(), 0);
+    let last = world.attempts.last().expect("an attempt").0;
+    assert!(last < 300, "{last}");
+}
+
+#[test]
+fn a_sink_whose_plugin_is_missing_is_told_when_it_is_there() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::IsMissing);
+    timeline.at(1).fails("api");
+    timeline.at(60).answers("oncall", Answer::Takes);
+    timeline.between(60, 95).expects("oncall", firing(["api"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn what_ends_before_its_first_attempt_is_never_told() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::IsMissing);
+    timeline.at(1).fails("api");
+    timeline.at(60).recovers("api");
+    timeline.at(100).answers("oncall", Answer::Takes);
+    let world = timeline.run(hours(1));
+    assert!(world.events("api").contains(&"resolved before anybody was told".to_owned()), "{:?}", world.events("api"));
+    let states: Vec<&DeliveryState> = world.memory.deliveries.values().map(|delivery| &delivery.state).collect();
+    assert!(matches!(states.as_slice(), [DeliveryState::Abandoned { reason: Abandoned::ResolvedBeforeSent, .. }]), "{states:?}");
+}
+
+#[test]
+fn what_a_sink_refuses_is_not_tried_again_before_the_reminder() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::Refuses);
+    timeline.at(1).fails("api");
+    timeline.at(1000).answers("oncall", Answer::Takes);
+    timeline.between(31 + hours(4), 31 + hours(4)).expects("oncall", firing(["api"]));
+    timeline.at(hours(5)).recovers("api");
+    timeline.between(hours(5) + 30, hours(5) + 30).expects("oncall", resolved(["api"]));
+    let world = timeline.run(hours(6));
+    assert_eq!(world.attempts.len(), 3);
+    assert!(world.events("api").contains(&"`oncall` refused it: no such channel".to_owned()));
+}
+
+#[test]
+fn who_refused_the_begin_is_not_told_the_end() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::Refuses);
+    timeline.at(1).fails("api");
+    timeline.at(100).answers("oncall", Answer::Takes);
+    timeline.at(200).recovers("api");
+    let world = timeline.run(hours(1));
+    assert!(world.memory.rows() == Rows::default(), "{:#?}", world.memory.rows());
+}
+
+#[test]
+fn a_sink_that_asks_for_time_gets_it_for_all_its_deliveries() {
+    let mut timeline = Timeline::new(config(grouped(&["alertname"], root(&["oncall"]))));
+    timeline.at(0).answers("oncall", Answer::FailsFor(600));
+    timeline.at(1).fails("api");
+    timeline.at(40).answers("oncall", Answer::Takes);
+    timeline.at(100).fails("db");
+    timeline.at(200).restarts();
+    timeline.between(631, 631).expects("oncall", firing(["api"]));
+    timeline.between(631, 631).expects("oncall", firing(["db"]));
+    let world = timeline.run(hours(1));
+    assert_eq!(world.attempts.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [31, 631, 631]);
+}
+
+#[test]
+fn a_sink_that_fails_all_the_time_is_left_alone_for_a_while() {
+    let mut timeline = Timeline::new(config(grouped(&["alertname"], root(&["oncall"]))));
+    timeline.at(0).answers("oncall", Answer::Fails);
+    for check in ["api", "db", "mail"] {
+        timeline.at(1).fails(check);
+        timeline.between(600, 1200).expects("oncall", firing([check]));
+    }
+    timeline.at(600).answers("oncall", Answer::Takes);
+    let world = timeline.run(hours(1));
+    let failed = world.attempts.iter().filter(|(at, _)| *at < 600).count();
+    assert!((5..=12).contains(&failed), "{:?}", world.attempts);
+}
+
+#[test]
+fn a_delivery_is_given_up_after_a_day_and_the_end_is_told_all_the_same() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::Fails);
+    timeline.at(1).fails("api");
+    timeline.at(90_000).answers("oncall", Answer::Takes);
+    timeline.at(90_000).recovers("api");
+    timeline.between(90_030, 90_030).expects("oncall", resolved(["api"]));
+    let world = timeline.run(hours(26));
+    let events = world.events("api");
+    assert!(events.contains(&"given up: `oncall` did not take it in time".to_owned()), "{events:?}");
+    assert!(world.memory.rows().deliveries.is_empty() && world.memory.rows().ledger.is_empty());
+}
+
+#[test]
+fn a_delivery_knows_what_the_sink_called_the_one_before_it() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(400).recovers("api");
+    timeline.between(430, 430).expects("oncall", resolved(["api"]));
+    let world = timeline.run(hours(1));
+    let references: Vec<Option<&str>> = world.heard.iter().map(|heard| heard.delivery.reference.as_deref()).collect();
+    assert_eq!(references, [None, Some("thread-0")]);
+}
+
+#[test]
+fn a_large_group_is_told_by_its_worst_and_a_number() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fact(|_| {
+        let posted = |number: usize| {
+            let severity = if number.is_multiple_of(10) { "P1" } else { "P2" };
+            PostedAlert {
+                labels: LabelSet::new([("alertname", format!("a{number}")), ("severity", severity.to_owned())]).expect("two labels"),
+                annotations: Arc::default(),
+                starts_at: None,
+                ends_at: Some(START.plus(Duration::from_secs(1000))),
+                generator_url: None,
+            }
+        };
+        Fact::Posted { alerts: (0..150).map(posted).collect() }
+    });
+    let (world, _) = timeline.play(hours(1));
+    let [begin, end] = world.heard.as_slice() else { panic!("{:#?}", world.heard) };
+    assert_eq!((begin.at, begin.delivery.alerts.len(), begin.delivery.more, begin.notice.firing.len()), (31, 100, 50, 100));
+    assert!(begin.delivery.alerts.iter().take(15).all(|alert| alert.severity == Severity::P1));
+    assert_eq!((end.at, end.delivery.alerts.len(), end.delivery.more, end.delivery.phase), (1030, 100, 50, Phase::Resolved));
+    assert_eq!(end.notice.resolved, begin.notice.firing, "who was named is told the end by name");
+    assert!(world.memory.rows() == Rows::default());
+}
+
+#[test]
+fn a_clock_that_is_set_back_delays_nothing_for_longer_than_it_may() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(100).sets_the_clock_back(hours(2));
+    timeline.at(200).recovers("api");
+    timeline.between(400, 400).expects("oncall", resolved(["api"]));
+    timeline.run(hours(1));
+}

@@ -1,0 +1,212 @@
+//! What mutes a begin, and never an end.
+
+use super::*;
+
+/// From `start` to `end` UTC, on Mondays.
+fn mondays(name: &str, start: &str, end: &str) -> NamedInterval {
+    let text = TimeIntervalText {
+        times: vec![TimesText { start: start.into(), end: end.into() }],
+        weekdays: vec!["monday".into()],
+        ..TimeIntervalText::default()
+    };
+    NamedInterval { name: name.into(), intervals: vec![TimeInterval::parse(&text).expect("an interval")] }
+}
+
+fn maintained(when: MaintenanceTime) -> AlertingConfig {
+    let matchers = vec![Matcher::parse("service=shop").expect("a matcher")];
+    AlertingConfig { maintenance: vec![MaintenanceWindow { name: "move".into(), matchers, when }], ..config(root(&["oncall"])) }
+}
+
+fn inhibited() -> AlertingConfig {
+    let matchers = |text| vec![Matcher::parse(text).expect("a matcher")];
+    let rule = InhibitRule { source: matchers("alertname=db"), target: matchers("alertname=api"), equal: Vec::new() };
+    AlertingConfig { inhibit: vec![rule], ..config(root(&["oncall"])) }
+}
+
+#[test]
+fn a_silenced_incident_is_told_when_the_silence_is_over() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).silences("alertname=api", 1000);
+    timeline.at(1).fails("api");
+    timeline.at(200).restarts();
+    timeline.between(1030, 1030).expects("oncall", firing(["api"]));
+    let world = timeline.run(hours(1));
+    let events = world.events("api");
+    assert!(
+        events.iter().any(|event| event.starts_with("muted: silence ")) && events.contains(&"no longer muted".to_owned()),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn an_end_comes_through_a_silence() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(100).silences("alertname=~\"a.*\"", 5000);
+    timeline.at(200).recovers("api");
+    timeline.between(331, 331).expects("oncall", resolved(["api"]));
+    timeline.run(hours(2));
+}
+
+#[test]
+fn what_was_silenced_all_the_time_is_never_told() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).silences("alertname=api", 1000);
+    timeline.at(1).fails("api");
+    timeline.at(500).recovers("api");
+    timeline.run(hours(1));
+}
+
+#[test]
+fn a_silence_takes_one_alert_out_of_a_group() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(100).silences("alertname=api", 5000);
+    timeline.at(200).fails("db");
+    timeline.between(331, 331).expects("oncall", firing(["db"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn a_reminder_that_was_muted_is_made_up_for() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(14_000).silences("alertname=api", 20_000);
+    timeline.between(20_030, 20_030).expects("oncall", firing(["api"]));
+    timeline.run(25_000);
+}
+
+#[test]
+fn an_incident_is_not_told_while_another_inhibits_it() {
+    let mut timeline = Timeline::new(inhibited());
+    timeline.at(1).fails("db");
+    timeline.at(2).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["db"]));
+    timeline.at(400).recovers("db");
+    timeline.between(430, 430).expects("oncall", firing(["api"]).and(resolved(["db"])));
+    timeline.at(1000).recovers("api");
+    timeline.between(1030, 1030).expects("oncall", resolved(["api"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn an_end_comes_through_inhibition() {
+    let mut timeline = Timeline::new(inhibited());
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(100).fails("db");
+    timeline.between(331, 331).expects("oncall", firing(["db"]));
+    timeline.at(400).recovers("api");
+    timeline.between(631, 631).expects("oncall", firing(["db"]).and(resolved(["api"])));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn nothing_is_told_during_maintenance_and_what_is_left_after_it() {
+    let when = MaintenanceTime::Once { starts_at: START, ends_at: START.plus(Duration::from_secs(1000)) };
+    let mut timeline = Timeline::new(maintained(when));
+    timeline.labelled("api", &[("service", "shop")]);
+    timeline.labelled("db", &[("service", "shop")]);
+    timeline.at(1).fails("api");
+    timeline.at(1).fails("db");
+    timeline.at(1).fails("mail");
+    timeline.at(900).recovers("db");
+    timeline.between(31, 31).expects("oncall", firing(["mail"]));
+    timeline.between(1030, 1030).expects("oncall", firing(["api", "mail"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn maintenance_comes_again_at_its_times() {
+    let when = MaintenanceTime::Recurring(mondays("move", "12:00", "12:10").intervals);
+    let mut timeline = Timeline::new(maintained(when));
+    timeline.labelled("api", &[("service", "shop")]);
+    timeline.at(1).fails("api");
+    timeline.at(300).restarts();
+    timeline.between(630, 630).expects("oncall", firing(["api"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn a_route_is_mute_at_its_mute_times_but_for_ends() {
+    let muted = RouteConfig { mute_times: vec!["lunch".into()], ..child("service=shop", &["oncall"]) };
+    let routed = config(RouteConfig { routes: vec![muted], ..root(&["slack"]) });
+    let mut timeline = Timeline::new(AlertingConfig { intervals: vec![mondays("lunch", "12:05", "12:20")], ..routed });
+    timeline.labelled("api", &[("service", "shop")]);
+    timeline.labelled("db", &[("service", "shop")]);
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(400).recovers("api");
+    timeline.at(410).fails("db");
+    timeline.between(430, 430).expects("oncall", resolved(["api"]));
+    timeline.between(1230, 1230).expects("oncall", firing(["db"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn a_route_is_mute_outside_of_its_active_times() {
+    let active = RouteConfig { active_times: vec!["office".into()], ..child("service=shop", &["oncall"]) };
+    let routed = config(RouteConfig { routes: vec![active], ..root(&["slack"]) });
+    let mut timeline = Timeline::new(AlertingConfig { intervals: vec![mondays("office", "12:10", "17:00")], ..routed });
+    timeline.labelled("api", &[("service", "shop")]);
+    timeline.at(1).fails("api");
+    timeline.between(630, 630).expects("oncall", firing(["api"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn a_check_is_not_told_while_what_it_depends_on_is_down() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fails("db");
+    timeline.at(2).cuts_off("api", Some("db"));
+    timeline.at(3).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["db"]));
+    timeline.at(100).restarts();
+    timeline.at(400).recovers("db");
+    timeline.at(401).cuts_off("api", None);
+    timeline.between(430, 430).expects("oncall", firing(["api"]).and(resolved(["db"])));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn a_check_that_flaps_is_told_once() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(40).flaps("api");
+    for second in (50..1500).step_by(20) {
+        timeline.at(second).recovers("api");
+        timeline.at(second + 10).fails("api");
+    }
+    timeline.at(600).restarts();
+    timeline.at(1600).recovers("api");
+    timeline.at(2000).calms("api");
+    timeline.between(2030, 2030).expects("oncall", resolved(["api"]));
+    let world = timeline.run(hours(1));
+    assert_eq!(world.memory.incidents.len(), 1);
+}
+
+#[test]
+fn a_check_that_flaps_too_fast_to_be_confirmed_is_told_all_the_same() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).flaps("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(1000).calms("api");
+    timeline.between(1030, 1030).expects("oncall", resolved(["api"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn a_check_that_still_fails_when_it_is_calm_stays_open() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).flaps("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(500).fails("api");
+    timeline.at(1000).calms("api");
+    timeline.at(2000).drops("api");
+    timeline.between(2030, 2030).expects("oncall", resolved(["api"]));
+    timeline.run(hours(1));
+}
