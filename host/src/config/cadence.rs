@@ -13,7 +13,7 @@ use super::values::{self, DurationBounds};
 
 const EVERY: DurationBounds =
     DurationBounds { least: Duration::from_millis(100), least_text: "100ms", most: Duration::from_secs(86_400), most_text: "24h" };
-const TIMEOUT: DurationBounds =
+pub(super) const TIMEOUT: DurationBounds =
     DurationBounds { least: Duration::from_millis(10), least_text: "10ms", most: Duration::from_secs(600), most_text: "10m" };
 /// A timeout that is not written is as long as the cadence, within these; with `cron` it is the longer one.
 const TIMEOUT_DEFAULT_LEAST: Duration = Duration::from_secs(1);

@@ -1,5 +1,5 @@
-//! What a kind asks for (`needs` in its plugin's `describe`) against its check: what is not granted at all, with the line to add, and what no
-//! grant could allow, such as a URL without a scheme.
+//! What a kind asks for (`needs` in its plugin's `describe`) against the check or the sink that uses it: what is not granted at all, with
+//! the line to add, and what no grant could allow, such as a URL without a scheme.
 //!
 //! A need's line is TOML with `{NAME}` for keys of `config`; it is filled from what is written, else from the schema's defaults. A query may
 //! carry a credential, so a pattern stands in for it, as in the line of a denial.
@@ -10,12 +10,12 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 use sickbay_capabilities::{Grants, http, system};
-use sickbay_runtime::Need;
+use sickbay_runtime::{Need, Sort};
 use url::{Host, Url};
 
 use super::diagnostic::{Problem, listed, sentence, shown};
 use super::free::escaped;
-use super::{Check, KindInfo, suggest, values};
+use super::{KindInfo, PluginUse, suggest, values};
 
 const CAPABILITIES: [&str; 7] = ["http", "system", "files", "net", "postgres", "redis", "secrets"];
 
@@ -26,21 +26,21 @@ const PATH_BYTES_MAX: usize = 256;
 
 const SCHEMES: [&str; 4] = ["http", "https", "ws", "wss"];
 
-/// A warning where `check` grants nothing of what its kind asks for.
-pub(super) fn not_granted(check: &Check, plugin: &str, kind: &KindInfo<'_>, need: &Need, schema: Option<&Value>) -> Option<Problem> {
+/// A warning where `used` grants nothing of what its kind asks for.
+pub(super) fn not_granted(used: &PluginUse<'_>, plugin: &str, kind: &KindInfo<'_>, need: &Need, schema: Option<&Value>) -> Option<Problem> {
     let capability = need.capability.as_str();
     let reason = if need.reason.is_empty() { String::new() } else { format!(" ({})", sentence(&need.reason)) };
     let asks = format!(
-        "check `{}`: the kind `{}` of plugin `{}` asks for `{capability}`{reason}",
-        check.written_name(),
+        "{}: the kind `{}` of plugin `{}` asks for `{capability}`{reason}",
+        used.told_as_written(),
         shown(kind.name),
         shown(plugin)
     );
-    match granted(&check.grants, capability) {
+    match granted(used.grants, capability) {
         Some(true) => None,
         Some(false) => {
             let problem = Problem::warning(format!("{asks}, and nothing of `{capability}` is granted"));
-            Some(problem.hint(line_to_add(check, need, schema)))
+            Some(problem.hint(line_to_add(used, need, schema)))
         }
         // Nothing that this version knows of.
         None => None,
@@ -63,14 +63,14 @@ fn granted(grants: &Grants, capability: &str) -> Option<bool> {
     }
 }
 
-/// Whether `check` grants all of a need's line, with the values of its `config` in it. Where places stay open, or the line says nothing
+/// Whether `used` grants all of a need's line, with the values of its `config` in it. Where places stay open, or the line says nothing
 /// that can be compared, it is enough that something of the capability is granted.
-pub fn covers(check: &Check, need: &Need, schema: Option<&Value>) -> bool {
-    let grants = &check.grants;
+pub fn covers(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) -> bool {
+    let grants = used.grants;
     if granted(grants, &need.capability) != Some(true) {
         return false;
     }
-    let (line, open) = filled(need, &check.config, schema);
+    let (line, open) = filled(need, used.config, schema);
     let Some(patterns) = patterns(&line).filter(|_| open.is_empty()) else { return true };
     match need.capability.as_str() {
         "http" => {
@@ -94,12 +94,13 @@ pub fn can_be_granted(capability: &str) -> bool {
     granted(&Grants::default(), capability).is_some()
 }
 
-/// What to do in `check`, so that it grants what the need asks for.
-pub fn line_to_add(check: &Check, need: &Need, schema: Option<&Value>) -> String {
-    let (line, open) = filled(need, &check.config, schema);
-    let has_others = CAPABILITIES.iter().any(|capability| granted(&check.grants, capability) == Some(true));
+/// What to do in the table of `used`, so that it grants what the need asks for.
+pub fn line_to_add(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) -> String {
+    let (line, open) = filled(need, used.config, schema);
+    let has_others = CAPABILITIES.iter().any(|capability| granted(used.grants, capability) == Some(true));
     let add = if has_others { format!("add `{line}` to its `grants`") } else { format!("add `grants = {{ {line} }}`") };
-    if open.is_empty() { add } else { format!("{add}, with what is checked in place of {}", listed(open.iter().map(String::as_str))) }
+    let meant = if used.sort == Sort::Check { "what is checked" } else { "what is meant" };
+    if open.is_empty() { add } else { format!("{add}, with {meant} in place of {}", listed(open.iter().map(String::as_str))) }
 }
 
 /// The need's line with the values of `config`, and the places that stay open.

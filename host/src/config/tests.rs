@@ -251,6 +251,10 @@ const SCHEMA: &str = r#"{
     }
 }"#;
 
+fn check_against(check: &Check, plugin: &str, kinds: &[KindInfo<'_>]) -> Vec<Diagnostic> {
+    PluginJudge::new(plugin, kinds).judge(&check.plugin_use())
+}
+
 fn against(extra: &str, kinds: &[&str]) -> Vec<String> {
     let metrics = ["latency_seconds".to_owned(), "phase_*".to_owned()];
     let kinds: Vec<KindInfo<'_>> =
@@ -342,6 +346,39 @@ fn what_a_kind_needs_and_its_check_does_not_grant_is_a_warning_with_the_line_to_
     assert!(found[0].ends_with("add `grants = { http = [\"GET {url}\"] }`, with what is checked in place of `{url}`"), "{found:?}");
     assert!(
         against_needs(&format!("{url}\ngrants = {{ http = [\"GET https://example.com/*\"], system = [\"load\"] }}"), &needs).is_empty()
+    );
+}
+
+#[test]
+fn a_sink_has_its_defaults_and_the_limits_of_its_plugin() {
+    let config = good("[plugin.webhook]\nlimits = { host_calls = 10 }\n[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n");
+    let sink = config.sinks.first().expect("there is one sink");
+    assert_eq!((sink.timeout, &*sink.config_text, sink.limits.host_calls), (Duration::from_secs(10), "{}", 10));
+    assert_eq!((&sink.kind, &sink.secrets, &*sink.grants), (&None, &None, &Grants::default()));
+    let uses: Vec<String> = config.uses_of("webhook").iter().map(PluginUse::told).collect();
+    assert_eq!((uses, config.uses_of("http").len()), (vec!["sink `oncall`".to_owned()], 0));
+}
+
+#[test]
+fn a_sink_is_judged_against_its_plugin_as_a_check_is() {
+    let needs = [need("http", "tells", "http = [\"POST {url}\"]")];
+    let judged = |extra: &str, kinds: &[&str]| -> Vec<String> {
+        let kinds: Vec<KindInfo<'_>> =
+            kinds.iter().map(|name| KindInfo { name, config_schema: SCHEMA, metrics: &[], needs: &needs }).collect();
+        let config = good(&format!("[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n{extra}\n"));
+        let found = PluginJudge::new("webhook", &kinds).judge(&config.sinks[0].plugin_use());
+        found.iter().map(|found| format!("{}:{} {}", found.line, found.column, found.message)).collect()
+    };
+    let url = "config = { url = \"https://a.example/x\" }\ngrants = { http = [\"POST https://a.example/x\"] }";
+    assert!(judged(url, &["post"]).is_empty());
+    assert_eq!(judged(url, &[]), ["3:10 plugin `webhook` has no kinds of sink"]);
+    assert_eq!(judged(url, &["post", "file"]), ["1:1 missing key `kind` in `[[sink]]`"]);
+    assert_eq!(
+        judged("config = { url = \"https://a.example/x\", prot = 1 }", &["post"]),
+        [
+            "4:41 unknown key `prot` in `config`",
+            "1:1 sink `oncall`: the kind `post` of plugin `webhook` asks for `http` (tells), and nothing of `http` is granted"
+        ]
     );
 }
 

@@ -10,6 +10,7 @@
 //! is written.
 
 pub mod folder;
+pub(crate) mod guest;
 pub mod import;
 pub mod reload;
 mod run;
