@@ -3,6 +3,8 @@
 //! Who is who: a [`LiveCheck`] is one configured check; its [`CheckMemory`] is what has been observed of it and outlives a change of the
 //! configuration; the [`CheckTable`] is all checks and is replaced whole; [`Live`] holds the table beside plugins, store and counters.
 //!
+//! How a check stands towards its parents is worked out here too: at each transition, and for all when the table is replaced.
+//!
 //! Invariant: readers never wait for a run. Every lock here is held for a copy, never across an await.
 
 use std::collections::BTreeMap;
@@ -10,9 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use sickbay_core::{CheckState, Label, Report, Schedule, Status, Timestamp};
+use sickbay_core::{CheckState, Dependencies, Label, Reach, Reason, Report, Schedule, Status, Timestamp, Windows};
 use sickbay_runtime::Limits;
-use sickbay_store::{Committed, ResultQueue, ResultRecord, Store, StoreError};
+use sickbay_store::{Committed, ResultQueue, ResultRecord, Store};
 use tokio::sync::broadcast;
 
 use crate::config::{Check, Config};
@@ -70,6 +72,10 @@ pub struct Observed {
     pub reported: Option<(Timestamp, Arc<Report>)>,
     /// Since the start of the process, in the order of [`RunOutcome::ALL`].
     pub runs: [u64; 5],
+    /// The check that is down and makes this one unreachable.
+    pub unreachable_by: Option<Arc<str>>,
+    /// How many checks are unreachable because of this one.
+    pub dependents: usize,
 }
 
 impl Observed {
@@ -104,6 +110,25 @@ impl CheckMemory {
     }
 }
 
+/// The last reports of a check, as far as its conditions ask them.
+pub struct PastReports {
+    pub windows: Windows,
+    /// Whether the stored ones are among them.
+    pub is_filled: bool,
+}
+
+impl PastReports {
+    /// Takes what the store has of the check, newest first. Runs that gave no report are none.
+    pub fn fill(&mut self, newest_first: &[Committed]) {
+        for Committed { record, .. } in newest_first.iter().rev() {
+            let was_critical = matches!(record.reason, Reason::Reported { status: Status::Critical, .. });
+            if record.is_by_report() {
+                self.windows.note(record.started_at, &record.metrics, was_critical);
+            }
+        }
+    }
+}
+
 /// One configured check.
 pub struct LiveCheck {
     pub name: Arc<str>,
@@ -116,6 +141,10 @@ pub struct LiveCheck {
     /// The kind that the plugin's version resolves `spec.kind` to; what the configuration says until one is loaded.
     pub kind: ArcSwap<String>,
     pub memory: Arc<CheckMemory>,
+    /// None where no condition asks the past. Each table begins with what the store has.
+    pub past: Option<Mutex<PastReports>>,
+    /// Of a composite: a look at its members waits for its turn.
+    pub is_woken: AtomicBool,
 }
 
 impl LiveCheck {
@@ -128,12 +157,19 @@ impl LiveCheck {
             labels: spec.labels.iter().map(|(name, value)| Label { name: name.clone(), value: value.clone() }).collect(),
             kind: ArcSwap::from_pointee(spec.kind.clone().unwrap_or_default()),
             memory,
+            past: Windows::of(&spec.rules).map(|windows| Mutex::new(PastReports { windows, is_filled: false })),
+            is_woken: AtomicBool::new(false),
             spec,
         }
     }
 
     pub fn observed(&self) -> Observed {
         self.with(|observed| observed.clone())
+    }
+
+    fn stand(&self, reach: Option<Reach>) {
+        let (unreachable_by, dependents) = reach.map_or((None, 0), |reach| (reach.cause, reach.dependents));
+        self.with(|observed| (observed.unreachable_by, observed.dependents) = (unreachable_by, dependents));
     }
 
     /// Reads or changes what has been observed, under its lock; `change` must not block.
@@ -164,11 +200,21 @@ pub struct ReloadStatus {
     pub error: Option<String>,
 }
 
-/// Why Sickbay is not ready, and what to do about it.
+/// Why Sickbay is not ready, and what to do about it. Names no database: whoever asks may have no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unready {
     pub why: &'static str,
     pub hint: &'static str,
+}
+
+impl Unready {
+    const LOG: &str = "see the log of `sickbay serve`";
+
+    /// Of a text that may bring its hint.
+    fn of(told: &'static str) -> Unready {
+        let (why, hint) = told.split_once("; hint: ").unwrap_or((told, Unready::LOG));
+        Unready { why, hint }
+    }
 }
 
 /// The read model of the daemon.
@@ -185,6 +231,10 @@ pub struct Live {
     pub config: ArcSwap<Config>,
     pub reload: ArcSwap<ReloadStatus>,
     checks: ArcSwap<CheckTable>,
+    /// Of the checks in the table. Locked before what has been observed of a check, never behind it.
+    dependencies: Mutex<Dependencies>,
+    /// The composites of the table, by the names of their members.
+    composites: ArcSwap<BTreeMap<String, Vec<Arc<LiveCheck>>>>,
     /// Set when the first scan of the plugin folder has finished and checks run.
     pub scanned: AtomicBool,
     pub events: Events,
@@ -239,6 +289,8 @@ impl Live {
             config: ArcSwap::from(config),
             reload: ArcSwap::from_pointee(ReloadStatus { at: now, loaded_at: now, error: None }),
             checks: ArcSwap::default(),
+            dependencies: Mutex::default(),
+            composites: ArcSwap::default(),
             scanned: AtomicBool::new(false),
             events,
             runner: ArcSwapOption::empty(),
@@ -252,8 +304,35 @@ impl Live {
     /// Instances that were kept for a check as it was configured before are dropped.
     pub fn replace_checks(&self, table: CheckTable) {
         let checks = Arc::new(table);
+        let mut dependencies = self.dependencies.lock().unwrap_or_else(PoisonError::into_inner);
         self.checks.store(Arc::clone(&checks));
+        *dependencies = dependencies_of(&checks);
+        for check in checks.by_name.values() {
+            check.stand(dependencies.reach_of(&check.name));
+        }
+        drop(dependencies);
+        self.composites.store(Arc::new(composites_of(&checks)));
         self.warm.keep_only(|name, purpose| checks.get(name).is_some_and(|check| purpose.suits(check)));
+    }
+
+    /// Takes a transition of a check, which readers see already: it may reach its children.
+    pub fn confirmed(&self, check: &str, hard_status: Status) {
+        let mut dependencies = self.dependencies.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = dependencies.confirmed(check, hard_status);
+        if changed.is_empty() {
+            return;
+        }
+        let checks = self.checks();
+        for reach in changed {
+            if let Some(check) = checks.get(&reach.check) {
+                check.stand(Some(reach));
+            }
+        }
+    }
+
+    /// The composites that a check is part of.
+    pub fn composites_of(&self, member: &str) -> Vec<Arc<LiveCheck>> {
+        self.composites.load().get(member).cloned().unwrap_or_default()
     }
 
     pub fn plugin(&self, name: &str) -> Option<Arc<PluginSlot>> {
@@ -262,16 +341,67 @@ impl Live {
 
     /// Store up and first scan of the plugin folder finished.
     pub async fn ready(&self) -> Result<(), Unready> {
-        const LOG: &str = "see the log of `sickbay serve`";
         if !self.scanned.load(Ordering::Acquire) {
-            return Err(Unready { why: "the first scan of the plugin folder has not finished", hint: LOG });
+            return Err(Unready::of("the first scan of the plugin folder has not finished"));
         }
-        match self.store.ping().await {
-            Err(StoreError::Replaced { .. }) => {
-                Err(Unready { why: "the database file was removed or replaced while Sickbay runs", hint: "restart Sickbay" })
-            }
-            Ok(()) if self.queue.healthy() => Ok(()),
-            Ok(()) | Err(_) => Err(Unready { why: "the store does not answer", hint: LOG }),
+        self.store_trouble().await.map_or(Ok(()), Err)
+    }
+
+    /// Why the store takes no results, or cannot be read, where it is so.
+    pub async fn store_trouble(&self) -> Option<Unready> {
+        if let Some(told) = self.queue.trouble() {
+            return Some(Unready::of(told));
         }
+        self.store.ping().await.err().map(|error| Unready::of(error.brief()))
+    }
+}
+
+fn composites_of(checks: &CheckTable) -> BTreeMap<String, Vec<Arc<LiveCheck>>> {
+    let mut composites: BTreeMap<String, Vec<Arc<LiveCheck>>> = BTreeMap::new();
+    for check in checks.by_name.values() {
+        for member in check.spec.composite.iter().flat_map(|composite| &composite.members) {
+            composites.entry(member.clone()).or_default().push(Arc::clone(check));
+        }
+    }
+    composites
+}
+
+/// The graph of the table, with what is confirmed of each check.
+fn dependencies_of(checks: &CheckTable) -> Dependencies {
+    let specs = checks.by_name.values().map(|check| (&*check.spec.name, check.spec.depends_on.as_slice()));
+    let mut dependencies = Dependencies::new(specs).unwrap_or_else(|error| {
+        // The configuration was refused where this could happen.
+        tracing::error!("no dependencies are known: {error}");
+        Dependencies::default()
+    });
+    let names: Vec<Arc<str>> = dependencies.names().cloned().collect();
+    for check in names.iter().filter_map(|name| checks.get(name)) {
+        dependencies.confirmed(&check.name, check.with(|observed| observed.state.hard_status));
+    }
+    dependencies
+}
+
+#[cfg(test)]
+mod tests {
+    use sickbay_core::Status;
+
+    use crate::api::testing::{Host, check};
+
+    #[tokio::test]
+    async fn a_transition_reaches_the_children_and_a_new_table_begins_with_what_is_confirmed() {
+        let checks = format!("{}{}depends_on = [\"db\"]\n", check("db"), check("api"));
+        let host = Host::start(&checks).await;
+        let blocked = || host.live.checks().get("api").and_then(|check| check.observed().unreachable_by).map(|cause| cause.to_string());
+        let dependents = || host.live.checks().get("db").map(|check| check.observed().dependents);
+        assert_eq!((blocked(), dependents()), (None, Some(0)));
+        host.observe("db", |observed| observed.state.hard_status = Status::Critical);
+        host.live.confirmed("db", Status::Critical);
+        assert_eq!((blocked().as_deref(), dependents()), (Some("db"), Some(1)));
+
+        let table = host.live.checks();
+        host.live.replace_checks(crate::live::CheckTable { by_name: table.by_name.clone() });
+        assert_eq!((blocked().as_deref(), dependents()), (Some("db"), Some(1)));
+        host.live.confirmed("db", Status::Ok);
+        assert_eq!((blocked(), dependents()), (None, Some(0)));
     }
 }

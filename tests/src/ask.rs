@@ -16,7 +16,8 @@ pub fn asking(name: &str, grants: &str, calls: &[Value]) -> String {
     format!("[[check]]\nname = \"{name}\"\nplugin = \"ask\"\ncron = \"{NEVER}\"\nconfig = {config}\ngrants = {{ {grants} }}\n\n")
 }
 
-fn toml(value: &Value) -> String {
+/// A value of a configuration, in one line.
+pub fn toml(value: &Value) -> String {
     match value {
         Value::Object(entries) => {
             let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key} = {}", toml(value))).collect();

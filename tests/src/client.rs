@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,6 +18,9 @@ use tokio::net::TcpStream;
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 /// An answer that is longer was not meant.
 const RAW_ANSWER_BYTES_MAX: u64 = 1 << 20;
+
+/// Enough for the connections of all tests at once.
+const OPEN_FILES: u64 = 8192;
 
 /// Asks one server.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +77,12 @@ impl Client {
         self.send(self.request("POST", path)).await
     }
 
+    /// The same with a body.
+    pub async fn post_body(&self, path: &str, body: &str) -> Answer {
+        let (parts, _) = self.request("POST", path).into_parts();
+        self.send(Request::from_parts(parts, Full::new(Bytes::copy_from_slice(body.as_bytes())))).await
+    }
+
     /// None where nobody answers.
     pub async fn try_get(&self, path: &str) -> Option<Answer> {
         tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(self.request("GET", path))).await.ok()?.ok()
@@ -124,6 +134,22 @@ impl Client {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// Opens connections that say so much and nothing more, as long as the answer is held.
+    ///
+    /// # Panics
+    /// When the server does not take them.
+    pub async fn dawdle(&self, connections: usize, bytes: &[u8]) -> Vec<TcpStream> {
+        raise_open_files();
+        let mut dawdling = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            let mut stream = TcpStream::connect(self.address).await.expect("the server takes connections");
+            // It may be closed already.
+            let _ = stream.write_all(bytes).await;
+            dawdling.push(stream);
+        }
+        dawdling
+    }
+
     async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
         let stream = TcpStream::connect(self.address).await.context("connecting")?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.context("beginning")?;
@@ -133,5 +159,14 @@ impl Client {
         let body = body.collect().await.context("reading the body")?.to_bytes();
         connection.abort();
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+}
+
+/// As far as this process may.
+fn raise_open_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
+    if current.is_some_and(|current| current < wanted) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).expect("more open files, within what is allowed");
     }
 }

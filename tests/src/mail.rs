@@ -1,4 +1,4 @@
-//! A mail server: aiosmtpd, which takes mail and throws it away, with or without STARTTLS.
+//! A mail server: aiosmtpd, which takes mail and keeps it in a folder, with or without STARTTLS. It asks nobody to log in.
 
 use std::fs;
 use std::process::Command;
@@ -8,6 +8,8 @@ use tempfile::TempDir;
 use crate::server::Server;
 
 const PACKAGE: &str = "python3-aiosmtpd";
+/// A Maildir.
+const MAILS: &str = "mails";
 
 /// A certificate and its key, each in PEM.
 pub type Pair<'p> = (&'p str, &'p str);
@@ -37,6 +39,16 @@ impl MailServer {
         self.server.restart(command);
     }
 
+    /// All that was taken so far, with the envelope in `X-MailFrom` and `X-RcptTo`.
+    ///
+    /// # Panics
+    /// When the folder cannot be read.
+    pub fn mails(&self) -> Vec<String> {
+        let taken = self.folder.path().join(MAILS).join("new");
+        let Ok(entries) = fs::read_dir(taken) else { return Vec::new() };
+        entries.map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("a mail")).collect()
+    }
+
     /// By the name that its certificate should be for.
     pub fn address(&self) -> String {
         format!("localhost:{}", self.server.port())
@@ -48,7 +60,7 @@ fn command(folder: &TempDir, port: u16, certificate: Option<Pair<'_>>) -> Comman
     // For each connection it looks up the name of its machine, which nobody may know.
     command.env("RES_OPTIONS", "timeout:1 attempts:1");
     // It is not to become another user.
-    command.args(["--nosetuid", "--class", "aiosmtpd.handlers.Sink", "--listen"]).arg(format!("127.0.0.1:{port}"));
+    command.args(["--nosetuid", "--class", "aiosmtpd.handlers.Mailbox", "--listen"]).arg(format!("127.0.0.1:{port}"));
     if let Some((certificate, key)) = certificate {
         for (option, name, pem) in [("--tlscert", "certificate.pem", certificate), ("--tlskey", "key.pem", key)] {
             let file = folder.path().join(name);
@@ -56,5 +68,6 @@ fn command(folder: &TempDir, port: u16, certificate: Option<Pair<'_>>) -> Comman
             command.arg(option).arg(file);
         }
     }
+    command.arg(folder.path().join(MAILS));
     command
 }

@@ -4,14 +4,14 @@
 //! How: the newest PostgreSQL of the machine (`SICKBAY_TEST_POSTGRES` names another folder of programs). As root everything runs as the
 //! user `postgres`, because the server refuses root. Tests change the server with `psql`, over its UNIX socket, as the superuser.
 //!
-//! It needs nothing of this crate, so that the tests beside the code can take this file as a module of theirs.
+//! It needs nothing of this crate but `process.rs`, so that the tests beside the code can take both files as modules of theirs.
 //!
 //! Invariant: a server does not outlive the process that started it, however that ends: a shell waits at the end of a pipe for it.
 //! Invariant: where the programs are missing a test fails and names the package; it is never skipped.
 
 use std::fs;
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::process::{Paused, free_port};
 
 /// Who the tests are, where nothing else is said; may look at statistics, and owns the database.
 pub const USER: &str = "monitor";
@@ -189,14 +193,13 @@ impl Postgres {
     }
 
     /// One of its processes stands still until the answer is dropped.
-    pub fn freeze(&self, process: &str) -> Frozen {
-        assert!(signal("STOP", process), "{process} cannot be stopped");
-        Frozen { process: process.to_owned() }
+    pub fn pause(&self, process: &str) -> Paused {
+        Paused::new(pid(process))
     }
 
     /// Ends one of its processes without a word; it takes all others down and comes again.
     pub fn kill(&self, process: &str) {
-        assert!(signal("KILL", process), "{process} cannot be killed");
+        kill_process(pid(process), Signal::KILL).expect("a process of the server can be sent a signal");
     }
 
     /// Nobody answers on the port from here on.
@@ -239,19 +242,6 @@ impl Drop for Held<'_> {
         let _ = self.server.psql("postgres", "postgres").args(["-c", &sql]).output();
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// A process that stands still.
-#[derive(Debug)]
-pub struct Frozen {
-    process: String,
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        // It may have been killed meanwhile.
-        signal("CONT", &self.process);
     }
 }
 
@@ -315,10 +305,8 @@ impl PgBouncer {
     }
 
     /// It stands still until the answer is dropped.
-    pub fn freeze(&self) -> Frozen {
-        let process = fs::read_to_string(self.folder.join("pid")).expect("it runs").trim().to_owned();
-        assert!(signal("STOP", &process), "{process} cannot be stopped");
-        Frozen { process }
+    pub fn pause(&self) -> Paused {
+        Paused::new(pid(fs::read_to_string(self.folder.join("pid")).expect("it runs").trim()))
     }
 
     /// Kills it; nobody answers on the port from here on.
@@ -341,12 +329,6 @@ impl Drop for PgBouncer {
     fn drop(&mut self) {
         end(&mut self.guard);
     }
-}
-
-/// A port that nobody has at the moment.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 fn programs() -> PathBuf {
@@ -447,10 +429,8 @@ fn options(folder: &Path, port: u16) -> String {
     )
 }
 
-/// Whether there was such a process. `kill` is the shell's own: not every machine has the program.
-fn signal(name: &str, process: &str) -> bool {
-    let status = as_owner("sh").args(["-c", "kill -\"$1\" \"$2\"", "sh", name, process]).status();
-    status.is_ok_and(|status| status.success())
+fn pid(written: &str) -> Pid {
+    written.parse().ok().and_then(Pid::from_raw).unwrap_or_else(|| panic!("`{written}` is no process"))
 }
 
 fn answers(port: u16) -> bool {

@@ -41,11 +41,13 @@ fn required(variable: &str) -> PathBuf {
     }
 }
 
-/// The program in `folder`, with nothing of the machine's own settings.
+/// The program in `folder`, with nothing of the machine's own settings. It compiles each component anew, unless `SICKBAY_TEST_CACHE` names a
+/// cache that tests share.
 pub fn command(folder: &Path, arguments: &[&str]) -> std::process::Command {
     let mut command = std::process::Command::new(sickbay());
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    command.env("SICKBAY_CACHE_DIR", folder.join("cache")).env("NO_COLOR", "1");
+    let cache = std::env::var_os("SICKBAY_TEST_CACHE").map_or_else(|| folder.join("cache"), PathBuf::from);
+    command.env("SICKBAY_CACHE_DIR", cache).env("NO_COLOR", "1");
     for variable in ["SICKBAY_URL", "SICKBAY_TOKEN", "SICKBAY_CA_FILE", "SICKBAY_LOG", "SICKBAY_WORKER", "PYTHONPATH"] {
         command.env_remove(variable);
     }

@@ -1,18 +1,20 @@
 //! A Redis of a test's own: a real server on free ports, in a folder of its own, gone with the test.
 //!
-//! It needs nothing of this crate, so that the tests beside the code can take this file as a module of theirs.
+//! It needs nothing of this crate but `process.rs`, so that the tests beside the code can take both files as modules of theirs.
 //!
 //! Invariant: a server does not outlive its test; where the program is missing a test fails.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Pid;
 use tempfile::TempDir;
+
+use crate::process::{Paused, free_port};
 
 /// Far more than a server takes on a busy machine.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -114,19 +116,9 @@ impl RedisServer {
         answer
     }
 
-    /// Holds it up where it is: it keeps its port and its connections, and answers nothing.
-    pub fn pause(&self) {
-        self.signal(Signal::STOP);
-    }
-
-    /// It goes on.
-    pub fn resume(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let child = self.child.as_ref().expect("it runs");
-        kill_process(Pid::from_child(child), signal).expect("a child can be sent a signal");
+    /// It stands still until the answer is dropped.
+    pub fn pause(&self) -> Paused {
+        Paused::new(Pid::from_child(self.child.as_ref().expect("it runs")))
     }
 
     /// What `redis-cli` prints for a command, entered as the URL of another user may say: `--user`, `--pass`, `-n`.
@@ -200,10 +192,4 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// A port that nobody listens on just now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
 }

@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Pid;
 
-use crate::redis::free_port;
+use crate::process::{Paused, free_port};
 use crate::wait::{PATIENCE, PAUSE};
 
 /// Another program may take a port before the server does.
@@ -64,19 +64,9 @@ impl Server {
         }
     }
 
-    /// Holds it up where it is: it keeps its port, and answers nothing.
-    pub fn pause(&self) {
-        self.signal(Signal::STOP);
-    }
-
-    /// It goes on.
-    pub fn resume(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let child = self.child.as_ref().expect("it runs");
-        kill_process(Pid::from_child(child), signal).expect("a child can be sent a signal");
+    /// It stands still until the answer is dropped.
+    pub fn pause(&self) -> Paused {
+        Paused::new(Pid::from_child(self.child.as_ref().expect("it runs")))
     }
 
     /// False where it ended before it took a connection.

@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use serde_json::Value;
 use sickbay_tests::{Answer, Client, EventStream, Sickbay, check, found, milliseconds, until, wait};
+use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
 
 /// More than one part of any list.
@@ -193,7 +194,8 @@ async fn ready_means_that_checks_are_known_and_run() {
 
 #[tokio::test]
 async fn the_document_names_every_path_and_every_path_answers() {
-    let sickbay = Sickbay::started(&checks(1), &["noop"]).await;
+    let pushed = "[[check]]\nname = \"pushed\"\npush = { within = \"1h\" }\n";
+    let sickbay = Sickbay::started(&format!("{}\n{pushed}", checks(1)), &["noop"]).await;
     let document = sickbay.json("/api/openapi.json").await;
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.")), "{}", document["openapi"]);
     let paths = document["paths"].as_object().expect("paths");
@@ -206,6 +208,7 @@ async fn the_document_names_every_path_and_every_path_answers() {
         "/api/v1/checks/{name}",
         "/api/v1/checks/{name}/results",
         "/api/v1/checks/{name}/run",
+        "/api/v1/push/{name}",
         "/api/v1/plugins",
         "/api/v1/plugins/{name}",
         "/api/v1/config",
@@ -218,7 +221,11 @@ async fn the_document_names_every_path_and_every_path_answers() {
         if path == "/api/v1/events" {
             continue;
         }
-        let name = if path.contains("plugins") { "noop" } else { "check-0000" };
+        let name = match path {
+            path if path.contains("plugins") => "noop",
+            path if path.contains("push") => "pushed",
+            _ => "check-0000",
+        };
         for method in methods.as_object().expect("methods").keys() {
             let request = sickbay.client().request(&method.to_uppercase(), &path.replace("{name}", name));
             assert_eq!(sickbay.client().send(request).await.status, 200, "{method} {path}");
@@ -274,6 +281,26 @@ async fn garbage_on_the_socket_is_refused_and_harms_nobody() {
     }
     assert_eq!((sickbay.get("/readyz").await.status, sickbay.get("/healthz").await.status), (200, 200));
     assert!(!sickbay.log().contains("panicked"), "something panicked");
+}
+
+#[tokio::test]
+async fn connections_that_ask_nothing_shut_nobody_out() {
+    // More than may wait, and more than there may be at all.
+    const DAWDLING: usize = 1_100;
+    let sickbay = Sickbay::started(&checks(1), &["noop"]).await;
+    let half_a_head = "GET /livez HTTP/1.1\r\nhost: ".to_owned();
+    let run = "POST /api/v1/checks/check-0000/run";
+    let no_body = format!("{run} HTTP/1.1\r\nhost: {}\r\ncontent-length: 10\r\n\r\n", sickbay.address());
+    for said in [String::new(), half_a_head, no_body] {
+        let mut dawdling = sickbay.client().dawdle(DAWDLING, said.as_bytes()).await;
+        for path in ["/livez", "/readyz", "/metrics", "/api/v1/checks"] {
+            assert_eq!(sickbay.get(path).await.status, 200, "{path} beside {said:?}");
+        }
+        assert_eq!(sickbay.run_now("check-0000").await["status"], "ok", "beside {said:?}");
+        let mut byte = [0];
+        let ended = tokio::time::timeout(wait::PATIENCE, dawdling[0].read(&mut byte)).await;
+        assert!(matches!(ended, Ok(Ok(0) | Err(_))), "the oldest is closed without an answer to {said:?}: {ended:?}");
+    }
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ async fn validate_tells_what_a_check_lacks_of_what_its_plugin_needs() {
             + &web("odd", "config = { url = \"http://a/\" }\ngrants = { http = [\"FETCH http://a/\"] }")),
     );
     let odd = run(&sickbay, "validate").await;
-    assert_eq!((odd.code, odd.out.as_str()), (0, "sickbay.toml: ok (3 checks, 2 plugins, 4 warnings)\n"), "{odd:?}");
+    assert_eq!((odd.code, odd.out.as_str()), (0, "sickbay.toml: ok (3 checks, 2 plugins, 5 warnings)\n"), "{odd:?}");
     for part in [
         "warning: check `denied`: the kind `http` of plugin `http` asks for `http` (sends the request), and nothing of `http` is granted\n  --> sickbay.toml:4:1\n",
         "  hint: add `grants = { http = [\"GET https://example.com/health?*\"] }`\n",
@@ -77,6 +77,8 @@ async fn validate_tells_what_a_check_lacks_of_what_its_plugin_needs() {
         "  hint: did you mean \"https://example.com\"?\n",
         "  hint: add `grants = { http = [\"GET https://example.com/\"] }`\n",
         "warning: `FETCH` is no method that servers commonly know\n",
+        "warning: check `odd`: the method `GET` is not granted on this path of a:80: its runs will be `unknown`\n",
+        "  hint: add `http = [\"GET http://a/\"]` to its `grants`\n",
     ] {
         assert!(odd.err.contains(part), "`{part}` is not in {}", odd.err);
     }
@@ -263,6 +265,22 @@ async fn a_refused_reload_is_told_by_status_and_api_without_the_lines_of_the_fil
     assert!(run(&sickbay, &format!("status --url {url}")).await.out.starts_with("NAME"), "nothing is above the table any more");
 }
 
+#[tokio::test]
+async fn a_store_that_takes_no_results_is_told_by_status_and_the_page_with_what_to_do() {
+    let sickbay = Sickbay::started(&check("a", "noop", "200ms", ""), &["noop"]).await;
+    let url = sickbay.url();
+    assert!(run(&sickbay, &format!("status --url {url}")).await.out.starts_with("NAME"), "nothing is above the table");
+    std::fs::remove_file(sickbay.path("sickbay.db")).expect("the database can be removed");
+    let told = "not ready: the database file was removed or replaced while Sickbay runs\n  hint: restart Sickbay\n\n";
+    for line in ["status", "status a"] {
+        until("status tells it", async || run(&sickbay, &format!("{line} --url {url}")).await.out.starts_with(told)).await;
+    }
+    let json: Value = serde_json::from_str(&run(&sickbay, &format!("status -o json --url {url}")).await.out).expect("JSON");
+    assert_eq!((&json["unready"]["hint"], &json["config"]["error"]), (&"restart Sickbay".into(), &Value::Null));
+    let page = sickbay.get("/").await.text();
+    assert!(page.contains("Results are not stored now: the database file was removed or replaced"), "{page}");
+}
+
 /// The blocks that `plugin inspect` gives to paste.
 fn blocks(told: &str) -> String {
     let block = |part: &str| format!("[[check]]{}\n\n", part.split("\n\n").next().unwrap_or_default());
@@ -352,6 +370,8 @@ async fn doctor_finds_what_is_wrong_with_a_configuration() {
     let sickbay = Sickbay::prepared(&one_of_each(), &PLUGINS);
     let good = run(&sickbay, "doctor").await;
     assert!(good.out.contains("sickbay.toml: 5 checks") && good.out.contains("3 .wasm"), "{good:?}");
+    assert!(good.out.contains("sickbay.db: its tables are made by the first start"), "{good:?}");
+    assert!(!sickbay.path("sickbay.db").exists(), "nothing is made");
     // Whether plugins can be built here is the machine's matter; the exit code follows the table.
     let is_needed = |line: &str| line.starts_with("missing ") || line.starts_with("wrong ");
     assert_eq!(good.code, i32::from(good.out.lines().any(is_needed)), "{good:?}");
@@ -363,6 +383,12 @@ async fn doctor_finds_what_is_wrong_with_a_configuration() {
             && wrong.out.contains("hint: sickbay validate --config typo.toml"),
         "{wrong:?}"
     );
+    sickbay.write("broken.db", "no database at all, whatever its name says".repeat(100));
+    sickbay.configure(&("[store]\nurl = \"sqlite:broken.db\"\n\n".to_owned() + &one_of_each()));
+    let broken = run(&sickbay, "doctor").await;
+    assert_eq!(broken.code, 1, "{broken:?}");
+    let is_told = |line: &str| line.starts_with("wrong ") && line.contains("store ") && line.contains("the file is not a SQLite database");
+    assert!(broken.out.lines().any(is_told) && broken.out.contains("hint: name another file in `[store] url`"), "{broken:?}");
     let absent = run(&sickbay, "doctor --config absent.toml").await;
     assert!(absent.out.contains("absent.toml is not there"), "{absent:?}");
 }
@@ -380,7 +406,7 @@ async fn doctor_enters_each_source_and_tells_what_its_role_may_do() {
         std::fs::set_permissions(sickbay.path(file), std::fs::Permissions::from_mode(mode)).expect("its mode can be set");
     }
     let tables = format!(
-        "[sources.postgres.good]\nurl = \"{}\"\n[sources.postgres.boss]\nurl_file = \"boss.url\"\n\
+        "[store]\nurl_file = \"boss.url\"\n[sources.postgres.good]\nurl = \"{}\"\n[sources.postgres.boss]\nurl_file = \"boss.url\"\n\
          [sources.postgres.wrong]\nurl_file = \"wrong.url\"\n[sources.redis.cache]\nurl = \"{}\"\n\
          [secrets.api]\nfile = \"api.token\"\n[secrets.gone]\nfile = \"gone.token\"\n",
         server.url(),
@@ -393,6 +419,7 @@ async fn doctor_enters_each_source_and_tells_what_its_role_may_do() {
         let is_it = |line: &&str| line.starts_with(mark) && parts.iter().all(|part| line.contains(part));
         assert!(doctor.out.lines().any(|line| is_it(&line)), "{mark} {parts:?} is not in {}", doctor.out);
     };
+    found("warn ", &["store ", "the PostgreSQL database `", "its role has superuser, which Sickbay does not need"]);
     found("ok ", &["postgres source", "`good` answers"]);
     found("warn ", &["postgres source", "`boss` answers; its role has superuser"]);
     found("wrong ", &["postgres source", "`wrong` cannot be entered: the server refused the user or password"]);
@@ -453,7 +480,7 @@ async fn serve_says_what_keeps_it_from_starting() {
     std::fs::create_dir(sickbay.path("folder.db")).expect("a folder");
     for (store, told) in [
         ("sqlite:absent/sickbay.db", "there is no folder"),
-        ("sqlite:/proc/sickbay.db", "it can be neither opened nor made"),
+        ("sqlite:/proc/sickbay.db", "the database can be neither opened nor made"),
         ("sqlite:folder.db", "it is a folder"),
         ("sqlite:noise.db", "is not a SQLite database"),
     ] {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sickbay_tests::postgres::Postgres;
 use sickbay_tests::{Sickbay, check, program, until};
+use sqlx::Connection;
 
 const NAMES: [&str; 3] = ["disks", "down", "fine"];
 /// What the first run of `disks` says, before there is a small value to compare with.
@@ -45,7 +46,8 @@ async fn a_move_to_postgresql_keeps_results_numbers_states_and_small_values() {
     let server = Postgres::start();
     sickbay.write("store.url", server.url());
     sickbay.configure(&("[store]\nurl_file = \"store.url\"\n\n".to_owned() + &checks()));
-    sickbay.start_with(&["--import-from", "sqlite:sickbay.db"]).await;
+    sickbay.write("old.url", "sqlite:sickbay.db\n");
+    sickbay.start_with(&["--import-from-file", "old.url"]).await;
     assert_eq!(remembered(&sickbay).await, before);
     assert_eq!(sickbay.get("/healthz").await.status, 503, "a confirmed failure goes on");
     let last = *before.1.keys().last().expect("there are results");
@@ -80,5 +82,36 @@ async fn an_import_from_a_store_that_cannot_be_had_starts_nothing() {
         assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{ran:?}");
         assert!(ran.err.contains(told) && ran.err.contains("hint: ") && !ran.err.contains("hunter2"), "{ran:?}");
     }
+    sickbay.write("absent.url", "sqlite:absent.db\n");
+    for (option, value, code, told) in [
+        ("--import-from-file", "absent.url", 1, "there is no such file"),
+        ("--import-from-file", "none.url", 2, "`--import-from-file` is no file that can be read: there is no \"none.url\""),
+        ("--import-from", "postgres://me:${SICKBAY_NO_SUCH_VARIABLE}@db/x", 2, "`SICKBAY_NO_SUCH_VARIABLE` is not set"),
+    ] {
+        let ran = program::run(sickbay.folder(), &["serve", "--config", "sickbay.toml", option, value]).await;
+        assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{ran:?}");
+        assert!(ran.err.contains(told) && ran.err.contains("hint: "), "{ran:?}");
+    }
     assert!(!sickbay.path("absent.db").exists() && !sickbay.path("sickbay.db").exists());
+}
+
+#[tokio::test]
+async fn a_store_with_numbers_up_to_the_highest_ends_with_the_cause_and_not_in_a_loop() {
+    let mut sickbay = Sickbay::started(&check("fine", "noop", "24h", ""), &["noop"]).await;
+    sickbay.run_now("fine").await;
+    assert_eq!(sickbay.stop().await, 0);
+    let url = format!("sqlite:{}", sickbay.path("sickbay.db").display());
+    let mut database = sqlx::SqliteConnection::connect(&url).await.expect("the database can be opened");
+    let far = "INSERT INTO results SELECT 9223372036854775807, check_id, plugin_id, scheduled_at + 1, status, 0, body FROM results LIMIT 1";
+    sqlx::query(far).execute(&mut database).await.expect("a row can be inserted");
+    database.close().await.expect("the database can be closed");
+    for store in ["sqlite:new.db", "sqlite:sickbay.db"] {
+        sickbay.configure(&format!("[store]\nurl = \"{store}\"\n\n{}", check("fine", "noop", "24h", "")));
+        let import: &[&str] = if store == "sqlite:new.db" { &["--import-from", "sqlite:sickbay.db"] } else { &[] };
+        let ran = program::run(sickbay.folder(), &[&["serve", "--config", "sickbay.toml"][..], import].concat()).await;
+        assert_eq!(ran.code, 1, "{ran:?}");
+        for part in ["its results have numbers up to 9223372036854775807", "hint: restore a backup"] {
+            assert!(ran.err.contains(part), "`{part}` is not in {}", ran.err);
+        }
+    }
 }

@@ -56,7 +56,11 @@ async fn each_place_of_an_answer_is_judged_by_what_stands_there_now() {
 
     let is_gone = |turn: Turn| if turn == Turn::Break { nginx.remove("health") } else { nginx.write("health", HEALTH) };
     sickbay.breaks_and_mends("health", critical("content", &["HTTP 404, expected 2xx"]), is_gone).await;
-    let hangs = |turn: Turn| if turn == Turn::Break { nginx.pause() } else { nginx.resume() };
+    let mut paused = None;
+    let hangs = |turn| match turn {
+        Turn::Break => paused = Some(nginx.pause()),
+        Turn::Mend => drop(paused.take()),
+    };
     sickbay.breaks_and_mends("health", critical("timeout", &["no answer from 127.0.0.1:", " ms (first byte)"]), hangs).await;
     let goes = |turn: Turn| if turn == Turn::Break { nginx.stop() } else { nginx.start_again() };
     sickbay.breaks_and_mends("health", critical("refused", &["127.0.0.1:", " refused the connection"]), goes).await;

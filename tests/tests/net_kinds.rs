@@ -44,7 +44,11 @@ async fn a_port_is_judged_by_who_listens_there_and_by_what_is_said() {
     };
     sickbay.breaks_and_mends("said", refuses, password).await;
 
-    let hangs = |turn: Turn| if turn == Turn::Break { server.pause() } else { server.resume() };
+    let mut paused = None;
+    let hangs = |turn| match turn {
+        Turn::Break => paused = Some(server.pause()),
+        Turn::Mend => drop(paused.take()),
+    };
     sickbay.breaks_and_mends("said", Verdict::critical("timeout", &["no whole answer from 127.0.0.1:", " ms"]), hangs).await;
 
     sickbay.all_come_to(&["said", "listeners"], OK).await;
@@ -119,11 +123,9 @@ async fn a_certificate_that_goes_bad_is_told_from_the_first_byte_and_after_start
     mail.restart(pair(&good));
     sickbay.all_come_to(&ALL, OK).await;
 
-    nginx.pause();
-    mail.server.pause();
+    let paused = [nginx.pause(), mail.server.pause()];
     sickbay.all_come_to(&ALL, Verdict::critical("timeout", &["localhost:", " within ", " ms"])).await;
-    nginx.resume();
-    mail.server.resume();
+    drop(paused);
     sickbay.all_come_to(&ALL, OK).await;
 
     nginx.stop();
@@ -158,7 +160,11 @@ async fn a_name_is_judged_by_what_dns_says_of_it_now() {
     }
 
     let silent = Verdict::critical("dns", &["no DNS server answered", "hint: are the servers in `/etc/resolv.conf` alive?"]);
-    let hangs = |turn: Turn| if turn == Turn::Break { dns.server.pause() } else { dns.server.resume() };
+    let mut paused = None;
+    let hangs = |turn| match turn {
+        Turn::Break => paused = Some(dns.server.pause()),
+        Turn::Mend => drop(paused.take()),
+    };
     sickbay.breaks_and_mends("address", silent, hangs).await;
 
     let gone = Verdict::critical("dns", &["no DNS server can be asked"]);

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 use sickbay_tests::ask::{asking, assert_begins, everything_told, outcomes};
-use sickbay_tests::postgres::{DATABASE, PASSWORD, Postgres, USER, free_port};
+use sickbay_tests::postgres::{DATABASE, PASSWORD, Postgres, USER};
+use sickbay_tests::process::free_port;
 use sickbay_tests::{Sickbay, until};
 
 const WRONG_PASSWORD: &str = "wrong-word-0123456789";

@@ -65,15 +65,15 @@ async fn what_becomes_of_the_server_is_told_as_the_servers_and_the_host_goes_on(
     until("the server is back", async || only(&sickbay, "reads").await == "ok 1: 1").await;
 
     // The process that serves the connection stands still: it is waited for as long as it may, and never used again.
-    let frozen = server.freeze(&server.sql(CONNECTED));
+    let paused = server.pause(&server.sql(CONNECTED));
     assert_only(&sickbay, "reads-soon", "timeout: ").await;
     assert_only(&sickbay, "reads", "ok 1: 1").await;
-    drop(frozen);
+    drop(paused);
 
     // Nobody takes connections.
-    let frozen = server.freeze(&server.postmaster());
+    let paused = server.pause(&server.postmaster());
     assert_only(&sickbay, "reads-two", "timeout: no connection").await;
-    drop(frozen);
+    drop(paused);
 
     // One place but for superusers, and the source `one` keeps it.
     server.restart_with("-c max_connections=4 -c superuser_reserved_connections=3");

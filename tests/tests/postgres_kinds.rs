@@ -64,9 +64,9 @@ async fn every_kind_is_critical_while_its_server_is_gone_or_hangs_or_is_full_or_
     sickbay.all_come_to(&KINDS, OK).await;
 
     server.disconnect();
-    let frozen = server.freeze(&server.postmaster());
+    let paused = server.pause(&server.postmaster());
     sickbay.all_come_to(&KINDS, Verdict::critical("timeout", &["no connection to the server of source `main` within ", " ms"])).await;
-    drop(frozen);
+    drop(paused);
     sickbay.all_come_to(&KINDS, OK).await;
 
     server.sql("ALTER ROLE monitor PASSWORD 'another'");

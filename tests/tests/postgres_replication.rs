@@ -130,9 +130,9 @@ async fn a_pool_that_is_paused_disabled_exhausted_or_gone_is_told() {
     };
     sickbay.breaks_and_mends("pool", Verdict::warning("capacity", &["1 client waits, one of orders for"]), turn).await;
 
-    let frozen = pooler.freeze();
+    let paused = pooler.pause();
     sickbay.comes_to("pool", Verdict::critical("timeout", &["did not end within ", " ms"])).await;
-    drop(frozen);
+    drop(paused);
     let turn = |turn: Turn| if turn == Turn::Break { pooler.stop() } else { pooler.restart() };
     sickbay.breaks_and_mends("pool", Verdict::critical("connection", &["the server refused the connection"]), turn).await;
     sickbay.comes_to("missing", Verdict::critical("missing", &["PgBouncer has no database nowhere"])).await;

@@ -217,18 +217,19 @@ async fn what_becomes_of_the_server_is_told_as_the_servers_and_the_host_goes_on(
     assert_begins("full", &outcomes(&sickbay, "full").await[0], "ok: -OOM ");
 
     // It stands still: a kept connection is waited for as long as it may, and so is a new one.
-    server.pause();
+    let paused = server.pause();
     assert_begins("no reply", &outcomes(&sickbay, "soon").await[0], "timeout: no reply");
     assert_begins("no connection", &outcomes(&sickbay, "soon").await[0], "timeout: ");
-    server.resume();
+    drop(paused);
     assert_eq!(outcomes(&sickbay, "late").await, ["ok: _"]);
 
     // It ends while it is asked.
-    server.pause();
+    let paused = server.pause();
     let (told, ()) = tokio::join!(outcomes(&sickbay, "late"), async {
         until("it is asked", async || sickbay.metrics().await.sum("sickbay_runs_in_flight", &[]) >= 1.0).await;
         server.stop();
     });
+    drop(paused);
     assert_begins("killed", &told[0], "connect: ");
     assert_begins("nobody there", &outcomes(&sickbay, "late").await[0], "connect: ");
     server.restart();

@@ -48,9 +48,9 @@ async fn every_kind_is_critical_while_its_server_is_gone_or_hangs_or_refuses_the
     server.restart();
     sickbay.all_come_to(&KINDS, OK).await;
 
-    server.pause();
+    let paused = server.pause();
     sickbay.all_come_to(&KINDS, Verdict::critical("timeout", &["no ", " after ", " ms"])).await;
-    server.resume();
+    drop(paused);
     sickbay.all_come_to(&KINDS, OK).await;
 
     server.say(&format!("AUTH {PASSWORD}\nCONFIG SET requirepass another\nCLIENT KILL TYPE normal"));
@@ -193,12 +193,13 @@ async fn a_primary_and_its_replica_each_tell_when_the_other_is_missing() {
     sickbay.all_come_to(&["primary", "replica"], OK).await;
 
     let behind = Verdict::critical("replication", &["replication is ", "KiB behind"]);
+    let mut paused = None;
     let hangs = |turn| match turn {
         Turn::Break => {
-            replica.pause();
+            paused = Some(replica.pause());
             primary.say("EVAL \"redis.call('SET','big',string.rep('x',1000000))\" 0");
         }
-        Turn::Mend => replica.resume(),
+        Turn::Mend => drop(paused.take()),
     };
     sickbay.breaks_and_mends("primary", behind, hangs).await;
 

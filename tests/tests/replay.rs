@@ -312,7 +312,9 @@ async fn fixtures_that_cannot_be_run_say_why() {
 #[tokio::test]
 async fn the_fixtures_of_this_checkout_pass() {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for (folder, plugin) in [("plugins/http", "http"), ("examples/rust/check", "heads-up")] {
+    let sinks = ["alertmanager", "email", "log", "ntfy", "pagerduty", "slack", "twilio", "webhook"];
+    let plugins = sinks.into_iter().chain(["http"]).map(|plugin| (format!("plugins/{plugin}"), plugin));
+    for (folder, plugin) in plugins.chain([("examples/rust/check".to_owned(), "heads-up")]) {
         let (fixtures, plugin) = (checkout.join(folder).display().to_string(), guest(plugin).display().to_string());
         let cache = TempDir::new().expect("a folder");
         let ran = program::run(cache.path(), &["test", &fixtures, "--plugin", &plugin]).await;

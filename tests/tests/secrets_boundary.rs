@@ -82,6 +82,13 @@ async fn a_secret_that_servers_give_back_is_told_by_its_name_and_a_credential_no
     let cache = RedisServer::start(&format!("requirepass {REDIS_PASSWORD}"));
     cache.ask(&["--pass", REDIS_PASSWORD, "MSET", "token", SECRET, "encoded", IN_BASE64]);
     cache.ask(&["--pass", REDIS_PASSWORD, "HSET", "map", SECRET, SECRET]);
+    let (start, rest) = IN_BASE64.split_at(20);
+    let html: String = SECRET.bytes().map(|byte| format!("&#x{byte:02x};")).collect();
+    let json: String = SECRET.bytes().map(|byte| format!("\\\\u{byte:04x}")).collect();
+    cache.ask(&["--pass", REDIS_PASSWORD, "MSET", "lines", &format!("{start}\r\n{rest}"), "html", &html, "json", &json]);
+    // Longer than what is masked at once.
+    let fill = "return redis.call('SET', 'long', ARGV[1] .. string.rep('x\\\\u0061', 30000))";
+    cache.ask(&["--pass", REDIS_PASSWORD, "EVAL", fill, "0", SECRET]);
 
     let url = format!("http://{address}/");
     let rows = [
@@ -93,10 +100,15 @@ async fn a_secret_that_servers_give_back_is_told_by_its_name_and_a_credential_no
         (postgres("select $1::text = (select token from kept)", json!([NAME])), "ok 1: false".to_owned()),
         (postgres("select token from kept", json!([])), format!("ok 1: {NAME}")),
         (postgres("select encoded from kept", json!([])), "ok 1: {{".to_owned()),
+        (postgres("select token || repeat('x', 200000) || token from kept", json!([])), format!("ok 1: {NAME}x")),
         (postgres("select shout()", json!([])), format!("server P0042: no {NAME} because of {NAME}")),
         (postgres("select token::int from kept", json!([])), "server 22P02".to_owned()),
         (redis(json!(["GET", "token"])), format!("ok: ${NAME}")),
         (redis(json!(["GET", "encoded"])), "ok: ${{".to_owned()),
+        (redis(json!(["GET", "lines"])), "ok: ${{".to_owned()),
+        (redis(json!(["GET", "html"])), format!("ok: ${NAME}")),
+        (redis(json!(["GET", "json"])), format!("ok: ${NAME}")),
+        (redis(json!(["GET", "long"])), format!("ok: ${NAME}x")),
         (redis(json!(["HGETALL", "map"])), format!("ok: *2 ${NAME} ${NAME}")),
         (redis(json!(["EVAL", "return redis.error_reply('ERR ' .. redis.call('GET', 'token'))", "0"])), format!("ok: -ERR {NAME}")),
         (json!({ "read": { "path": "/kept/api.token" } }), format!("ok: {}", "*".repeat(SECRET.len()))),

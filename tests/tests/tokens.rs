@@ -189,6 +189,26 @@ async fn over_tls_the_verbs_ask_with_a_token_and_trust_whom_they_are_told_to() {
 }
 
 #[tokio::test]
+async fn over_tls_connections_that_never_greet_shut_nobody_out() {
+    const DAWDLING: usize = 1_100;
+    let mut sickbay = prepared(TLS).await;
+    let authority = Authority::new("the first root");
+    renew(&sickbay, &authority);
+    sickbay.write("ca.pem", authority.pem());
+    sickbay.start_listening().await;
+    let trusted = ["--ca-file", "ca.pem", "--token-file", "viewer.secret"];
+    until("the verb is answered", async || status(&sickbay, &trusted).await.out.contains("api")).await;
+    let half_a_greeting: &[u8] = b"\x16\x03\x01";
+    for said in [&b""[..], half_a_greeting] {
+        let _dawdling = sickbay.client().dawdle(DAWDLING, said).await;
+        let ran = status(&sickbay, &trusted).await;
+        assert!(ran.out.contains("api"), "beside {said:?}: {ran:?}");
+        let plain = sickbay.get("/livez").await;
+        assert_eq!((plain.status, plain.json()["type"].as_str()), (400, Some("urn:sickbay:problem:tls-required")), "beside {said:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_renewed_certificate_is_taken_without_a_restart_and_a_wrong_one_is_not() {
     let mut sickbay = prepared(TLS).await;
     let (first, second) = (Authority::new("the first root"), Authority::new("the second root"));

@@ -14,6 +14,7 @@
 //! Invariant: no host call outlasts the deadline in its [`RunScope`], and nothing of it goes on after the guest is gone, but for the seconds
 //! in which what it left running at a PostgreSQL server is ended.
 
+mod abandoned;
 pub mod denial;
 mod dial;
 mod dns;
@@ -29,12 +30,18 @@ mod material;
 pub mod meter;
 pub mod net;
 mod own_task;
+pub mod pem;
 mod places;
 pub mod postgres;
+#[cfg(test)]
+#[path = "../../../tests/src/process.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests, which use all of it")]
+mod process;
 mod purse;
 pub mod redis;
 pub mod secrets;
 pub mod services;
+pub mod small_file;
 mod source;
 pub mod state;
 pub mod system;
@@ -45,6 +52,7 @@ pub use egress::EgressSettings;
 pub use grants::{GrantError, Grants};
 pub use lent::{Lent, RunScope, Usage};
 pub use services::{ServiceSettings, Services, ServicesError, Unentered};
+pub use source::{FlawedFile, TlsFile};
 
 /// The contract's types and the traits that answer its calls.
 use sickbay_runtime::bindings::sickbay::plugin as contract;

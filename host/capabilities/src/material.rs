@@ -1,16 +1,15 @@
 //! What is in the files of a source, certificates and keys, to see whether it is still the same.
 //!
-//! Limits: of each file the first [`FILE_BYTES_MAX`] count.
+//! Limits: a file that has more than [`PEM_BYTES_MAX`] is as one that cannot be read.
 //!
 //! Invariant: nothing of a file is kept but a digest.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-const FILE_BYTES_MAX: u64 = 1 << 20;
+use crate::pem::PEM_BYTES_MAX;
+use crate::small_file;
 
 /// All of a source's files at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,18 +20,12 @@ impl Material {
     pub(crate) fn of<'source>(files: impl IntoIterator<Item = &'source Path>) -> Material {
         let mut digest = Sha256::new();
         for file in files {
-            let content = of_one(file);
+            let content = small_file::read(file, PEM_BYTES_MAX);
             digest.update([u8::from(content.is_ok())]);
-            digest.update(content.unwrap_or_default());
+            digest.update(Sha256::digest(content.unwrap_or_default()));
         }
         Material(digest.finalize().into())
     }
-}
-
-fn of_one(file: &Path) -> io::Result<[u8; 32]> {
-    let mut digest = Sha256::new();
-    io::copy(&mut File::open(file)?.take(FILE_BYTES_MAX), &mut digest)?;
-    Ok(digest.finalize().into())
 }
 
 #[cfg(test)]
@@ -58,5 +51,15 @@ mod tests {
         fs::rename(&key, &cert).expect("renamed");
         fs::write(&key, "").expect("written");
         assert_ne!(now(), Material::of([key.as_path(), cert.as_path()]));
+    }
+
+    #[test]
+    fn a_pipe_or_an_endless_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (pipe, absent) = (folder.path().join("pipe"), folder.path().join("absent"));
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).expect("a pipe");
+        let unreadable = Material::of([absent.as_path()]);
+        assert_eq!(Material::of([pipe.as_path()]), unreadable);
+        assert_eq!(Material::of([Path::new("/dev/zero")]), unreadable);
     }
 }

@@ -12,6 +12,7 @@ use rustls::RootCertStore;
 use crate::dns::Resolver;
 use crate::egress::{EgressPolicy, EgressSettings};
 use crate::files;
+use crate::pem::PemFlaw;
 use crate::postgres;
 use crate::redis;
 use crate::secrets;
@@ -27,6 +28,7 @@ pub struct Services {
     pub(crate) postgres: postgres::Sources,
     pub(crate) redis: redis::Sources,
     pub(crate) secrets: secrets::Vault,
+    pub(crate) masking: secrets::MaskThreads,
     pub(crate) files: files::Reader,
 }
 
@@ -42,12 +44,8 @@ pub struct ServiceSettings {
 /// The host's own means cannot be had. `place` is where the configuration names a file: `[sources.redis.cache]`.
 #[derive(Debug, thiserror::Error)]
 pub enum ServicesError {
-    #[error("{place}: cannot read `{}`; hint: it must be a file in PEM", .path.display())]
-    Read { place: String, path: PathBuf, source: rustls::pki_types::pem::Error },
-    #[error("{place}: no certificate in `{}`; hint: it must be a file in PEM with a `BEGIN CERTIFICATE`", .path.display())]
-    Empty { place: String, path: PathBuf },
-    #[error("{place}: a certificate in `{}` cannot be used as a root", .path.display())]
-    Root { place: String, path: PathBuf, source: rustls::Error },
+    #[error("{place}: `{}` cannot be used: {flaw}; hint: it must be a file in PEM", .path.display())]
+    File { place: String, path: PathBuf, flaw: PemFlaw },
     #[error("{place}: its certificate cannot be used; hint: do the certificate and the key belong together?")]
     Own { place: String, source: rustls::Error },
     #[error("TLS cannot be set up")]
@@ -70,14 +68,15 @@ impl Unentered {
 }
 
 impl Services {
-    /// Reads the root certificates, which takes some milliseconds. Needs no runtime.
+    /// Reads certificates and keys, which takes some milliseconds and may wait for a disk. Needs no runtime.
     pub fn new(settings: &ServiceSettings) -> Result<Arc<Services>, ServicesError> {
-        Services::made(settings, &postgres::Sources::default(), &redis::Sources::default())
+        Services::made(settings, &postgres::Sources::default(), &redis::Sources::default(), secrets::MaskThreads::default())
     }
 
-    /// These by other settings: a source whose settings and files are the same stays, with its connections. See [`Services::retire`].
+    /// These by other settings: a source whose settings and files are the same stays, with its connections. See [`Services::retire`]. It reads files as
+    /// [`Services::new`] does.
     pub fn renewed(&self, settings: &ServiceSettings) -> Result<Arc<Services>, ServicesError> {
-        Services::made(settings, &self.postgres, &self.redis)
+        Services::made(settings, &self.postgres, &self.redis, self.masking.clone())
     }
 
     /// `successor` took the place of these: connections that it does not share are closed, those in use when their call ends.
@@ -86,7 +85,12 @@ impl Services {
         self.redis.retire_for(&successor.redis);
     }
 
-    fn made(settings: &ServiceSettings, postgres: &postgres::Sources, redis: &redis::Sources) -> Result<Arc<Services>, ServicesError> {
+    fn made(
+        settings: &ServiceSettings,
+        postgres: &postgres::Sources,
+        redis: &redis::Sources,
+        masking: secrets::MaskThreads,
+    ) -> Result<Arc<Services>, ServicesError> {
         let roots = tls::roots(settings.egress.ca_file.as_deref())?;
         Ok(Arc::new(Services {
             egress: EgressPolicy::new(&settings.egress.private),
@@ -96,6 +100,7 @@ impl Services {
             postgres: postgres.renewed(&settings.postgres)?,
             redis: redis.renewed(&settings.redis)?,
             secrets: secrets::Vault::new(&settings.secrets),
+            masking,
             files: files::Reader::default(),
         }))
     }
@@ -115,6 +120,7 @@ impl Services {
             postgres: postgres::Sources::default(),
             redis: redis::Sources::default(),
             secrets: secrets::Vault::default(),
+            masking: secrets::MaskThreads::default(),
             files: files::Reader::default(),
         }))
     }

@@ -1,19 +1,20 @@
-//! What sources of every kind have in common: how they are reached, and what is told where they are not.
+//! What sources of every kind have in common: that they are renewed with the configuration, how they are reached, and what is told where
+//! they are not.
 //!
 //! The addresses are the operator's own, so the egress policy is not asked.
 //!
+//! Invariant: a source whose settings and files are the same stays, with its connections.
 //! Invariant: no message shows a part of a URL, nor a name of a certificate.
 
 use std::cell::LazyCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::RootCertStore;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -23,6 +24,8 @@ use tokio_rustls::client::TlsStream;
 use crate::dial::connect_to_any;
 use crate::dns::Resolver;
 use crate::failure::Failure;
+use crate::material::Material;
+use crate::pem::{self, PemFlaw};
 use crate::services::ServicesError;
 use crate::tls::{self, Untrusted, Verifier};
 
@@ -71,6 +74,124 @@ pub(crate) fn likelier(text: &str, error: UrlError, schemes: &[&str], encoding: 
 pub struct ClientCertificate {
     pub cert_file: PathBuf,
     pub key_file: PathBuf,
+}
+
+/// What a file is for in a source's TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsFile {
+    /// Who is trusted.
+    Ca,
+    Certificate,
+    Key,
+}
+
+/// A file of a source that cannot be used.
+#[derive(Debug)]
+pub struct FlawedFile {
+    pub file: TlsFile,
+    pub path: PathBuf,
+    pub flaw: PemFlaw,
+}
+
+/// What is wrong with the files of a source's TLS.
+pub(crate) fn flawed_files(ca_file: Option<&Path>, own: Option<&ClientCertificate>) -> Vec<FlawedFile> {
+    let mut flawed = Vec::new();
+    let mut note = |file: TlsFile, path: &Path, flaw: PemFlaw| flawed.push(FlawedFile { file, path: path.to_path_buf(), flaw });
+    if let Some(path) = ca_file
+        && let Err(flaw) = pem::add_roots(&mut RootCertStore::empty(), path)
+    {
+        note(TlsFile::Ca, path, flaw);
+    }
+    if let Some(ClientCertificate { cert_file, key_file }) = own {
+        match (pem::certificates(cert_file), pem::key(key_file)) {
+            (Ok(chain), Ok(key)) => {
+                if let Err(flaw) = pem::belong_together(chain, key) {
+                    note(TlsFile::Key, key_file, flaw);
+                }
+            }
+            (chain, key) => {
+                if let Err(flaw) = chain {
+                    note(TlsFile::Certificate, cert_file, flaw);
+                }
+                if let Err(flaw) = key {
+                    note(TlsFile::Key, key_file, flaw);
+                }
+            }
+        }
+    }
+    flawed
+}
+
+/// A source of one kind.
+pub(crate) trait SourceKind: Sized {
+    type Settings: Clone + PartialEq;
+
+    /// Connects to nothing yet. `material` is what its files hold.
+    fn make(name: &str, settings: Self::Settings, material: Material, system: &SystemRoots) -> Result<Self, ServicesError>;
+
+    fn settings(&self) -> &Self::Settings;
+
+    fn material(&self) -> &Material;
+
+    /// Certificates and keys.
+    fn files(settings: &Self::Settings) -> Vec<&Path>;
+
+    /// Other settings took its place: it keeps no connection any more.
+    fn retire(&self);
+}
+
+/// All sources of one kind, by name.
+pub(crate) struct Sources<S> {
+    pub(crate) by_name: BTreeMap<String, Arc<S>>,
+}
+
+impl<S> Default for Sources<S> {
+    fn default() -> Sources<S> {
+        Sources { by_name: BTreeMap::new() }
+    }
+}
+
+impl<S> Clone for Sources<S> {
+    fn clone(&self) -> Sources<S> {
+        Sources { by_name: self.by_name.clone() }
+    }
+}
+
+impl<S: SourceKind> Sources<S> {
+    /// Connects to nothing yet.
+    #[cfg(test)]
+    pub(crate) fn new(settings: &BTreeMap<String, S::Settings>) -> Result<Sources<S>, ServicesError> {
+        Sources::<S>::default().renewed(settings)
+    }
+
+    /// These sources by other settings: one whose settings and files are the same stays, with its connections. It reads files.
+    pub(crate) fn renewed(&self, settings: &BTreeMap<String, S::Settings>) -> Result<Sources<S>, ServicesError> {
+        let system = system_roots();
+        let mut by_name = BTreeMap::new();
+        for (name, settings) in settings {
+            // Before the files are read for TLS: a change meanwhile is one to come back for.
+            let material = Material::of(S::files(settings));
+            let source = match self.by_name.get(name) {
+                Some(source) if source.settings() == settings && *source.material() == material => Arc::clone(source),
+                _ => Arc::new(S::make(name, settings.clone(), material, &system)?),
+            };
+            by_name.insert(name.clone(), source);
+        }
+        Ok(Sources { by_name })
+    }
+
+    /// Those that `successor` does not have keep no connection any more.
+    pub(crate) fn retire_for(&self, successor: &Sources<S>) {
+        for (name, source) in &self.by_name {
+            if successor.by_name.get(name).is_none_or(|other| !Arc::ptr_eq(source, other)) {
+                source.retire();
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<S>> {
+        self.by_name.get(name).cloned()
+    }
 }
 
 /// Why there is no connection.
@@ -192,9 +313,9 @@ pub(crate) fn connector(place: &str, verifier: Verifier, own: Option<&ClientCert
     let config = match own {
         None => client.with_no_client_auth(),
         Some(files) => {
-            let read = |source| ServicesError::Read { place: place.to_owned(), path: files.key_file.clone(), source };
-            let key = PrivateKeyDer::from_pem_file(&files.key_file).map_err(read)?;
-            let chain = tls::certificates(place, &files.cert_file)?;
+            let unusable = |path: &Path, flaw| ServicesError::File { place: place.to_owned(), path: path.to_path_buf(), flaw };
+            let key = pem::key(&files.key_file).map_err(|flaw| unusable(&files.key_file, flaw))?;
+            let chain = pem::certificates(&files.cert_file).map_err(|flaw| unusable(&files.cert_file, flaw))?;
             client.with_client_auth_cert(chain, key).map_err(|source| ServicesError::Own { place: place.to_owned(), source })?
         }
     };
@@ -204,4 +325,26 @@ pub(crate) fn connector(place: &str, verifier: Verifier, own: Option<&ClientCert
 /// What is behind a lock is whole also after a panic elsewhere.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::small_file::Unreadable;
+
+    #[test]
+    fn every_file_of_a_source_is_told_that_cannot_be_used() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), rustix::fs::Mode::RUSR).expect("a pipe");
+        let own = ClientCertificate { cert_file: path("absent.pem"), key_file: "/dev/zero".into() };
+        let flawed = flawed_files(Some(&path("pipe")), Some(&own));
+        let [ca, cert, key] = flawed.as_slice() else { panic!("{flawed:?}") };
+        assert_eq!([ca.file, cert.file, key.file], [TlsFile::Ca, TlsFile::Certificate, TlsFile::Key]);
+        assert_eq!([&ca.path, &cert.path, &key.path], [&path("pipe"), &own.cert_file, &own.key_file]);
+        assert!(matches!(ca.flaw, PemFlaw::Unreadable(Unreadable::NoFile)));
+        assert!(matches!(cert.flaw, PemFlaw::Unreadable(Unreadable::Missing)));
+        assert!(matches!(key.flaw, PemFlaw::Unreadable(Unreadable::NoFile)));
+        assert!(flawed_files(None, None).is_empty());
+    }
 }

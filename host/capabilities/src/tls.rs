@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use rustls::client::{ClientConnection, Resumption, WantsClientCert};
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{AlertDescription, ClientConfig, ConfigBuilder, Error, PeerIncompatible, ProtocolVersion, RootCertStore};
 use sha2::{Digest, Sha256};
@@ -23,6 +22,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
 pub(crate) use self::verifier::{Demand, Untrusted, Verifier};
+use crate::pem;
 use crate::services::ServicesError;
 
 /// Certificates told of one chain.
@@ -71,18 +71,7 @@ pub(crate) fn system_roots() -> RootCertStore {
 
 /// Those of a file that is named at `place` of the configuration.
 pub(crate) fn add_roots(roots: &mut RootCertStore, place: &str, path: &Path) -> Result<(), ServicesError> {
-    for certificate in certificates(place, path)? {
-        let unfit = |source| ServicesError::Root { place: place.to_owned(), path: path.to_owned(), source };
-        roots.add(certificate).map_err(unfit)?;
-    }
-    Ok(())
-}
-
-/// All of a file that is named at `place` of the configuration, at least one.
-pub(crate) fn certificates(place: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ServicesError> {
-    let read = |source| ServicesError::Read { place: place.to_owned(), path: path.to_owned(), source };
-    let certificates = CertificateDer::pem_file_iter(path).map_err(read)?.collect::<Result<Vec<_>, _>>().map_err(read)?;
-    if certificates.is_empty() { Err(ServicesError::Empty { place: place.to_owned(), path: path.to_owned() }) } else { Ok(certificates) }
+    pem::add_roots(roots, path).map_err(|flaw| ServicesError::File { place: place.to_owned(), path: path.to_owned(), flaw })
 }
 
 /// A client of which it is left open whether it has a certificate of its own.
@@ -295,6 +284,8 @@ mod tests {
     use rustls::CertificateError;
 
     use super::*;
+    use crate::pem::PemFlaw;
+    use crate::small_file::Unreadable;
 
     #[test]
     fn names_of_certificates_are_cut_between_letters() {
@@ -340,7 +331,12 @@ mod tests {
         std::fs::write(&path, "no certificate here\n").expect("a file");
         let outcome = roots(Some(path.as_path()));
         std::fs::remove_file(&path).expect("removed");
-        assert!(matches!(&outcome, Err(ServicesError::Empty { path: named, .. }) if *named == path), "{outcome:?}");
-        assert!(matches!(roots(Some(Path::new("/nonexistent/ca.pem"))), Err(ServicesError::Read { .. })));
+        let flaw = |outcome: Result<RootCertStore, ServicesError>| match outcome {
+            Err(ServicesError::File { path, flaw, .. }) => (path, flaw),
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(flaw(outcome), (named, PemFlaw::NoCertificate) if named == path));
+        let absent = flaw(roots(Some(Path::new("/nonexistent/ca.pem"))));
+        assert!(matches!(absent, (_, PemFlaw::Unreadable(Unreadable::Missing))), "{absent:?}");
     }
 }

@@ -11,8 +11,11 @@
 //! | `report.series.NAME` | list of `{value: double, labels: map}`: every metric of that name, with and without labels |
 //! | `report.details` | the report's own JSON object, its numbers as doubles; absent where the report has none |
 //!
+//! Functions over the last results (`p95('latency_seconds', '10m')`) are those of [`crate::window`].
+//!
 //! How: `syntax` bounds and parses the text, `survey` checks what it names, `types` (with `operations`) whether its parts go together,
-//! `evaluation` runs it against a [`ReportView`], `explanation` finds the comparison that made it true.
+//! `evaluation` runs it against a [`ReportView`], `past` takes out what
+//! asks the past, `explanation` finds the comparison that made it true.
 //!
 //! Limits: 4 KiB of text, 64 levels of nesting, 128 operators in one chain, macros nested 3 deep, 20,000 steps of macros in one evaluation.
 //!
@@ -21,6 +24,7 @@
 mod evaluation;
 mod explanation;
 mod operations;
+mod past;
 mod survey;
 mod syntax;
 mod types;
@@ -35,6 +39,7 @@ pub use explanation::Explanation;
 pub use view::ReportView;
 
 use crate::text::cut;
+use crate::window::WindowCall;
 
 /// The longest condition.
 pub const CONDITION_BYTES_MAX: usize = 4096;
@@ -53,6 +58,8 @@ struct Compiled {
     /// With every macro's loop counted, see `evaluation`.
     expression: IdedExpr,
     metric_names: Vec<String>,
+    /// In place of which `expression` has variables, see `past`.
+    windows: Vec<WindowCall>,
 }
 
 /// Why a text is no condition.
@@ -76,8 +83,10 @@ impl Condition {
             let place = source_info.offset_for(problem.node).map(|(start, _)| syntax::place_of(source, start as usize));
             ConditionError::new(problem.message, place)
         })?;
+        let mut windows = Vec::new();
+        past::take(&mut expression, &mut windows);
         evaluation::count_loops(&mut expression);
-        Ok(Condition { compiled: Arc::new(Compiled { source: source.to_owned(), expression, metric_names }) })
+        Ok(Condition { compiled: Arc::new(Compiled { source: source.to_owned(), expression, metric_names, windows }) })
     }
 
     /// The text that it was compiled from.
@@ -85,16 +94,21 @@ impl Condition {
         &self.compiled.source
     }
 
-    /// The metrics that it names as `report.metrics.NAME` or `report.series.NAME` (or `["NAME"]`), sorted, each once.
+    /// The metrics that it names as `report.metrics.NAME` or `report.series.NAME` (or `["NAME"]`) or asks the past of, sorted, each once.
     /// A name that the condition computes is not among them.
     pub fn metric_names(&self) -> Vec<String> {
         self.compiled.metric_names.clone()
     }
 
-    /// Whether it holds. An error says why it cannot be judged: a missing key, types that do not go together, a result that is no bool,
-    /// too many steps; at most 512 bytes.
+    /// What it asks of the past, each once.
+    pub fn windows(&self) -> &[WindowCall] {
+        &self.compiled.windows
+    }
+
+    /// Whether it holds; it does not where the past that it asks has too few samples to decide. An error says why it cannot be judged: a
+    /// missing key, types that do not go together, a result that is no bool, too many steps; at most 512 bytes.
     pub fn evaluate(&self, view: &ReportView<'_>) -> Result<bool, String> {
-        match evaluation::evaluate(&self.compiled.expression, view)? {
+        match evaluation::evaluate(&self.compiled.expression, &self.compiled.windows, view)? {
             Value::Bool(holds) => Ok(holds),
             other => Err(format!("it gives a value of type {}; hint: a condition gives true or false", evaluation::type_name(&other))),
         }
@@ -103,7 +117,7 @@ impl Condition {
     /// For a condition that holds: what was measured against what was allowed, from the comparison that decided.
     /// All texts are empty where no single comparison did.
     pub fn explain(&self, view: &ReportView<'_>) -> Explanation {
-        explanation::explain(&self.compiled.expression, view)
+        explanation::explain(&self.compiled.expression, &self.compiled.windows, view)
     }
 
     /// Whether the word occurs in the text, so that a part of the report that it never names need not be made ready.

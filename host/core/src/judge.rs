@@ -1,9 +1,18 @@
 //! What a finding means: the worst of the plugin's own judgement and the conditions of the configuration.
 //!
+//! A condition with a duration ([`Lasting`]) counts when it has held for so long. The time is that between results at which it held: a result
+//! at which it was not asked (nobody could judge, or the report was critical by itself) neither adds to it nor ends it.
+//!
 //! Invariant: a finding that is no report is `unknown`, never a failure of the target.
 
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::schedule::fnv1a_64;
 use crate::text::{cut, one_line};
-use crate::{Condition, Evidence, Explanation, Failure, Finding, Reason, Report, ReportView, Status, reason};
+use crate::window::Windows;
+use crate::{Condition, Evidence, Explanation, Failure, Finding, Reason, Report, ReportView, Status, Timestamp, reason};
 
 /// The contract's bound of a summary.
 const SUMMARY_BYTES_MAX: usize = 512;
@@ -19,6 +28,57 @@ const EVIDENCE_BYTES_MAX: usize = 256;
 pub struct Rule {
     pub status: Status,
     pub condition: Condition,
+    /// None: it counts as soon as it holds.
+    pub lasting: Option<Lasting>,
+}
+
+/// How long a condition has to hold before it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lasting {
+    pub duration: Duration,
+    /// The same for the same condition in every version and after every restart.
+    id: u64,
+}
+
+impl Lasting {
+    pub fn new(status: Status, condition: &Condition, duration: Duration) -> Lasting {
+        let identity = format!("{status} {} {}", duration.as_millis(), condition.source());
+        Lasting { duration, id: fnv1a_64(identity.as_bytes()) }
+    }
+
+    /// For how long the condition has held.
+    pub fn held(&self, holding: &[Holding]) -> Option<Duration> {
+        holding.iter().find(|holding| holding.rule == self.id).map(|holding| Duration::from_millis(holding.held_ms))
+    }
+}
+
+/// A condition with a duration that held when it was last asked; part of a check's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// Which one; see [`Lasting::new`].
+    pub rule: u64,
+    pub held_ms: u64,
+    /// When it last held; none where it was not asked since.
+    pub at: Option<Timestamp>,
+}
+
+/// What is known of a check before a finding, and when that came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Past<'a> {
+    pub holding: &'a [Holding],
+    /// The last reports, the judged one among them; none where no condition asks them.
+    pub windows: Option<&'a Windows>,
+    pub now: Timestamp,
+}
+
+/// A judgement, and what it was made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    pub judgement: Judgement,
+    /// Where there is one.
+    pub report: Option<Report>,
+    /// For the state of the check.
+    pub holding: Vec<Holding>,
 }
 
 /// What a run means for its check.
@@ -41,18 +101,24 @@ impl Judgement {
     }
 }
 
-/// What `finding` means under `rules`, and the report behind it where there is one.
+/// What `finding` means under `rules`.
 ///
 /// - A failure of the plugin and a run that the host ended are `unknown`.
 /// - A report that is already `unknown` or `critical` stands; conditions can make another one only worse.
 /// - A condition that cannot be evaluated makes it `unknown`, unless another one makes it `critical`.
 ///
 /// The reason names what decided: the report where no condition made it worse, else the first condition that made it as bad as it is.
-pub fn judge(finding: Finding, rules: &[Rule]) -> (Judgement, Option<Report>) {
+pub fn judge(finding: Finding, rules: &[Rule], past: Past<'_>) -> Judged {
+    let unasked = || rules.iter().filter_map(|rule| unasked(rule, past)).collect();
     match finding {
-        Finding::Report(report) => (judge_report(&report, rules), Some(report)),
-        Finding::Failure(Failure { kind, message }) => (unjudged(Reason::PluginFailure { kind, message }), None),
-        Finding::Ended(cause) => (unjudged(Reason::from(cause)), None),
+        Finding::Report(report) => {
+            let (judgement, holding) = judge_report(&report, rules, past);
+            Judged { judgement, report: Some(report), holding: holding.unwrap_or_else(unasked) }
+        }
+        Finding::Failure(Failure { kind, message }) => {
+            Judged { judgement: unjudged(Reason::PluginFailure { kind, message }), report: None, holding: unasked() }
+        }
+        Finding::Ended(cause) => Judged { judgement: unjudged(Reason::from(cause)), report: None, holding: unasked() },
     }
 }
 
@@ -62,7 +128,8 @@ fn unjudged(reason: Reason) -> Judgement {
     Judgement { status: Status::Unknown, summary, reason, failure: None, evidence: Vec::new() }
 }
 
-fn judge_report(report: &Report, rules: &[Rule]) -> Judgement {
+/// The judgement, and which conditions with a duration hold; none where they were not asked.
+fn judge_report(report: &Report, rules: &[Rule], past: Past<'_>) -> (Judgement, Option<Vec<Holding>>) {
     let mut judgement = Judgement {
         status: report.status,
         summary: String::new(),
@@ -70,14 +137,13 @@ fn judge_report(report: &Report, rules: &[Rule]) -> Judgement {
         failure: report.failure.clone(),
         evidence: report.evidence.iter().take(EVIDENCE_LEN_MAX).cloned().collect(),
     };
-    if matches!(report.status, Status::Ok | Status::Warning) && !rules.is_empty() {
-        apply_rules(&mut judgement, report, rules);
-    }
+    let is_asked = matches!(report.status, Status::Ok | Status::Warning);
+    let holding = is_asked.then(|| if rules.is_empty() { Vec::new() } else { apply_rules(&mut judgement, report, rules, past) });
     judgement.summary = one_line(&report.summary, SUMMARY_BYTES_MAX);
     if judgement.summary.is_empty() {
         judgement.summary = one_line(&judgement.reason.to_string(), SUMMARY_BYTES_MAX);
     }
-    judgement
+    (judgement, holding)
 }
 
 fn own_reason(report: &Report) -> Reason {
@@ -87,12 +153,18 @@ fn own_reason(report: &Report) -> Reason {
     }
 }
 
-fn apply_rules(judgement: &mut Judgement, report: &Report, rules: &[Rule]) {
-    let view = ReportView::new(report, rules.iter().map(|rule| &rule.condition));
+fn apply_rules(judgement: &mut Judgement, report: &Report, rules: &[Rule], past: Past<'_>) -> Vec<Holding> {
+    let view = ReportView::new(report, rules.iter().map(|rule| &rule.condition)).with_past(past.windows, past.now);
+    let mut holding = Vec::new();
     for rule in rules {
         match rule.condition.evaluate(&view) {
             Ok(false) => {}
             Ok(true) => {
+                let held = rule.lasting.map(|lasting| held(lasting, past));
+                holding.extend(held);
+                if !lasts(rule, held) {
+                    continue;
+                }
                 let explanation = rule.condition.explain(&view);
                 if judgement.evidence.len() < EVIDENCE_LEN_MAX {
                     judgement.evidence.push(evidence_of(&rule.condition, &explanation, report));
@@ -102,11 +174,38 @@ fn apply_rules(judgement: &mut Judgement, report: &Report, rules: &[Rule]) {
                 worsen(judgement, rule.status, Reason::ConditionFailed { status: rule.status, condition, actual, expected });
             }
             Err(error) => {
+                holding.extend(unasked(rule, past));
                 let condition = rule.condition.source().to_owned();
                 worsen(judgement, Status::Unknown, Reason::ConditionError { condition, error });
             }
         }
     }
+    holding
+}
+
+/// A condition that holds now.
+fn held(lasting: Lasting, past: Past<'_>) -> Holding {
+    let before = past.holding.iter().find(|holding| holding.rule == lasting.id);
+    let held_ms = before.map_or(0, |before| {
+        let since_ms = before.at.map_or(0, |at| past.now.0.saturating_sub(at.0));
+        before.held_ms.saturating_add(since_ms)
+    });
+    Holding { rule: lasting.id, held_ms, at: Some(past.now) }
+}
+
+/// Whether a condition that holds has done so for long enough.
+fn lasts(rule: &Rule, held: Option<Holding>) -> bool {
+    match (rule.lasting, held) {
+        (Some(lasting), Some(held)) => u128::from(held.held_ms) >= lasting.duration.as_millis(),
+        (None, _) | (_, None) => true,
+    }
+}
+
+/// A condition that held before and that nobody asked now.
+fn unasked(rule: &Rule, past: Past<'_>) -> Option<Holding> {
+    let lasting = rule.lasting?;
+    let before = past.holding.iter().find(|holding| holding.rule == lasting.id)?;
+    Some(Holding { at: None, ..*before })
 }
 
 /// Takes `status` and its reason where they are worse than what is known so far.
@@ -137,7 +236,7 @@ mod tests {
     use crate::{EndCause, Metric};
 
     fn rule(status: Status, condition: &str) -> Rule {
-        Rule { status, condition: Condition::parse(condition).expect("a valid condition") }
+        Rule { status, condition: Condition::parse(condition).expect("a valid condition"), lasting: None }
     }
 
     fn report(status: Status) -> Report {
@@ -150,9 +249,9 @@ mod tests {
     }
 
     fn judged(report: Report, rules: &[Rule]) -> Judgement {
-        let (judgement, behind) = judge(Finding::Report(report.clone()), rules);
-        assert_eq!(behind, Some(report), "a report is judged and not changed");
-        judgement
+        let judged = judge(Finding::Report(report.clone()), rules, Past::default());
+        assert_eq!(judged.report, Some(report), "a report is judged and not changed");
+        judged.judgement
     }
 
     const SLOW: &str = "report.metrics.latency_seconds > 0.2";
@@ -270,7 +369,7 @@ mod tests {
     #[test]
     fn a_failure_of_the_plugin_is_unknown_and_matches_no_recovery() {
         let failure = Failure { kind: "denied".into(), message: "no grant".into() };
-        let (judgement, behind) = judge(Finding::Failure(failure), &[rule(Status::Critical, SLOW)]);
+        let Judged { judgement, report: behind, .. } = judge(Finding::Failure(failure), &[rule(Status::Critical, SLOW)], Past::default());
         assert_eq!((judgement.status, judgement.failure.clone(), behind), (Status::Unknown, None, None));
         assert_eq!(judgement.reason, Reason::PluginFailure { kind: "denied".into(), message: "no grant".into() });
         assert_eq!(judgement.summary, judgement.reason.to_string());
@@ -279,9 +378,74 @@ mod tests {
     #[test]
     fn a_run_that_the_host_ended_is_unknown_with_a_bounded_summary() {
         let cause = EndCause::Trap { message: "ä\n".repeat(10_000) };
-        let (judgement, _) = judge(Finding::Ended(cause.clone()), &[]);
+        let Judged { judgement, .. } = judge(Finding::Ended(cause.clone()), &[], Past::default());
         assert_eq!((judgement.status, judgement.reason), (Status::Unknown, Reason::from(cause)));
         assert!(judgement.summary.len() <= SUMMARY_BYTES_MAX);
         assert!(!judgement.summary.contains('\n'));
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// The statuses of findings that come at these seconds, judged by a condition that must hold for a minute.
+    fn lasting(findings: &[(u64, Finding)]) -> Vec<Status> {
+        let condition = Condition::parse(SLOW).expect("a valid condition");
+        let lasting = Some(Lasting::new(Status::Critical, &condition, MINUTE));
+        let rules = [Rule { status: Status::Critical, condition, lasting }];
+        let mut holding = Vec::new();
+        let mut statuses = Vec::new();
+        for (second, finding) in findings {
+            let judged = judge(finding.clone(), &rules, Past { holding: &holding, windows: None, now: Timestamp(second * 1000) });
+            // As if it had been stored and read again.
+            let stored = serde_json::to_string(&judged.holding).expect("it is JSON");
+            holding = serde_json::from_str(&stored).expect("it is read again");
+            statuses.push(judged.judgement.status);
+        }
+        statuses
+    }
+
+    fn slow() -> Finding {
+        Finding::Report(report(Status::Ok))
+    }
+
+    fn fast() -> Finding {
+        let latency = Metric { name: "latency_seconds".into(), value: 0.1, ..metric_without_labels() };
+        Finding::Report(Report { metrics: [latency].into(), ..report(Status::Ok) })
+    }
+
+    fn nothing() -> Finding {
+        Finding::Ended(EndCause::Overloaded { waited_ms: 1 })
+    }
+
+    #[test]
+    fn a_condition_with_a_duration_counts_when_it_has_held_for_so_long() {
+        use Status::{Critical, Ok};
+        let held = lasting(&[(0, slow()), (30, slow()), (59, slow()), (60, slow()), (90, slow()), (91, fast()), (92, slow())]);
+        assert_eq!(held, [Ok, Ok, Ok, Critical, Critical, Ok, Ok]);
+        let interrupted = lasting(&[(0, slow()), (30, fast()), (60, slow()), (90, slow()), (120, slow())]);
+        assert_eq!(interrupted, [Ok, Ok, Ok, Ok, Critical]);
+    }
+
+    #[test]
+    fn an_unknown_in_between_neither_adds_to_the_time_nor_begins_it_anew() {
+        use Status::{Critical, Ok, Unknown};
+        // 40 s before the gap, 20 s behind it.
+        let held = lasting(&[(0, slow()), (40, slow()), (50, nothing()), (500, slow()), (510, slow()), (520, slow())]);
+        assert_eq!(held, [Ok, Ok, Unknown, Ok, Ok, Critical]);
+    }
+
+    #[test]
+    fn a_critical_report_does_not_ask_a_condition_with_a_duration() {
+        use Status::{Critical, Ok};
+        let down = || Finding::Report(report(Critical));
+        let held = lasting(&[(0, slow()), (59, slow()), (60, down()), (300, slow()), (301, slow())]);
+        assert_eq!(held, [Ok, Ok, Critical, Ok, Critical]);
+    }
+
+    #[test]
+    fn another_duration_is_another_condition() {
+        let condition = Condition::parse(SLOW).expect("a valid condition");
+        let (one, other) = (Lasting::new(Status::Critical, &condition, MINUTE), Lasting::new(Status::Critical, &condition, MINUTE * 2));
+        let held = held(one, Past { now: Timestamp(1), ..Past::default() });
+        assert_eq!((one.held(&[held]), other.held(&[held])), (Some(Duration::ZERO), None));
     }
 }

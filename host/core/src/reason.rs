@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EndCause, Quota, Status};
+use crate::{EndCause, Quota, Status, Timestamp};
 
 /// Stored with every result and shown by the API as `{"name": "...", ...}` and as one sentence.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,15 @@ pub enum Reason {
     HostOverloaded {
         waited_ms: u64,
     },
+    /// The service did not answer in time, and the host was itself so late.
+    HostLate {
+        lateness_ms: u64,
+    },
+    /// Nothing was pushed for longer than allowed.
+    NotHeard {
+        since: Timestamp,
+        within_ms: u64,
+    },
 }
 
 impl Reason {
@@ -73,6 +82,8 @@ impl Reason {
             Reason::InvalidReport { .. } => "InvalidReport",
             Reason::PluginMissing { .. } => "PluginMissing",
             Reason::HostOverloaded { .. } => "HostOverloaded",
+            Reason::HostLate { .. } => "HostLate",
+            Reason::NotHeard { .. } => "NotHeard",
         }
     }
 }
@@ -99,6 +110,15 @@ fn rounded(actual: &str, expected: &str) -> String {
     if looks_fine || short.len() >= actual.len() { actual.to_owned() } else { short }
 }
 
+/// A time span in the largest unit that divides it: `25h`, `90s`.
+fn span(span_ms: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    match UNITS.iter().find(|(unit_ms, _)| span_ms >= *unit_ms && span_ms.is_multiple_of(*unit_ms)) {
+        Some((unit_ms, unit)) => format!("{}{unit}", span_ms / unit_ms),
+        None => format!("{span_ms} ms"),
+    }
+}
+
 impl From<EndCause> for Reason {
     fn from(cause: EndCause) -> Reason {
         match cause {
@@ -108,6 +128,7 @@ impl From<EndCause> for Reason {
             EndCause::InvalidReport { message } => Reason::InvalidReport { message },
             EndCause::PluginMissing { message } => Reason::PluginMissing { message },
             EndCause::Overloaded { waited_ms } => Reason::HostOverloaded { waited_ms },
+            EndCause::HostLate { lateness_ms } => Reason::HostLate { lateness_ms },
         }
     }
 }
@@ -142,6 +163,11 @@ impl fmt::Display for Reason {
             Reason::HostOverloaded { waited_ms } => {
                 write!(formatter, "no permit came free in {waited_ms} ms; hint: raise `concurrency` of the plugin or run fewer checks")
             }
+            Reason::HostLate { lateness_ms } => write!(
+                formatter,
+                "the service did not answer in time, while this host was itself {lateness_ms} ms late; hint: give it more processors, or run fewer checks"
+            ),
+            Reason::NotHeard { within_ms, .. } => write!(formatter, "nothing was heard within {}", span(*within_ms)),
         }
     }
 }

@@ -124,6 +124,8 @@ pub enum EndCause {
     PluginMissing { message: String },
     /// No permit came free in time.
     Overloaded { waited_ms: u64 },
+    /// The service did not answer in time, and the host was itself so late.
+    HostLate { lateness_ms: u64 },
 }
 
 /// All that one run can come to.

@@ -7,13 +7,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Judgement, StateKind, Status, Timestamp};
+use crate::flapping::Pair;
+use crate::{FlapThresholds, Flapping, Holding, Judgement, StateKind, Status, Timestamp};
 
-/// How many consecutive results confirm a change. Both at least 1.
+/// How many consecutive results confirm a change (both at least 1), and what is flapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     pub failures: u32,
     pub successes: u32,
+    /// None: nobody asks whether the check flaps.
+    pub flapping: Option<FlapThresholds>,
 }
 
 /// What the state machine did with a result, and why.
@@ -61,6 +64,11 @@ pub struct CheckState {
     pub unknowns: u32,
     /// The time of the last result that was ok, whatever came after it.
     pub last_success_at: Option<Timestamp>,
+    #[serde(default)]
+    pub flapping: Flapping,
+    /// Conditions with a duration that hold, of those that the check has; see [`crate::judge`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holding: Vec<Holding>,
 }
 
 /// A change of the confirmed status.
@@ -88,6 +96,7 @@ impl CheckState {
         if judgement.status == Status::Ok {
             next.last_success_at = Some(now);
         }
+        next.flapping = self.flapping_after(policy.flapping, judgement.status, now);
         let decision = next.decide(policy);
         let mut transition = None;
         if let Decision::Hardened { from, to } = decision {
@@ -97,6 +106,19 @@ impl CheckState {
         }
         next.kind = if next.status == next.hard_status { StateKind::Hard } else { StateKind::Soft };
         (next, decision, transition)
+    }
+
+    /// An `unknown` says nothing of the target, so the result before it is the neighbour of the one behind it.
+    fn flapping_after(&self, thresholds: Option<FlapThresholds>, status: Status, now: Timestamp) -> Flapping {
+        let Some(thresholds) = thresholds else { return Flapping::default() };
+        // Of the two counters the one that is not zero tells the last judged result.
+        let other_way = match status {
+            Status::Unknown => return self.flapping,
+            Status::Ok => self.failures,
+            Status::Warning | Status::Critical => self.successes,
+        };
+        let pair = if other_way > 0 { Pair::Changed } else { Pair::Alike };
+        self.flapping.with(pair, status, thresholds, now)
     }
 
     /// This state with the result's status and its counters, before anything is confirmed.
@@ -141,7 +163,7 @@ mod tests {
     use super::*;
     use crate::Reason;
 
-    const POLICY: Policy = Policy { failures: 3, successes: 2 };
+    const POLICY: Policy = Policy { failures: 3, successes: 2, flapping: None };
 
     fn judged(status: Status) -> Judgement {
         Judgement { status, summary: String::new(), reason: Reason::Passed, failure: None, evidence: Vec::new() }
@@ -268,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn flapping_without_end_confirms_nothing() {
+    fn going_to_and_fro_without_end_confirms_nothing() {
         for pattern in ["oc", "ow", "occ", "ocw?", "o?cc?", "o??"] {
             let results: Vec<Status> = pattern.chars().cycle().take(10_000).map(status_of).collect();
             for (state, _, transition) in steps(POLICY, &results).into_iter().skip(1) {
@@ -298,7 +320,7 @@ mod tests {
             results in statuses(), failures in 1_u32..6, successes in 1_u32..6,
         ) {
             let mut before = CheckState::not_yet_run();
-            for (state, decision, transition) in steps(Policy { failures, successes }, &results) {
+            for (state, decision, transition) in steps(Policy { failures, successes, flapping: None }, &results) {
                 prop_assert_eq!(state.kind == StateKind::Soft, state.status != state.hard_status);
                 match transition {
                     Some(Transition { from, to, at }) => {
@@ -322,7 +344,7 @@ mod tests {
             results in statuses(), failures in 1_u32..6, successes in 1_u32..6,
         ) {
             let mut hard = Status::Unknown;
-            for (index, (state, ..)) in steps(Policy { failures, successes }, &results).into_iter().enumerate() {
+            for (index, (state, ..)) in steps(Policy { failures, successes, flapping: None }, &results).into_iter().enumerate() {
                 let history = &results[..=index];
                 let status = history[index];
                 let confirmed = match status {

@@ -122,7 +122,7 @@ impl SinkRunner {
             SinkFinding::Delivered { .. } | SinkFinding::Retry { .. } | SinkFinding::Refused { .. } => None,
         };
         guest::count(&self.metrics, &turn.slot, ended, &usage, &calls);
-        let output = secrets.mask_text(&output).into_owned();
+        let output = services.mask_output(&secrets, output).await;
         guest::log_output(&who, &sink.plugin, &output, usage.output_bytes_dropped);
         drop(turn.permits);
         // What a guest writes into folders through WASI is no call that is counted.

@@ -61,7 +61,7 @@ impl Attempts {
 }
 
 /// What one caller can have of addresses.
-fn network(source: IpAddr) -> IpAddr {
+pub(super) fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(address) => {
             let [first, second, third, fourth, ..] = address.segments();

@@ -200,7 +200,7 @@ mod tests {
             json!({
                 "name": "api", "status": "unknown", "hard_status": "unknown", "state": "hard", "since": null, "plugin": "http", "kind": "http",
                 "summary": "", "reason": "NotYetRun", "reason_detail": "has not run yet", "decision": null, "last_run_at": null,
-                "labels": { "service": "api" },
+                "labels": { "service": "api" }, "flapping": false, "unreachable_by": null, "dependents": 0,
             })
         );
     }

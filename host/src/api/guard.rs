@@ -43,7 +43,7 @@ const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
 /// What supervisors and load balancers ask.
-const WITHOUT_TOKEN: [&str; 2] = ["/livez", "/readyz"];
+pub(super) const WITHOUT_TOKEN: [&str; 2] = ["/livez", "/readyz"];
 
 /// Lets requests in; cheap to clone.
 #[derive(Clone)]

@@ -1,8 +1,10 @@
-//! What stands round every route: bounds on bodies and time, a net under panics, and the headers that keep browsers careful.
+//! What stands round every route: bounds on bodies, time and requests at once, a net under panics, and the headers that keep browsers
+//! careful.
 //!
 //! Invariant: a handler sees a body that is whole, bounded and in memory.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody, to_bytes};
@@ -12,6 +14,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
+use super::guard::WITHOUT_TOKEN;
+use super::places::{Place, REQUESTS_MAX};
 use super::problem::{Problem, ProblemKind};
 
 /// No request of this API needs more.
@@ -69,6 +73,18 @@ pub(crate) async fn bounded_body(request: Request, next: Next) -> Response {
             Problem::new(ProblemKind::BodyTimeout, format!("the body was not whole after {seconds} s")).into_response()
         }
     }
+}
+
+/// Takes one of the places for requests until the answer was sent. Supervisors and load balancers are answered also where none is left.
+pub(crate) async fn bounded_requests(request: Request, next: Next) -> Response {
+    let place = request.extensions().get::<Arc<Place>>().filter(|_| !WITHOUT_TOKEN.contains(&request.uri().path())).cloned();
+    let Some(place) = place else { return next.run(request).await };
+    let Some(busy) = place.begin() else {
+        return Problem::new(ProblemKind::RequestsExhausted, format!("{REQUESTS_MAX} requests are being answered"))
+            .hint("see which program asks so often, or so much at once")
+            .into_response();
+    };
+    next.run(request).await.map(|body| busy.until_taken(body))
 }
 
 /// For paths that answer from memory or the store.

@@ -1,11 +1,12 @@
 //! The HTTP side of the daemon: what dashboards, scripts and browsers ask.
 //!
 //! Who is who: [`router`] puts every path together; `model` are the shapes of the JSON; `problem` are the errors; [`server`] takes the
-//! connections, `tls` makes their sessions. `health`, `checks`, `run`, `plugins`, `config`, `events` and `scrape` answer, one module per family of paths; `guard` and
-//! `layers` stand round all of them; beyond loopback `guard` asks `tokens` whose a request is, and `attempts` counts the wrong ones.
+//! connections, `places` says which are closed where there are too many, `tls` makes their sessions. `health`, `checks`, `run`, `plugins`,
+//! `config`, `events` and `scrape` answer, one module per family of paths; `guard` and `layers` stand round all of them; beyond loopback
+//! `guard` asks `tokens` whose a request is, and `attempts` counts the wrong ones.
 //!
-//! How a request goes: `connection (server) -> security headers -> net under panics -> who asks (guard) -> whole body -> time
-//! limit -> handler -> Live or the store`.
+//! How a request goes: `connection (server) -> security headers -> net under panics -> who asks (guard) -> whole body -> its turn (places)
+//! -> time limit -> handler -> Live or the store`.
 //!
 //! Limits: bodies `layers::REQUEST_BODY_BYTES_MAX`, time `layers::ANSWER_TIME_MAX` (a run takes its check's own time, an event stream has
 //! none), lists `checks::ITEMS_MAX`, event streams `events::STREAMS_MAX`, scrapes [`SCRAPES_MAX`] at a time.
@@ -22,8 +23,10 @@ mod health;
 mod layers;
 pub mod model;
 pub(crate) mod parameters;
+mod places;
 mod plugins;
 pub mod problem;
+mod push;
 mod run;
 mod scrape;
 pub mod server;
@@ -118,7 +121,8 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .routes(routes!(plugins::get_plugin))
         .routes(routes!(config::get_config))
         .layer(middleware::from_fn(layers::bounded_time));
-    let unhurried: OpenApiRouter<Api> = OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(events::events));
+    let unhurried: OpenApiRouter<Api> =
+        OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(push::push)).routes(routes!(events::events));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(quick).merge(unhurried).split_for_parts();
     let document = Bytes::from(document.to_json().expect("the document is made of constants"));
 
@@ -128,6 +132,7 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .route(page::STYLE_PATH, get(page::style))
         .fallback(path_unknown)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn(layers::bounded_requests))
         .layer(middleware::from_fn(layers::bounded_body))
         .layer(middleware::from_fn_with_state(guard::Gate::new(local_addr, Arc::clone(&live)), guard::admit))
         .layer(middleware::from_fn(layers::catch_panic))
@@ -154,6 +159,7 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
 mod tests {
     use serde_json::Value;
 
+    use super::places::{Busy, Places, REQUESTS_MAX};
     use super::testing::{Host, TOKEN, get, request, with_token};
 
     #[tokio::test]
@@ -175,6 +181,8 @@ mod tests {
             ("GET", "/api/v1/config?x=1", 400, "parameter-invalid"),
             ("POST", "/api/v1/config", 405, "method-not-allowed"),
             ("POST", "/api/v1/checks/absent/run", 503, "not-ready"),
+            ("GET", "/api/v1/push/absent", 405, "method-not-allowed"),
+            ("POST", "/api/v1/push/absent", 503, "not-ready"),
         ] {
             let answer = host.ask(request(method, path)).await;
             assert_eq!(answer.status, status, "{method} {path}");
@@ -264,6 +272,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn while_as_many_requests_are_answered_as_may_be_only_supervisors_are_answered_too() {
+        let host = Host::start("").await;
+        let places = Places::default();
+        let place = || places.enter("127.0.0.1:4711".parse().unwrap()).unwrap();
+        let from = |path: &str| {
+            let mut request = get(path);
+            request.extensions_mut().insert(place());
+            request
+        };
+        let busy: Vec<Busy> = (0..REQUESTS_MAX).map(|_| place().begin().unwrap()).collect();
+        let refused = host.ask(from("/metrics")).await;
+        assert_eq!((refused.status, refused.json()["type"].as_str()), (503, Some("urn:sickbay:problem:requests-exhausted")));
+        assert_eq!(host.ask(from("/livez")).await.status, 200);
+        drop(busy);
+        assert_eq!(host.ask(from("/metrics")).await.status, 200);
+    }
+
+    #[tokio::test]
     async fn every_answer_has_the_headers_that_keep_browsers_careful() {
         let host = Host::start("").await;
         for path in ["/", "/livez", "/api/v1/checks", "/nothing"] {
@@ -288,6 +314,7 @@ mod tests {
             "/api/v1/checks/{name}",
             "/api/v1/checks/{name}/results",
             "/api/v1/checks/{name}/run",
+            "/api/v1/push/{name}",
             "/api/v1/plugins",
             "/api/v1/plugins/{name}",
             "/api/v1/config",
@@ -295,7 +322,7 @@ mod tests {
         ] {
             assert!(paths.iter().any(|known| *known == path), "{path} is not in {paths:?}");
         }
-        assert_eq!(paths.len(), 12);
+        assert_eq!(paths.len(), 13);
         let refused = &document["paths"]["/api/v1/checks"]["get"]["responses"]["400"]["content"];
         assert!(refused["application/problem+json"].is_object(), "{refused}");
         let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"]

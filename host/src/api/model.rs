@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::clock::rfc3339;
 
-pub use check::{CheckDetail, CheckItem};
+pub use check::{CheckDetail, CheckItem, HoldingItem};
 pub use plugin::{
     KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, ProducerItem,
     QuarantineItem, Uses,
@@ -57,6 +57,17 @@ impl StatusWord {
     /// The place in [`StatusWord::WORST_FIRST`]: sorts the worst to the front.
     pub fn rank(self) -> usize {
         StatusWord::WORST_FIRST.iter().position(|word| *word == self).unwrap_or(StatusWord::WORST_FIRST.len())
+    }
+}
+
+impl From<StatusWord> for Status {
+    fn from(word: StatusWord) -> Status {
+        match word {
+            StatusWord::Unknown => Status::Unknown,
+            StatusWord::Ok => Status::Ok,
+            StatusWord::Warning => Status::Warning,
+            StatusWord::Critical => Status::Critical,
+        }
     }
 }
 

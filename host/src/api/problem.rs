@@ -35,8 +35,10 @@ pub enum ProblemKind {
     BodyTimeout,
     RequestTimeout,
     CheckBusy,
+    CheckOtherKind,
     NotReady,
     StreamsExhausted,
+    RequestsExhausted,
     StoreFailed,
     Internal,
 }
@@ -71,8 +73,12 @@ impl ProblemKind {
             ProblemKind::BodyTimeout => ("body-timeout", StatusCode::REQUEST_TIMEOUT, "The request's body took too long"),
             ProblemKind::RequestTimeout => ("request-timeout", StatusCode::SERVICE_UNAVAILABLE, "The answer took too long"),
             ProblemKind::CheckBusy => ("check-busy", StatusCode::CONFLICT, "The check is running"),
+            ProblemKind::CheckOtherKind => ("check-other-kind", StatusCode::CONFLICT, "The check is of another kind"),
             ProblemKind::NotReady => ("not-ready", StatusCode::SERVICE_UNAVAILABLE, "Sickbay is not ready"),
             ProblemKind::StreamsExhausted => ("streams-exhausted", StatusCode::SERVICE_UNAVAILABLE, "Too many event streams are open"),
+            ProblemKind::RequestsExhausted => {
+                ("requests-exhausted", StatusCode::SERVICE_UNAVAILABLE, "Too many requests are being answered")
+            }
             ProblemKind::StoreFailed => ("store-failed", StatusCode::SERVICE_UNAVAILABLE, "The store did not answer"),
             ProblemKind::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Sickbay made a mistake"),
         }

@@ -31,7 +31,7 @@ const MARGIN: Duration = Duration::from_secs(10);
     responses(
         (status = 200, description = "The recorded result, whatever its status", body = ResultItem),
         (status = 404, description = "No check has this name", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The run before it has not ended", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The run before it has not ended, or it is a push check", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Not ready, or the result could not be recorded", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -43,6 +43,10 @@ pub(crate) async fn run_check(State(api): State<Api>, Named(name): Named, RawQue
         Ok(Ok(ran)) => ran,
         Ok(Err(RunNowError::UnknownCheck)) => return Err(unknown(&name, &api.live.checks())),
         Ok(Err(RunNowError::NotReady)) => return Err(not_ready()),
+        Ok(Err(RunNowError::OtherKind)) => {
+            return Err(Problem::new(ProblemKind::CheckOtherKind, format!("{} is not run: somebody tells its result", quoted(&name)))
+                .hint(format!("POST to /api/v1/push/{name}")));
+        }
         Ok(Err(RunNowError::Busy)) | Err(_) => {
             return Err(Problem::new(ProblemKind::CheckBusy, format!("the run of {} before this one has not ended", quoted(&name)))
                 .hint("try again later; raise `timeout` of the check if its runs are meant to take that long"));
@@ -53,7 +57,7 @@ pub(crate) async fn run_check(State(api): State<Api>, Named(name): Named, RawQue
 }
 
 /// The result with the number that the store gave it.
-async fn recorded(status: Status, receipt: Receipt) -> Result<Committed, Problem> {
+pub(super) async fn recorded(status: Status, receipt: Receipt) -> Result<Committed, Problem> {
     let why = match tokio::time::timeout(ANSWER_TIME_MAX, receipt.committed()).await {
         Ok(Ok(committed)) => return Ok(committed),
         Ok(Err(QueueError::Duplicate)) => "the store has another result for this time",
@@ -63,7 +67,7 @@ async fn recorded(status: Status, receipt: Receipt) -> Result<Committed, Problem
     Err(Problem::new(ProblemKind::StoreFailed, format!("the check ran and is {status}, but {why}")).hint("see the log of `sickbay serve`"))
 }
 
-fn not_ready() -> Problem {
+pub(super) fn not_ready() -> Problem {
     Problem::new(ProblemKind::NotReady, "checks cannot run yet, or not any more").hint("/readyz says when Sickbay is ready")
 }
 

@@ -47,6 +47,7 @@ mod tests {
             "sickbay_config_last_reload_successful",
             "sickbay_check_status",
             "sickbay_check_hard_status",
+            "sickbay_check_flapping",
             "sickbay_check_runs_total",
             "sickbay_check_duration_seconds",
             "sickbay_check_last_duration_seconds",

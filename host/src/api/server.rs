@@ -1,8 +1,8 @@
 //! The listener: takes connections, with TLS or without, bounds them, and ends them in order.
 //!
-//! Limits: [`CONNECTIONS_MAX`] connections at once (more wait in the kernel's queue), [`HEADER_TIME_MAX`] for a request's head (which also
-//! ends idle connections), [`HEADERS_MAX`] headers in [`HEAD_BYTES_MAX`], [`tls::HANDSHAKE_TIME_MAX`] for a handshake,
-//! [`WRITE_STALL_MAX`] without progress in writing, and [`DRAIN_TIME_MAX`] for what is under way when the daemon stops.
+//! Limits: those of `places` for connections at once, [`HEADER_TIME_MAX`] for a request's head (which also ends idle connections),
+//! [`HEADERS_MAX`] headers in [`HEAD_BYTES_MAX`], [`tls::HANDSHAKE_TIME_MAX`] for a handshake, [`WRITE_STALL_MAX`] without progress in
+//! writing, and [`DRAIN_TIME_MAX`] for what is under way when the daemon stops.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,14 +19,13 @@ use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::places::{Place, Places};
 use super::stall::StallGuard;
 use super::tls;
 
-pub const CONNECTIONS_MAX: usize = 1024;
 pub const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
 pub const HEADERS_MAX: usize = 64;
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -75,17 +74,14 @@ async fn take_connections(
     stopping: &CancellationToken,
     connections: &mut JoinSet<()>,
 ) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Places::default();
     loop {
-        // The semaphore is never closed.
-        let permit = permits.clone().acquire_owned().await;
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let connection = connection(stream, Peer(peer), router.clone(), transport(), stopping.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
+                // Without a place it is closed as it came.
+                if let Some(place) = places.enter(peer) {
+                    connections.spawn(connection(stream, Peer(peer), place, router.clone(), transport(), stopping.clone()));
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
@@ -97,27 +93,53 @@ async fn take_connections(
     }
 }
 
-async fn connection(stream: TcpStream, peer: Peer, router: Router, tls: Option<Arc<ServerConfig>>, stopping: CancellationToken) {
+/// One connection, until it ends or is closed for another.
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    place: Arc<Place>,
+    router: Router,
+    tls: Option<Arc<ServerConfig>>,
+    stopping: CancellationToken,
+) {
+    tokio::select! {
+        () = speak(stream, peer, Arc::clone(&place), router, tls, stopping) => {}
+        () = place.closed() => tracing::debug!(peer = %peer.0, "a connection was closed for a newer one"),
+    }
+}
+
+async fn speak(
+    stream: TcpStream,
+    peer: Peer,
+    place: Arc<Place>,
+    router: Router,
+    tls: Option<Arc<ServerConfig>>,
+    stopping: CancellationToken,
+) {
     // Answers are written whole; waiting for more to send would only delay them. A failure costs speed only.
     let _ = stream.set_nodelay(true);
     let stream = StallGuard::new(stream, WRITE_STALL_MAX);
-    let Some(config) = tls else { return converse(stream, peer, router, stopping).await };
+    let Some(config) = tls else { return converse(stream, peer, place, router, stopping).await };
     let accepted = tokio::select! {
         accepted = tls::accept(stream, config) => accepted,
         () = stopping.cancelled() => return,
     };
     match accepted {
-        Ok(stream) => converse(stream, peer, router, stopping).await,
+        Ok(stream) => converse(stream, peer, place, router, stopping).await,
         // The peer's doing: it went away, was too slow, spoke no TLS, or trusts somebody else.
         Err(error) => tracing::debug!(%error, "a connection ended in its handshake"),
     }
 }
 
 /// The requests of one connection.
-async fn converse<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Peer, router: Router, stopping: CancellationToken) {
+async fn converse<S>(stream: S, peer: Peer, place: Arc<Place>, router: Router, stopping: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Arc::clone(&place));
         router.call(request)
     });
     let connection = http1::Builder::new()

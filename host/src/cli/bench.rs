@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 use clap::Args;
 use serde_json::{Value, json};
-use sickbay_core::{Status, judge};
+use sickbay_core::{Judged, Past, Status, judge};
 
 use super::client::OutputFormat;
 use super::probe::{self, Probe};
@@ -114,7 +114,7 @@ async fn series(probe: &Probe, instance: Instance, runs: u32) -> anyhow::Result<
         kept = left.filter(|_| instance == Instance::Warm);
         if !is_warm_up {
             let secrets = outcome.lent.secrets().clone();
-            let (judgement, _) = judge(secrets.mask_finding(outcome.finding), &probe.rules);
+            let Judged { judgement, .. } = judge(secrets.mask_finding(outcome.finding), &probe.rules, Past::default());
             let usage = outcome.usage;
             let calls = outcome.lent.finish();
             series.wall_us.push(wall.as_secs_f64() * 1e6);

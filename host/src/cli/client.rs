@@ -154,13 +154,7 @@ impl Client {
     /// One answer of the API. `path` begins with a slash and is percent-encoded.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let address = self.address(path);
-        let answer = match tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(path)).await {
-            Ok(answer) => answer.with_context(|| self.unreachable(&address))?,
-            Err(_elapsed) => {
-                let failure = Failure::new(format!("no whole answer from {address} in {} s", ANSWER_TIME_MAX.as_secs()));
-                return Err(failure.with_hint("see the log of `sickbay serve`").into());
-            }
-        };
+        let answer = self.answer(path).await?;
         if !answer.status.is_success() {
             return Err(refusal(&address, &answer).into());
         }
@@ -168,6 +162,26 @@ impl Client {
             Failure::new(format!("{address} answered what no Sickbay of this version answers"))
                 .with_hint("is another program, or another version, listening there?")
         })
+    }
+
+    /// Why Sickbay is not ready, where it is not.
+    pub async fn unready(&self) -> anyhow::Result<Option<Problem>> {
+        let answer = self.answer("/readyz").await?;
+        // What else comes is not Sickbay's: a proxy may keep the path to itself.
+        let is_told = answer.status == StatusCode::SERVICE_UNAVAILABLE;
+        Ok(is_told.then(|| serde_json::from_slice(&answer.body).ok()).flatten())
+    }
+
+    /// The whole answer, whatever its status.
+    async fn answer(&self, path: &str) -> anyhow::Result<Answer> {
+        let address = self.address(path);
+        match tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(path)).await {
+            Ok(answer) => answer.with_context(|| self.unreachable(&address)),
+            Err(_elapsed) => {
+                let failure = Failure::new(format!("no whole answer from {address} in {} s", ANSWER_TIME_MAX.as_secs()));
+                Err(failure.with_hint("see the log of `sickbay serve`").into())
+            }
+        }
     }
 
     fn address(&self, path: &str) -> String {

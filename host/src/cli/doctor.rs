@@ -1,6 +1,6 @@
 //! `sickbay doctor [--fix]`: what this machine has, what is missing, and how to get it.
 //!
-//! Who is who: a [`Finding`] is one line of the table. `toolchain`, `machine`, `setup`, `sources` and `secrets` look; the judging functions
+//! Who is who: a [`Finding`] is one line of the table. `toolchain`, `machine`, `setup`, `store`, `sources` and `secrets` look; the judging functions
 //! take what was seen and decide, so that tests need no other machine.
 //!
 //! Invariant: without `--fix` nothing is changed.
@@ -17,6 +17,7 @@ mod machine;
 mod secrets;
 mod setup;
 mod sources;
+mod store;
 
 #[derive(Args)]
 pub struct DoctorArgs {

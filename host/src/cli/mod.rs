@@ -106,7 +106,8 @@ enum Verb {
                       The log goes to standard error, one line for each event; SICKBAY_LOG filters it.\n\n\
                       Examples:\n  sickbay serve\n  sickbay serve --config /etc/sickbay/sickbay.toml\n  sickbay serve --log-format json\n  \
                       SICKBAY_LOG=sickbay=debug,plugin=off sickbay serve\n  \
-                      sickbay serve --import-from sqlite:sickbay.db   the first start after `[store]` was changed\n\n\
+                      sickbay serve --import-from sqlite:sickbay.db   the first start after `[store]` was changed\n  \
+                      sickbay serve --import-from 'postgres://me:${PASSWORD}@db/checks'\n\n\
                       Exit codes: 0 stopped as asked, 1 failed, 2 the configuration is wrong."
     )]
     Serve(serve::ServeArgs),
@@ -197,8 +198,8 @@ enum Verb {
         about = "Tell what this machine has and what is missing",
         long_about = None,
         after_help = "It looks at what builds plugins, at this folder, and at the configuration with its plugin folder, its address, its \
-                      secrets and its sources: each is entered, and a role that may do more than checks need is told. Nothing is changed \
-                      without --fix.\n\n\
+                      secrets, its store and its sources: each is entered, and a role that may do more than is needed, or too little, is \
+                      told. Nothing is changed without --fix.\n\n\
                       Examples:\n  sickbay doctor\n  sickbay doctor --fix          get what building plugins needs\n  \
                       sickbay doctor --fix python   for plugins in Python only\n  \
                       sickbay doctor --config sickbay-quickstart/sickbay.toml\n\n\

@@ -16,13 +16,13 @@ use std::time::Duration;
 use clap::Args;
 use sickbay_capabilities::secrets::{OpenError, Template};
 use sickbay_capabilities::{Grants, Lent, RunScope, ServiceSettings, Services, Usage};
-use sickbay_core::{Finding, Judgement, Label, Metric, MetricKind, Rule, Status, judge};
+use sickbay_core::{Finding, Judged, Judgement, Label, Metric, MetricKind, Past, Rule, Status, judge};
 use sickbay_runtime::{CheckRequest, Kind, Limits, RunOutcome, RunUsage, SandboxSettings, Sort, WarmInstance};
 use tokio::time::Instant;
 
 use super::serve::{load, mistakes, runtime};
 use crate::clock;
-use crate::config::{Config, Diagnostic, Isolation, PluginUse, nearest, verdict};
+use crate::config::{Config, Diagnostic, Isolation, Origin, PluginUse, nearest, verdict};
 use crate::daemon::folder::{PLUGINS_MAX, name_of, nothing, read_bounded};
 use crate::daemon::{artifacts, guest, host_calls_end, reload, sandbox};
 use crate::failure::Failure;
@@ -100,6 +100,10 @@ pub(super) async fn of_configuration(path: &Path, name: &str, file: Option<&Path
     let config = load(path)?;
     tell(&config.warnings);
     let check = config.checks.iter().find(|check| check.name == name).ok_or_else(|| no_check(&config, path, name))?;
+    if check.origin != Origin::Plugin {
+        let told = format!("the check `{name}` is none of a plugin");
+        return Err(Failure::usage(format!("{told}; hint: `sickbay status {name}` asks a running Sickbay for it")).into());
+    }
     let services = Services::new(&config.services)?;
     let file = match file {
         Some(file) if !file.exists() => return Err(no_file(file).into()),
@@ -261,7 +265,7 @@ impl Probe {
     /// A secret that `config` names cannot be had: the guest is not asked.
     fn without_secret(&self, error: &OpenError) -> Ran {
         let failure = sickbay_core::Failure { kind: "configuration".to_owned(), message: error.to_string() };
-        let (judgement, _) = judge(Finding::Failure(failure), &self.rules);
+        let Judged { judgement, .. } = judge(Finding::Failure(failure), &self.rules, Past::default());
         Ran {
             judgement,
             metrics: Arc::from([]),
@@ -279,7 +283,8 @@ impl Probe {
             Err(error) => return self.without_secret(&error),
         };
         let secrets = outcome.lent.secrets().clone();
-        let (judgement, report) = judge(secrets.mask_finding(outcome.finding), &self.rules);
+        // One run knows no past: conditions with a duration do not count yet.
+        let Judged { judgement, report, .. } = judge(secrets.mask_finding(outcome.finding), &self.rules, Past::default());
         let (metrics, details) = report.map(|report| (report.metrics, report.details)).unwrap_or_default();
         Ran {
             judgement,

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::config::{self, Config, ConfigErrors};
+use crate::config::{self, Config, ConfigErrors, StoreArgument};
 use crate::daemon::{self, Daemon, StartError, import};
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
@@ -21,16 +21,27 @@ pub struct ServeArgs {
     /// How log lines look, on standard error: text for people, json for collectors
     #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     log_format: LogFormat,
-    /// Copy all results out of the store that `[store]` named before, then serve; the store that it names now must be empty
+    /// Copy all results out of the store that `[store]` named before, then serve; the store that it names now must be empty. `${NAME}`
+    /// stands for an environment variable: a password in an argument is seen by everybody on the machine
     #[arg(long, value_name = "URL")]
     import_from: Option<String>,
+    /// The same, with the URL in a file that holds nothing else
+    #[arg(long, value_name = "FILE", conflicts_with = "import_from")]
+    import_from_file: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    fn import(&self) -> Option<StoreArgument<'_>> {
+        let url = self.import_from.as_deref().map(|url| StoreArgument::Url { option: "--import-from", url });
+        url.or_else(|| self.import_from_file.as_deref().map(|file| StoreArgument::File { option: "--import-from-file", file }))
+    }
 }
 
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     logging::start(args.log_format);
     let on_ready = |scheme: &str, address: SocketAddr| tracing::info!("listening on {scheme}://{address}");
-    match (serve(&args.config, args.import_from.as_deref(), args.log_format, on_ready), args.log_format) {
+    match (serve(&args.config, args.import(), args.log_format, on_ready), args.log_format) {
         (Err(error), LogFormat::Json) => {
             let hint = error.downcast_ref::<Failure>().and_then(Failure::hint);
             tracing::error!(hint, "{error:#}");
@@ -46,7 +57,12 @@ pub fn run_until_stopped(config: PathBuf, on_ready: Box<dyn FnOnce(SocketAddr) +
     serve(&config, None, LogFormat::Text, |_scheme, address| on_ready(address))
 }
 
-fn serve(path: &Path, import_from: Option<&str>, format: LogFormat, on_ready: impl FnOnce(&str, SocketAddr)) -> anyhow::Result<ExitCode> {
+fn serve(
+    path: &Path,
+    import_from: Option<StoreArgument<'_>>,
+    format: LogFormat,
+    on_ready: impl FnOnce(&str, SocketAddr),
+) -> anyhow::Result<ExitCode> {
     let told = |errors: ConfigErrors| match format {
         LogFormat::Text => mistakes(&errors),
         LogFormat::Json => {
@@ -60,13 +76,14 @@ fn serve(path: &Path, import_from: Option<&str>, format: LogFormat, on_ready: im
         StartError::Config(errors) => told(errors),
         StartError::Other(error) => error,
     };
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served: anyhow::Result<ExitCode> = runtime.block_on(async {
         // Listened to from the beginning: a stop during the first scan is a stop.
         let stop = daemon::stop_signal();
         tokio::pin!(stop);
-        if let Some(url) = import_from {
+        if let Some(from) = import_from {
             tokio::select! {
-                imported = import::import(&config, url) => imported?,
+                imported = import::import(&config, from) => imported?,
                 _ = &mut stop => return Err(anyhow::Error::from(import::interrupted())),
             }
         }
@@ -79,7 +96,10 @@ fn serve(path: &Path, import_from: Option<&str>, format: LogFormat, on_ready: im
         tracing::info!("stopping");
         daemon.stop().await?;
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // A disk that does not answer, and what waits for it, keeps nobody from ending.
+    runtime.shutdown_background();
+    served
 }
 
 /// The configuration. Its warnings are told beside those of the plugins, by who has looked at them.

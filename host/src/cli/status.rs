@@ -1,7 +1,7 @@
 //! `sickbay status [NAME]`: what the checks of a running Sickbay say, the worst first; or one check in detail.
 //!
-//! Who is who: this module has the table, [`detail`] one check, and [`notice`] is what stands above both while a changed configuration is
-//! not in force.
+//! Who is who: this module has the table, [`detail`] one check, and [`notices`] is what stands above both while Sickbay is not ready or a
+//! changed configuration is not in force.
 //!
 //! It succeeds when Sickbay answered, also when checks fail: `/healthz` and `probe` are for those who want an exit code.
 
@@ -18,6 +18,7 @@ use super::client::{Client, ClientArgs, OutputFormat};
 use super::table::{Last, Layout, table};
 use crate::api::config::ConfigItem;
 use crate::api::model::{CheckItem, StateWord, StatusWord};
+use crate::api::problem::Problem;
 use crate::clock;
 use crate::config::counted;
 use crate::escape::escaped;
@@ -46,13 +47,13 @@ pub fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
     let text = match (args.name, args.client.output) {
         // What the API gave, also what this version does not know.
         (None, OutputFormat::Json) => {
-            let (config, items) = Client::block_on(ask::<Value, Value>(&client))?;
-            format!("{:#}\n", json!({ "config": config, "items": items, "next": null }))
+            let Told { unready, config, items } = Client::block_on(ask::<Value, Value>(&client))?;
+            format!("{:#}\n", json!({ "unready": unready, "config": config, "items": items, "next": null }))
         }
         (None, OutputFormat::Text) => {
-            let (config, items) = Client::block_on(ask::<ConfigItem, CheckItem>(&client))?;
+            let Told { unready, config, items } = Client::block_on(ask::<ConfigItem, CheckItem>(&client))?;
             let look = Look::for_stdout(Last::Cut);
-            notice(&config, look) + &text(items, look)
+            notices(unready.as_ref(), &config, look) + &text(items, look)
         }
         (Some(name), OutputFormat::Json) => detail::json_of(&client, &name)?,
         (Some(name), OutputFormat::Text) => detail::text_of(&client, &name, Look::for_stdout(Last::Wrapped))?,
@@ -61,8 +62,15 @@ pub fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn ask<Config: DeserializeOwned, Item: DeserializeOwned>(client: &Client) -> anyhow::Result<(Config, Vec<Item>)> {
-    Ok((client.get(CONFIG).await?, client.list(CHECKS).await?))
+/// What Sickbay said.
+struct Told<Config, Item> {
+    unready: Option<Problem>,
+    config: Config,
+    items: Vec<Item>,
+}
+
+async fn ask<Config: DeserializeOwned, Item: DeserializeOwned>(client: &Client) -> anyhow::Result<Told<Config, Item>> {
+    Ok(Told { config: client.get(CONFIG).await?, items: client.list(CHECKS).await?, unready: client.unready().await? })
 }
 
 /// For whom and when a text is made.
@@ -109,8 +117,23 @@ fn colour(status: StatusWord) -> &'static str {
     }
 }
 
-/// What nobody should overlook: that the files hold a configuration which was refused. Empty where they do not.
-fn notice(config: &ConfigItem, look: Look) -> String {
+/// What nobody should overlook: that Sickbay is not ready, mostly since its store takes no results, and that the files hold a
+/// configuration which was refused. Empty where neither is so.
+fn notices(unready: Option<&Problem>, config: &ConfigItem, look: Look) -> String {
+    let mut text = String::new();
+    if let Some(problem) = unready {
+        let (begin, end) = look.painted(StatusWord::Critical).map_or(("", ""), |begin| (begin, "\u{1b}[0m"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{begin}not ready{end}: {}", escaped(&problem.detail));
+        if let Some(hint) = &problem.hint {
+            let _ = writeln!(text, "  hint: {}", escaped(hint));
+        }
+        text.push('\n');
+    }
+    text + &refused(config, look)
+}
+
+fn refused(config: &ConfigItem, look: Look) -> String {
     if config.last_reload_successful {
         return String::new();
     }
@@ -155,6 +178,7 @@ fn worst_first(item: &CheckItem) -> (usize, usize, usize) {
 
 fn row(item: &CheckItem, now: Duration) -> [String; 6] {
     let state = if item.last_run_at.is_none() { NONE.to_owned() } else { state(item.state, item.hard_status, item.decision.as_ref()) };
+    let state = [state].into_iter().chain(item.marks()).collect::<Vec<_>>().join(", ");
     [
         item.name.clone(),
         item.status.as_str().to_owned(),
@@ -208,6 +232,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::api::problem::ProblemKind;
 
     /// 2023-11-14T22:13:20Z
     const NOW: Duration = Duration::from_secs(1_700_000_000);
@@ -231,6 +256,9 @@ mod tests {
             decision: Some(json!({ "name": "Unchanged" })),
             last_run_at: Some("2023-11-14T22:13:17.500Z".to_owned()),
             labels: BTreeMap::new(),
+            flapping: false,
+            unreachable_by: None,
+            dependents: 0,
         }
     }
 
@@ -290,6 +318,15 @@ b     ok        hard                2h 0m  2s ago    well
     }
 
     #[test]
+    fn what_flaps_and_what_cannot_be_reached_is_told_beside_its_state() {
+        let db = CheckItem { dependents: 31, ..item("db", StatusWord::Critical, "") };
+        let api = CheckItem { flapping: true, unreachable_by: Some("db".to_owned()), ..item("api", StatusWord::Critical, "") };
+        let text = text(vec![db, api], look());
+        assert!(text.contains("hard, 31 dependents "), "{text}");
+        assert!(text.contains("hard, flapping, unreachable: db is down "), "{text}");
+    }
+
+    #[test]
     fn colours_do_not_move_the_columns() {
         let items = || vec![item("a", StatusWord::Critical, "x"), item("b", StatusWord::Ok, "y")];
         let coloured = text(items(), Look { colours: Colours::Ansi, ..look() });
@@ -327,11 +364,19 @@ b     ok        hard                2h 0m  2s ago    well
     }
 
     #[test]
+    fn a_store_in_trouble_is_told_above_everything_with_what_to_do() {
+        let problem = Problem::new(ProblemKind::NotReady, "the disk is full").hint("free space\u{1b}[2J");
+        assert_eq!(notices(Some(&problem), &config(None), look()), "not ready: the disk is full\n  hint: free space\\u{1b}[2J\n\n");
+        let both = notices(Some(&problem), &config(Some("error: wrong")), look());
+        assert!(both.starts_with("not ready") && both.contains("\n\nconfiguration refused"), "{both}");
+    }
+
+    #[test]
     fn a_refused_configuration_is_told_above_everything() {
-        assert_eq!(notice(&config(None), look()), "");
+        assert_eq!(notices(None, &config(None), look()), "");
         let error = "error: unknown key `evry`\n  --> sickbay.toml:4:1\n\nerror: forged\u{1b}[2J";
         assert_eq!(
-            notice(&config(Some(error)), look()),
+            notices(None, &config(Some(error)), look()),
             "\
 configuration refused 12s ago; the one read 2h 0m ago stays in force
   error: unknown key `evry`
@@ -341,7 +386,7 @@ configuration refused 12s ago; the one read 2h 0m ago stays in force
 
 "
         );
-        let long = notice(&config(Some(&"error\n".repeat(100))), look());
+        let long = notices(None, &config(Some(&"error\n".repeat(100))), look());
         assert_eq!(long.lines().count(), REFUSAL_LINES_MAX + 4, "{long}");
     }
 }

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::diagnostic::{Problem, shown};
-use super::read::small_file;
+use super::read::named_file;
 use super::settings::Scope;
 use super::text::{FileText, Placed, TokenText};
 use super::values;
@@ -116,7 +116,7 @@ fn no_hash() -> Problem {
 }
 
 fn hash_in(text: &str, dir: &Path) -> Result<[u8; 32], Problem> {
-    let content = small_file("hash_file", text, dir, HASH_FILE_BYTES_MAX)?;
+    let content = named_file("hash_file", text, dir, HASH_FILE_BYTES_MAX)?;
     let hash = std::str::from_utf8(&content).ok().and_then(|text| digits(text.trim()));
     hash.ok_or_else(|| {
         Problem::new("`hash_file` holds no hash")

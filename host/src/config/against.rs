@@ -139,6 +139,13 @@ impl<'a> PluginJudge<'a> {
         for need in kind.info.needs {
             let problem = needs::not_granted(used, self.plugin, &kind.info, need, schema);
             found.extend(problem.map(|problem| place.diagnostic(place.header, problem)));
+            for problem in needs::denied(used, need, schema) {
+                let diagnostic = place.diagnostic(place.header, problem);
+                // Two needs may ask for the same.
+                if !found.contains(&diagnostic) {
+                    found.push(diagnostic);
+                }
+            }
             for (key, problem) in needs::unsendable(need, used.config) {
                 let span = place.config.value(&format!("/{}", escaped(key))).unwrap_or(place.header);
                 let diagnostic = place.diagnostic(span, problem);

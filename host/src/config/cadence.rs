@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sickbay_core::{Cron, Schedule, Zone};
+use sickbay_core::{Cron, Schedule, Zone, push};
 
 use super::diagnostic::{Problem, shown};
 use super::settings::Scope;
@@ -15,6 +15,8 @@ const EVERY: DurationBounds =
     DurationBounds { least: Duration::from_millis(100), least_text: "100ms", most: Duration::from_secs(86_400), most_text: "24h" };
 pub(super) const TIMEOUT: DurationBounds =
     DurationBounds { least: Duration::from_millis(10), least_text: "10ms", most: Duration::from_secs(600), most_text: "10m" };
+/// Where a composite says nothing; every other check that is run has a cadence.
+const EVERY_DEFAULT: Duration = Duration::from_secs(30);
 /// A timeout that is not written is as long as the cadence, within these; with `cron` it is the longer one.
 const TIMEOUT_DEFAULT_LEAST: Duration = Duration::from_secs(1);
 const TIMEOUT_DEFAULT_MOST: Duration = Duration::from_secs(10);
@@ -45,6 +47,11 @@ impl Times {
     }
 }
 
+/// Of a push check: when it is looked at.
+pub(super) fn looks(within: Duration) -> Times {
+    Times { cadence: Cadence::Every(push::look_every(within)), retry_every: None, timeout: TIMEOUT_DEFAULT_MOST }
+}
+
 pub(super) fn times(written: &CheckText, scope: &mut Scope<'_>) -> Times {
     let cadence = cadence(written, scope);
     let every = match &cadence {
@@ -67,7 +74,7 @@ pub(super) fn times(written: &CheckText, scope: &mut Scope<'_>) -> Times {
     Times { cadence, retry_every, timeout }
 }
 
-/// `shape.rs` has seen to it that one of both is written.
+/// `shape.rs` has seen to it that one of both is written, but for a composite.
 fn cadence(written: &CheckText, scope: &mut Scope<'_>) -> Cadence {
     let zone = scope.read(written.timezone.as_ref(), Zone::UTC, |name| zone(name));
     match (&written.every, &written.cron) {
@@ -95,7 +102,7 @@ fn cadence(written: &CheckText, scope: &mut Scope<'_>) -> Cadence {
                 Cadence::Every(TIMEOUT_DEFAULT_MOST)
             }
         },
-        None => Cadence::Every(scope.read(written.every.as_ref(), TIMEOUT_DEFAULT_MOST, |text| values::duration("every", text, &EVERY))),
+        None => Cadence::Every(scope.read(written.every.as_ref(), EVERY_DEFAULT, |text| values::duration("every", text, &EVERY))),
     }
 }
 

@@ -14,17 +14,17 @@ use std::sync::Arc;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{Error, ServerConfig};
+use sickbay_capabilities::pem::PEM_BYTES_MAX;
 use sickbay_core::Timestamp;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use super::diagnostic::{Problem, shown};
-use super::read::small_file;
+use super::read::named_file;
 use super::settings::Scope;
 use super::text::TlsText;
 use crate::clock;
 
-const PEM_BYTES_MAX: u64 = 1 << 20;
 const CERTIFICATES_MAX: usize = 16;
 
 /// How the listener speaks TLS; cheap to clone.
@@ -52,7 +52,7 @@ pub(super) fn listener_tls(written: &TlsText, scope: &mut Scope<'_>) -> Option<L
 }
 
 fn chain(text: &str, dir: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
-    let content = small_file("cert_file", text, dir, PEM_BYTES_MAX)?;
+    let content = named_file("cert_file", text, dir, PEM_BYTES_MAX)?;
     let read = CertificateDer::pem_slice_iter(&content).take(CERTIFICATES_MAX + 1).collect::<Result<Vec<_>, pem::Error>>();
     let problem = |reason: String| {
         Problem::new("`cert_file` holds no certificate")
@@ -70,7 +70,7 @@ fn chain(text: &str, dir: &Path) -> Result<Vec<CertificateDer<'static>>, Problem
 }
 
 fn key(text: &str, dir: &Path) -> Result<PrivateKeyDer<'static>, Problem> {
-    let content = small_file("key_file", text, dir, PEM_BYTES_MAX)?;
+    let content = named_file("key_file", text, dir, PEM_BYTES_MAX)?;
     // What is wrong inside a key is nobody's to read.
     PrivateKeyDer::from_pem_slice(&content).map_err(|_| {
         Problem::new("`key_file` holds no private key")

@@ -3,26 +3,34 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
-use sickbay_core::{Condition, ConditionError, Policy, Rule, Status};
+use sickbay_core::window::SAMPLES_MAX;
+use sickbay_core::{Condition, ConditionError, Lasting, Policy, Requirement, Rule, Status};
 use sickbay_runtime::{Limits, Sort};
 
-use super::cadence::{Times, times};
+use super::cadence::{self, Times, times};
+use super::composite;
+use super::dependencies;
 use super::diagnostic::{Findings, Problem, shown};
 use super::free::{self, ConfigPlaces};
 use super::grants::{Named, grants, template};
+use super::origin;
 use super::place::{Source, Span};
+use super::policy::policy;
 use super::settings::{Scope, check_isolation, check_record, lowered_limits};
 use super::targets;
-use super::text::{CheckText, Free, Placed};
-use super::values;
-use super::{Check, FAILURES_DEFAULT, Isolation, Place, PluginSettings, Record, SUCCESSES_DEFAULT};
+use super::text::{CheckText, ConditionText, Free, Placed};
+use super::values::{self, DurationBounds};
+use super::{Check, Composite, Isolation, Origin, Place, PluginSettings, Record};
 
 const CHECKS_MAX: usize = 100_000;
-const CONSECUTIVE_MAX: u32 = 100;
 const CONFIG_BYTES_MAX: usize = 64 << 10;
 const CONDITIONS_MAX: usize = 32;
+/// How long a condition may have to hold.
+const LASTING: DurationBounds =
+    DurationBounds { least: Duration::from_secs(1), least_text: "1s", most: Duration::from_secs(86_400), most_text: "24h" };
 const LABELS_MAX: usize = 32;
 const LABEL_NAME_BYTES_MAX: usize = 128;
 const LABEL_VALUE_BYTES_MAX: usize = 1 << 10;
@@ -69,18 +77,25 @@ impl<'a> CheckReader<'a> {
         let header = written.span();
         let written = written.value();
         self.read_name(&written.name, source, scope);
-        scope.read(Some(&written.plugin), (), |text| values::plugin_name("plugin", text));
+        let origin = origin::origin(written, scope);
+        scope.read(written.plugin.as_ref(), (), |text| values::plugin_name("plugin", text));
         scope.read(written.kind.as_ref(), (), |text| values::name("kind", text));
-        let plugin = written.plugin.value();
+        let plugin = written.plugin.as_ref().map_or("", |plugin| plugin.value().as_str());
         let (rules, rule_spans) = self.rules(written, scope);
         let given = self.plugin.get(plugin).cloned().unwrap_or_default();
         let (config, config_places) =
             written.config.as_ref().map_or_else(|| (Value::Object(Map::new()), ConfigPlaces::default()), free::to_json);
         let shared = Shared {
-            times: times(written, scope),
+            origin,
+            times: match origin {
+                Origin::Plugin | Origin::Composite => times(written, scope),
+                Origin::Push { within } => cadence::looks(within),
+            },
             config,
             rules,
             policy: policy(written, scope),
+            parents: dependencies::read(written, scope),
+            composite: composite::composite(written, scope),
             labels: labels(written, scope),
             limits: written.limits.as_ref().map(|limits| lowered_limits(limits, Sort::Check, plugin, given.limits, scope)),
             isolation: scope.read(written.isolation.as_ref(), given.isolation, |text| check_isolation(text, plugin, given.isolation)),
@@ -88,12 +103,15 @@ impl<'a> CheckReader<'a> {
             place: Place {
                 source: Arc::clone(source),
                 header,
-                plugin: written.plugin.span(),
+                plugin: written.plugin.as_ref().map_or(header, Placed::span),
                 kind: written.kind.as_ref().map(Placed::span),
                 rules: rule_spans.into_boxed_slice(),
+                parents: dependencies::spans(written),
+                members: composite::spans(written),
                 config: config_places,
             },
         };
+        judge_windows(&shared, scope);
         targets::targets(written, scope).into_iter().map(|target| check_of(written, &shared, target, &self.names, scope)).collect()
     }
 
@@ -118,19 +136,25 @@ impl<'a> CheckReader<'a> {
         let mut spans = Vec::new();
         let critical = written.critical.iter().map(|text| (Status::Critical, text));
         let warning = written.warning.iter().map(|text| (Status::Warning, text));
-        for (status, text) in critical.chain(warning) {
+        for (status, written) in critical.chain(warning) {
+            let (text, span, lasting) = match written.value() {
+                ConditionText::AtOnce(when) => (when, written.span(), None),
+                ConditionText::Lasting(lasting) => (lasting.when.value(), lasting.when.span(), Some(&lasting.duration)),
+            };
             if rules.len() >= CONDITIONS_MAX {
                 let reason = format!("a check has at most {CONDITIONS_MAX}");
-                scope.note(text.span(), Problem::new("too many conditions").reason(reason).hint("join conditions with `||`"));
+                scope.note(span, Problem::new("too many conditions").reason(reason).hint("join conditions with `||`"));
                 break;
             }
-            match self.condition(text.value()) {
+            let lasting = lasting.map(|written| scope.read(Some(written), LASTING.least, |text| values::duration("for", text, &LASTING)));
+            match self.condition(text) {
                 Ok(condition) => {
-                    rules.push(Rule { status, condition });
-                    spans.push(text.span());
+                    let lasting = lasting.map(|duration| Lasting::new(status, &condition, duration));
+                    rules.push(Rule { status, condition, lasting });
+                    spans.push(span);
                 }
                 Err(error) => {
-                    let span = condition_place(scope.source, text, &error);
+                    let span = condition_place(scope.source, span, text, &error);
                     scope.note(span, condition_problem(&error));
                 }
             }
@@ -150,11 +174,15 @@ impl<'a> CheckReader<'a> {
 
 /// What the checks of all targets have in common.
 struct Shared {
+    origin: Origin,
     times: Times,
     /// Before `{{target}}` is filled in.
     config: Value,
     rules: Vec<Rule>,
     policy: Policy,
+    /// Before `{{target}}` is filled in.
+    parents: Vec<Requirement>,
+    composite: Option<Composite>,
     labels: BTreeMap<String, String>,
     limits: Option<Limits>,
     isolation: Isolation,
@@ -175,8 +203,17 @@ fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, names: &
     let grants = grants(&written.grants, target, names, scope);
     Check {
         secrets: template(written.config.as_ref(), &config_text, &grants, names, scope),
-        plugin: written.plugin.value().clone(),
-        kind: written.kind.as_ref().map(|kind| kind.value().clone()),
+        origin: shared.origin,
+        plugin: written
+            .plugin
+            .as_ref()
+            .filter(|_| shared.origin == Origin::Plugin)
+            .map_or_else(String::new, |plugin| plugin.value().clone()),
+        kind: match shared.origin {
+            Origin::Plugin => written.kind.as_ref().map(|kind| kind.value().clone()),
+            Origin::Push { .. } => Some("push".to_owned()),
+            Origin::Composite => Some("composite".to_owned()),
+        },
         target: target.map(str::to_owned),
         schedule: shared.times.schedule(&name),
         retry: shared.times.retry(&name),
@@ -185,6 +222,8 @@ fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, names: &
         config,
         rules: shared.rules.clone(),
         policy: shared.policy,
+        depends_on: dependencies::filled(&shared.parents, target),
+        composite: shared.composite.clone(),
         labels,
         grants: Arc::new(grants),
         limits: shared.limits,
@@ -192,6 +231,17 @@ fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, names: &
         record: shared.record,
         place: shared.place.clone(),
         name,
+    }
+}
+
+/// A window in which more results come than are kept is shorter than it says.
+fn judge_windows(shared: &Shared, scope: &mut Scope<'_>) {
+    let Some(every) = shared.times.schedule("").interval() else { return };
+    for (rule, span) in shared.rules.iter().zip(&shared.place.rules) {
+        let Some(call) = rule.condition.windows().iter().find(|call| call.window > every * SAMPLES_MAX as u32) else { continue };
+        let reason = format!("of a metric the last {SAMPLES_MAX} results are kept, and with this cadence they are less old");
+        let problem = Problem::warning(format!("the window of `{}` is never full", shown(&call.to_string())));
+        scope.note(*span, problem.reason(reason).hint("write a shorter window, or let the check run less often"));
     }
 }
 
@@ -204,14 +254,6 @@ pub(super) fn judge_size(table: Option<&Placed<Free>>, config: &str, scope: &mut
             table.span(),
             Problem::new("`config` is too large").reason(reason).hint("give the plugin less, or a place to read it from"),
         );
-    }
-}
-
-fn policy(written: &CheckText, scope: &mut Scope<'_>) -> Policy {
-    Policy {
-        failures: scope.read(written.failures.as_ref(), FAILURES_DEFAULT, |number| values::number("failures", *number, 1, CONSECUTIVE_MAX)),
-        successes: scope
-            .read(written.successes.as_ref(), SUCCESSES_DEFAULT, |number| values::number("successes", *number, 1, CONSECUTIVE_MAX)),
     }
 }
 
@@ -276,13 +318,13 @@ fn condition_problem(error: &ConditionError) -> Problem {
     }
 }
 
-fn condition_place(source: &Source, text: &Placed<String>, error: &ConditionError) -> Span {
+fn condition_place(source: &Source, span: Span, text: &str, error: &ConditionError) -> Span {
     match error.place {
         Some((1, column)) => {
-            let offset = text.value().char_indices().nth(column.saturating_sub(1)).map_or(0, |(offset, _)| offset);
-            source.inside_text(text.span(), text.value(), offset)
+            let offset = text.char_indices().nth(column.saturating_sub(1)).map_or(0, |(offset, _)| offset);
+            source.inside_text(span, text, offset)
         }
-        _ => text.span(),
+        _ => span,
     }
 }
 

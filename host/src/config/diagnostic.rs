@@ -4,14 +4,16 @@
 //! bounded number of them, in the order of the files. A [`Diagnostic`] is what people see: a block on a terminal, one line in a log.
 //! Warnings come before errors, so that a terminal ends with what has to be mended.
 //!
-//! Invariant: no text of a diagnostic shows the user information of a URL; an excerpt shows stars in its place.
+//! Invariant: no text of a diagnostic shows the user information of a URL; an excerpt shows stars in its place, and nothing of a text that
+//! stands below a table with credentials.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::place::{Source, Span};
+use super::place::{Position, Source, Span};
+use super::veil::veiled;
 
 /// Of errors and of warnings. A longer list helps nobody: the first mistakes are mended first.
 const DIAGNOSTICS_MAX: usize = 50;
@@ -84,7 +86,7 @@ impl Diagnostic {
             reason: problem.reason,
             hint: problem.hint,
             severity: problem.severity,
-            excerpt: Some(excerpt(position.line_text, position.column - 1, position.width)),
+            excerpt: Some(excerpt_of(source, &position)),
         }
     }
 
@@ -397,6 +399,16 @@ fn one_line(text: &str) -> String {
     text.chars().map(safe).collect()
 }
 
+fn excerpt_of(source: &Source, position: &Position<'_>) -> Excerpt {
+    let line = position.line_text;
+    let byte = |character: usize| line.char_indices().nth(character).map_or(line.len(), |(byte, _)| byte);
+    let marked = byte(position.column - 1)..byte(position.column - 1 + position.width);
+    let (shown, marked) = veiled(line, position.line_start, marked, source.veils());
+    let count = |stretch: std::ops::Range<usize>| shown.get(stretch).unwrap_or("").chars().count();
+    excerpt(&shown, count(0..marked.start), count(marked))
+}
+
+/// `width` characters at `offset` of a line are underlined.
 fn excerpt(line: &str, offset: usize, width: usize) -> Excerpt {
     let line: Vec<char> = one_line(&without_credentials(line)).chars().collect();
     let first = if line.len() > EXCERPT_CHARACTERS_MAX { offset.saturating_sub(EXCERPT_LEAD_CHARACTERS) } else { 0 };
@@ -455,6 +467,21 @@ mod tests {
         ] {
             assert_eq!(without_credentials(line), masked);
         }
+    }
+
+    #[test]
+    fn below_a_table_with_credentials_an_excerpt_shows_keys_alone() {
+        let text = "[sources.postgres.main]\nurl = \"postgres://db\"\npassword = \"ü hunter2\" # or hunter3\n";
+        let source = Source::new(PathBuf::from("sickbay.toml"), text.to_owned());
+        let shown = |stretch: &str| {
+            let begin = text.find(stretch).expect("it is in the text");
+            let told = Diagnostic::new(&source, Span::from(begin..begin + stretch.len()), Problem::new("wrong")).to_string();
+            told.split_once("|\n").map(|(_, excerpt)| excerpt.to_owned()).expect("an excerpt")
+        };
+        assert_eq!(shown("password"), "3 | password = \"...\" # ...\n  | ^^^^^^^^");
+        assert_eq!(shown("hunter2"), "3 | password = \"...\" # ...\n  |            ^^^^^");
+        assert_eq!(shown("\"ü hunter2\""), "3 | password = \"...\" # ...\n  |            ^^^^^");
+        assert_eq!(shown("sources"), "1 | [sources.postgres.main]\n  |  ^^^^^^^");
     }
 
     #[test]

@@ -14,13 +14,12 @@ struct Later {
 
 const REMOVE: &str = "remove it";
 
-const LATER: [Later; 6] = [
+const LATER: [Later; 5] = [
     Later { table: "", key: "route", written: "[route]", hint: REMOVE },
     Later { table: "", key: "inhibit", written: "[[inhibit]]", hint: REMOVE },
     Later { table: "", key: "recovery", written: "[[recovery]]", hint: REMOVE },
     Later { table: "", key: "heartbeat", written: "[heartbeat]", hint: REMOVE },
     Later { table: "", key: "cluster", written: "[cluster]", hint: REMOVE },
-    Later { table: "check", key: "depends_on", written: "depends_on", hint: REMOVE },
 ];
 
 /// What to say about `key` in `table` where it belongs to a later version.
@@ -29,13 +28,7 @@ pub(super) fn key(table: &str, key: &str) -> Option<Problem> {
     Some(not_yet(&format!("`{}`", later.written)).hint(later.hint))
 }
 
-/// A condition that is a table: `{ when = "...", for = "5m" }`.
-pub(super) fn timed_condition() -> Problem {
-    not_yet("a condition with `when` and `for`")
-        .hint("write the expression alone, for example: critical = [\"report.metrics.latency_seconds > 1.0\"]")
-}
-
 /// `what` is the subject of the sentence, with its backticks.
-pub(super) fn not_yet(what: &str) -> Problem {
+fn not_yet(what: &str) -> Problem {
     Problem::new(format!("{what} is known but not built yet in this version"))
 }

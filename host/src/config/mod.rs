@@ -7,11 +7,12 @@
 //!
 //! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
 //! `settings`, `check`, `sink`, `grants`, `cadence` and `targets` judge the values; `against` judges the use of a plugin: `violation` tells
-//! what breaks the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and is not granted. `access`
-//! and `certificate` judge who may ask, and
-//! the listener's TLS; `sources` judges databases and secrets. `named` knows the files that the main file names, `url_text` reads what may
-//! hold a password. `values`, `later` and `suggest` are the pure parts: single values, keys of later versions, what a slip was meant to
-//! be. `place` and `diagnostic` are about messages.
+//! what breaks the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and is not granted. `origin`
+//! judges where results come from, `composite` finds the members of composites, `dependencies` judges `depends_on`; `access` and
+//! `certificate` judge who may ask, and the listener's TLS; `sources` judges databases and secrets. `named` knows the files that the main
+//! file names, `url_text` reads what may hold a password, `tls_files` judges certificates and keys. `values`, `later` and `suggest` are the
+//! pure parts: single values, keys of later versions, what a slip was meant to be. `place` and `diagnostic` are about messages, `veil` is
+//! about what they do not show.
 //!
 //! Limits: a file has at most 8 MiB, all files 64 MiB, there are at most 100,000 checks and 1,000 sinks; the `config` of one has at most
 //! 64 KiB as JSON, and 64 grants of a kind; a check has 32 labels, 32 conditions, 1,000 targets of 256 bytes; 50 mistakes and 50 warnings
@@ -19,13 +20,15 @@
 //!
 //! Invariant: a [`Config`] has no mistakes that can be seen without its plugins. It is never changed: a reload makes another.
 //! Invariant: these types hold no state of the running host.
-//! Invariant: no diagnostic shows a password that stands in a URL.
+//! Invariant: no diagnostic shows a password that stands in a URL, and no excerpt a text below a table with credentials.
 
 mod access;
 mod against;
 mod cadence;
 mod certificate;
 mod check;
+mod composite;
+mod dependencies;
 mod diagnostic;
 mod free;
 mod grants;
@@ -33,8 +36,10 @@ mod later;
 mod limit_order;
 mod named;
 mod needs;
+mod origin;
 mod place;
 mod plugin_use;
+mod policy;
 mod read;
 mod settings;
 mod shape;
@@ -43,8 +48,10 @@ mod sources;
 mod suggest;
 mod targets;
 mod text;
+mod tls_files;
 mod url_text;
 mod values;
+mod veil;
 mod violation;
 mod weight;
 
@@ -57,7 +64,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sickbay_capabilities::secrets::Template;
 use sickbay_capabilities::{Grants, ServiceSettings};
-use sickbay_core::{Policy, Rule, Schedule};
+use sickbay_core::{Policy, Requirement, Rule, Schedule};
 use sickbay_runtime::Limits;
 use sickbay_store::Retention;
 
@@ -69,6 +76,7 @@ pub use needs::{can_be_granted, covers as covers_need, filled as filled_need, li
 pub use plugin_use::PluginUse;
 pub use read::{CHECKS_FOLDER, Stamp};
 pub use suggest::nearest;
+pub use url_text::StoreArgument;
 
 use check::CheckReader;
 use diagnostic::{Findings, Problem};
@@ -183,6 +191,26 @@ pub enum Isolation {
     Warm { runs_max: u32 },
 }
 
+/// Where the results of a check come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A plugin is run.
+    Plugin,
+    /// Somebody tells them, and is silent for no longer than this.
+    Push { within: Duration },
+    /// They are made of what is confirmed of other checks; see [`Check::composite`].
+    Composite,
+}
+
+/// What a composite check is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Composite {
+    /// Names of other checks, sorted.
+    pub members: Vec<String>,
+    /// How many have to be healthy; where it is none, the worst decides.
+    pub healthy_min: Option<usize>,
+}
+
 /// Which runs of a check are kept as transcripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -224,6 +252,8 @@ impl Default for PluginSettings {
 pub struct Check {
     /// As it is written; `NAME@TARGET` where there are targets.
     pub name: String,
+    /// Whose `plugin` is the empty text where it is none of a plugin.
+    pub origin: Origin,
     pub plugin: String,
     /// None where the plugin's only kind is meant.
     pub kind: Option<String>,
@@ -242,6 +272,10 @@ pub struct Check {
     /// Critical ones first, in the order of the file.
     pub rules: Vec<Rule>,
     pub policy: Policy,
+    /// Names of checks; all checks together, with the members of composites, have no circle.
+    pub depends_on: Vec<Requirement>,
+    /// Of a check with [`Origin::Composite`].
+    pub composite: Option<Composite>,
     pub labels: BTreeMap<String, String>,
     pub grants: Arc<Grants>,
     /// Where the check lowers its plugin's; see [`Config::limits_of`].
@@ -291,6 +325,10 @@ pub struct Place {
     kind: Option<Span>,
     /// In the order of `Check::rules`.
     rules: Box<[Span]>,
+    /// In the order of `Check::depends_on`, one for each name.
+    parents: Box<[Span]>,
+    /// Of a composite, as they are written.
+    members: Box<[Span]>,
     config: ConfigPlaces,
 }
 
@@ -356,7 +394,9 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
             reader.read_file(file.check, &source, &mut findings);
         }
     }
-    let checks = reader.into_checks();
+    let mut checks = reader.into_checks();
+    composite::resolve(&mut checks, &mut findings);
+    dependencies::judge(&checks, &mut findings);
     if checks.is_empty() && !findings.has_errors() {
         findings.add_to_file(
             path,

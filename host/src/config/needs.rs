@@ -1,5 +1,6 @@
 //! What a kind asks for (`needs` in its plugin's `describe`) against the check or the sink that uses it: what is not granted at all, with
-//! the line to add, and what no grant could allow, such as a URL without a scheme.
+//! the line to add; what a run would be denied by their own values, as the run would be told it; and what no grant could allow, such as a
+//! URL without a scheme.
 //!
 //! A need's line is TOML with `{NAME}` for keys of `config`; it is filled from what is written, else from the schema's defaults. A query may
 //! carry a credential, so a pattern stands in for it, as in the line of a denial.
@@ -9,7 +10,8 @@
 use std::net::IpAddr;
 
 use serde_json::Value;
-use sickbay_capabilities::{Grants, http, system};
+use sickbay_capabilities::denial::Denial;
+use sickbay_capabilities::{Grants, files, http, net, postgres, redis, secrets, system};
 use sickbay_runtime::{Need, Sort};
 use url::{Host, Url};
 
@@ -45,6 +47,56 @@ pub(super) fn not_granted(used: &PluginUse<'_>, plugin: &str, kind: &KindInfo<'_
         // Nothing that this version knows of.
         None => None,
     }
+}
+
+/// A warning for each call that every run for `used` would make and be denied, as far as the values of `config` tell. Where nothing of the
+/// capability is granted, [`not_granted`] says so.
+pub(super) fn denied(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) -> Vec<Problem> {
+    if granted(used.grants, &need.capability) != Some(true) {
+        return Vec::new();
+    }
+    let end = if used.sort == Sort::Check { "its runs will be `unknown`" } else { "its deliveries will fail" };
+    let told = |denial: Denial| {
+        let message = format!("{}: {}: {end}", used.told_as_written(), denial.message);
+        let is_line = denial.hint.starts_with(&format!("{} = ", need.capability));
+        let hint = if is_line { format!("add `{}` to its `grants`", denial.hint) } else { denial.hint };
+        Problem::warning(message).hint(hint)
+    };
+    denials(used, need, schema).into_iter().map(told).collect()
+}
+
+fn denials(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) -> Vec<Denial> {
+    let grants = used.grants;
+    let plain = |template: &str| plain(template, used.config, schema);
+    // What has no place in it is the word for one: `tcp://HOST:PORT`, `/HOST/DIRECTORY`.
+    let own = |template: &str| template.contains('{').then(|| plain(template)).flatten();
+    let denial = |entry: &toml::Value| match (need.capability.as_str(), entry) {
+        ("http", toml::Value::String(template)) => {
+            let asked = own(template)?;
+            let (method, url) = asked.split_once(' ')?;
+            let is_one = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase()) && !template.contains('*');
+            is_one.then(|| http::foretell(&grants.http, method, url.trim_start())).flatten()
+        }
+        ("net", toml::Value::String(template)) => net::foretell(&grants.net, &own(template)?),
+        ("system", toml::Value::String(template)) => system::foretell(&grants.system, &plain(template)?),
+        ("files", toml::Value::Table(entry)) => files::foretell(&grants.files, &own(entry.get("guest")?.as_str()?)?),
+        ("postgres", toml::Value::Table(entry)) => postgres::foretell(&grants.postgres, &own(entry.get("source")?.as_str()?)?),
+        ("secrets", toml::Value::Table(entry)) => secrets::foretell(&grants.secrets, &own(entry.get("name")?.as_str()?)?),
+        ("redis", toml::Value::Table(entry)) => {
+            let source = own(entry.get("source")?.as_str()?)?;
+            // Of several commands a run may send some, and with keys it says more than a need does.
+            let command = match entry.get("commands").and_then(toml::Value::as_array).map(Vec::as_slice) {
+                Some([toml::Value::String(only)]) if !entry.contains_key("keys") => plain(only),
+                _ => None,
+            };
+            redis::foretell(&grants.redis, &source, command.as_deref(), &filled(need, used.config, schema).0)
+        }
+        _ => None,
+    };
+    // Places between quotes are TOML as they are; where they are not, nothing is told.
+    let table: Option<toml::Table> = need.grant.parse().ok();
+    let entries = table.as_ref().and_then(|table| table.get(&need.capability)).and_then(toml::Value::as_array);
+    entries.into_iter().flatten().filter_map(denial).collect()
 }
 
 /// Whether something of a capability is granted; none where it cannot be.
@@ -106,9 +158,28 @@ pub fn line_to_add(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) ->
 /// The need's line with the values of `config`, and the places that stay open.
 pub fn filled(need: &Need, config: &Value, schema: Option<&Value>) -> (String, Vec<String>) {
     let keys = HttpKeys::of(need);
+    fill(&need.grant, |name| written(config, name).or_else(|| default(schema, name)).and_then(|value| keys.in_line(name, value)))
+}
+
+/// A part of a need's line with the values of `config` as they are; none where a place stays open.
+fn plain(template: &str, config: &Value, schema: Option<&Value>) -> Option<String> {
+    let value_of = |name: &str| match written(config, name).or_else(|| default(schema, name))? {
+        Value::String(text) => {
+            let fits = text.len() <= VALUE_BYTES_MAX && !text.contains("{{") && !text.chars().any(char::is_control);
+            fits.then(|| text.clone())
+        }
+        value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    let (filled, open) = fill(template, value_of);
+    open.is_empty().then_some(filled)
+}
+
+/// `template` with what stands in its places, and the places that stay open.
+fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> (String, Vec<String>) {
     let mut line = String::new();
     let mut open = Vec::new();
-    let mut rest = need.grant.as_str();
+    let mut rest = template;
     while let Some((before, place)) = rest.split_once('{') {
         line.push_str(before);
         let Some(name) = place_name(place) else {
@@ -117,7 +188,7 @@ pub fn filled(need: &Need, config: &Value, schema: Option<&Value>) -> (String, V
             continue;
         };
         rest = &place[name.len() + 1..];
-        match written(config, name).or_else(|| default(schema, name)).and_then(|value| keys.in_line(name, value)) {
+        match value(name) {
             Some(text) => line.push_str(&text),
             None => {
                 let place = format!("{{{name}}}");

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::veil::{Veil, veils};
 
 /// A file of the configuration with its text, kept so that a check can be judged (and pointed at) long after it was read.
 pub(super) struct Source {
@@ -11,6 +14,8 @@ pub(super) struct Source {
     text: String,
     /// Byte offset of the first character of every line.
     line_starts: Vec<usize>,
+    /// Found when something is wrong.
+    veils: OnceLock<Vec<Veil>>,
 }
 
 /// A stretch of a [`Source`] in bytes. Files are far below 4 GiB, and there is one of these for every key of every check.
@@ -28,6 +33,8 @@ pub(super) struct Position<'a> {
     pub column: usize,
     /// The whole line, without its end.
     pub line_text: &'a str,
+    /// Where it begins in the file, in bytes.
+    pub line_start: usize,
     /// How many characters of the line the span covers; at least 1.
     pub width: usize,
 }
@@ -40,7 +47,7 @@ impl Source {
         let first = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
         let mut line_starts = vec![first];
         line_starts.extend(text.match_indices('\n').map(|(at, _)| at + 1));
-        Source { path, text, line_starts }
+        Source { path, text, line_starts, veils: OnceLock::new() }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -49,6 +56,11 @@ impl Source {
 
     pub(super) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What of it no excerpt shows.
+    pub(super) fn veils(&self) -> &[Veil] {
+        self.veils.get_or_init(|| veils(&self.text))
     }
 
     /// Nothing but white space, as a file is for a moment while it is saved in place.
@@ -78,7 +90,7 @@ impl Source {
         let line_text = self.text.get(line_start..).unwrap_or("").lines().next().unwrap_or("");
         let before = self.text.get(line_start..start).unwrap_or("").chars().count();
         let covered = self.text.get(start..end).unwrap_or("").lines().next().unwrap_or("").chars().count();
-        Position { line, column: before + 1, line_text, width: covered.max(1) }
+        Position { line, column: before + 1, line_text, line_start, width: covered.max(1) }
     }
 }
 

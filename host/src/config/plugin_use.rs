@@ -6,7 +6,7 @@ use sickbay_capabilities::secrets::Template;
 use sickbay_core::Rule;
 use sickbay_runtime::Sort;
 
-use super::{Check, Config, Place, Sink};
+use super::{Check, Config, Origin, Place, Sink};
 
 /// A check or a sink, as its plugin sees it.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,8 @@ impl Sink {
 impl Config {
     /// All that uses a plugin, checks first.
     pub fn plugin_uses(&self) -> impl Iterator<Item = PluginUse<'_>> {
-        self.checks.iter().map(|check| check.plugin_use()).chain(self.sinks.iter().map(|sink| sink.plugin_use()))
+        let checks = self.checks.iter().filter(|check| check.origin == Origin::Plugin);
+        checks.map(|check| check.plugin_use()).chain(self.sinks.iter().map(|sink| sink.plugin_use()))
     }
 
     /// All that uses this plugin.

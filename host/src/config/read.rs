@@ -1,14 +1,14 @@
 //! The files: found, bounded, decoded, parsed. The only part of the configuration that reads the disk.
 
-use std::fs::{self, Metadata, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 use serde::Deserialize;
+use sickbay_capabilities::small_file::{self, Unreadable};
 use toml::de::{DeTable, ValueDeserializer};
 
 use super::diagnostic::{Findings, Problem, shown};
@@ -154,48 +154,37 @@ fn read(path: &Path, role: FileRole, bytes_left: &mut u64, findings: &mut Findin
 }
 
 fn bytes_of(path: &Path, role: FileRole, bytes_left: u64) -> Result<Vec<u8>, Problem> {
-    let unreadable = |error: io::Error| unreadable(&error, role);
-    // Opening a pipe that nobody writes to would wait for ever.
-    let opened = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
-    let file = opened.map_err(unreadable)?;
-    let found = file.metadata().map_err(unreadable)?;
-    if found.is_dir() {
-        return Err(Problem::new("this is a folder, not a file").hint(match role {
-            FileRole::Main => "name the file in it, for example: --config FOLDER/sickbay.toml",
-            FileRole::Checks => "put the files of `checks.d` into it directly",
-        }));
-    }
-    if !found.is_file() {
-        let problem = Problem::new("this is not a file").reason("it is a pipe, a socket or a device, which cannot be read again");
-        return Err(problem.hint("write what it gives into a file, and name that"));
-    }
-    let bytes_max = FILE_BYTES_MAX.min(bytes_left);
-    let mut content = Vec::new();
-    file.take(bytes_max + 1).read_to_end(&mut content).map_err(unreadable)?;
-    if content.len() as u64 > FILE_BYTES_MAX {
-        return Err(Problem::new("the file is too large")
-            .reason(format!("it has more than {FILE_BYTES_MAX} bytes"))
-            .hint("spread the checks over files in `checks.d`"));
-    }
-    if content.len() as u64 > bytes_left {
-        return Err(Problem::new("the files are too large together")
-            .reason(format!("they have more than {ALL_FILES_BYTES_MAX} bytes"))
-            .hint("run a second host"));
-    }
-    Ok(content)
+    small_file::read(path, FILE_BYTES_MAX.min(bytes_left)).map_err(|unreadable| problem_of(&unreadable, role))
 }
 
-fn unreadable(error: &io::Error, role: FileRole) -> Problem {
-    if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
-        return Problem::new("the links lead in a circle").hint("put a file in the place of the link");
-    }
-    match (error.kind(), role) {
-        (io::ErrorKind::NotFound, FileRole::Main) => {
+fn problem_of(unreadable: &Unreadable, role: FileRole) -> Problem {
+    match (unreadable, role) {
+        (Unreadable::Missing, FileRole::Main) => {
             Problem::new("there is no such file").hint("name the configuration with --config FILE, or begin with `sickbay quickstart`")
         }
-        (io::ErrorKind::NotFound, FileRole::Checks) => Problem::new("there is no such file").hint("the link leads nowhere; remove it"),
-        (io::ErrorKind::PermissionDenied, _) => Problem::new("the file may not be read").hint("let the user that Sickbay runs as read it"),
-        _ => Problem::new("the file cannot be read").reason(error.to_string()).hint("see whether it is a file, and on a disk that works"),
+        (Unreadable::Missing, FileRole::Checks) => Problem::new("there is no such file").hint("the link leads nowhere; remove it"),
+        (Unreadable::Forbidden, _) => Problem::new("the file may not be read").hint("let the user that Sickbay runs as read it"),
+        (Unreadable::Folder, FileRole::Main) => {
+            Problem::new("this is a folder, not a file").hint("name the file in it, for example: --config FOLDER/sickbay.toml")
+        }
+        (Unreadable::Folder, FileRole::Checks) => {
+            Problem::new("this is a folder, not a file").hint("put the files of `checks.d` into it directly")
+        }
+        (Unreadable::NoFile, _) => Problem::new("this is not a file")
+            .reason("it is a pipe, a socket or a device, which cannot be read again")
+            .hint("write what it gives into a file, and name that"),
+        (Unreadable::TooLarge { bytes_max: FILE_BYTES_MAX }, _) => Problem::new("the file is too large")
+            .reason(format!("it has more than {FILE_BYTES_MAX} bytes"))
+            .hint("spread the checks over files in `checks.d`"),
+        (Unreadable::TooLarge { .. }, _) => Problem::new("the files are too large together")
+            .reason(format!("they have more than {ALL_FILES_BYTES_MAX} bytes"))
+            .hint("run a second host"),
+        (Unreadable::Failed { error }, _) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            Problem::new("the links lead in a circle").hint("put a file in the place of the link")
+        }
+        (Unreadable::Failed { error }, _) => {
+            Problem::new("the file cannot be read").reason(error.to_string()).hint("see whether it is a file, and on a disk that works")
+        }
     }
 }
 
@@ -261,29 +250,23 @@ fn syntax_problem(message: &str, line: &str) -> Problem {
 }
 
 /// The whole of a file that `key` of the main file names. What is in it is in no message.
-pub(super) fn small_file(key: &str, text: &str, dir: &Path, bytes_max: u64) -> Result<Vec<u8>, Problem> {
-    let problem = |reason: String| {
-        Problem::new(format!("`{key}` is no file that can be read"))
-            .reason(reason)
-            .hint("write a path that is absolute or relative to the folder of this file, and let the user that Sickbay runs as read it")
-    };
-    let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => problem(format!("there is no \"{}\"", shown(text))),
-        io::ErrorKind::PermissionDenied => problem(format!("\"{}\" may not be read", shown(text))),
-        _ => problem(format!("\"{}\": {error}", shown(text))),
-    };
-    // Opening a pipe that nobody writes to would wait for ever.
-    let opened = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(dir.join(text));
-    let file = opened.map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err(problem(format!("\"{}\" is not a file", shown(text))));
-    }
-    let mut content = Vec::new();
-    file.take(bytes_max + 1).read_to_end(&mut content).map_err(unreadable)?;
-    if content.len() as u64 > bytes_max {
-        return Err(problem(format!("\"{}\" has more than {bytes_max} bytes", shown(text))));
-    }
-    Ok(content)
+pub(super) fn named_file(key: &str, text: &str, dir: &Path, bytes_max: u64) -> Result<Vec<u8>, Problem> {
+    small_file::read(&dir.join(text), bytes_max).map_err(|unreadable| unreadable_file(key, text, &unreadable))
+}
+
+/// What to say of a file that `key` of the main file names by `text`.
+pub(super) fn unreadable_file(key: &str, text: &str, unreadable: &Unreadable) -> Problem {
+    let file = shown(text);
+    Problem::new(format!("`{key}` is no file that can be read"))
+        .reason(match unreadable {
+            Unreadable::Missing => format!("there is no \"{file}\""),
+            Unreadable::Forbidden => format!("\"{file}\" may not be read"),
+            Unreadable::Folder => format!("\"{file}\" is a folder"),
+            Unreadable::NoFile => format!("\"{file}\" is a pipe, a socket or a device"),
+            Unreadable::TooLarge { bytes_max } => format!("\"{file}\" has more than {bytes_max} bytes"),
+            Unreadable::Failed { error } => format!("\"{file}\": {error}"),
+        })
+        .hint("write a path that is absolute or relative to the folder of this file, and let the user that Sickbay runs as read it")
 }
 
 #[cfg(test)]
@@ -319,7 +302,7 @@ mod tests {
         assert_eq!(refused(&path("loop")), "the links lead in a circle");
         assert_eq!(refused(&path("link")), "there is no such file");
         assert_eq!(refused(&path("pipe")), "this is not a file");
-        assert_eq!(refused(&path("socket")), "the file cannot be read");
+        assert_eq!(refused(&path("socket")), "this is not a file");
         assert_eq!(refused(dir.path()), "this is a folder, not a file");
         assert_eq!(refused(Path::new("/dev/zero")), "this is not a file");
     }

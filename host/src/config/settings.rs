@@ -1,8 +1,6 @@
 //! The tables of the main file that are not checks: their values, bounds and defaults.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +18,7 @@ use super::url_text::UrlKey;
 use super::values::{self, DurationBounds};
 use super::{
     CONCURRENCY_DEFAULT, Isolation, ListenerTls, PluginSettings, Plugins, RUNS_DEFAULT, Record, Server, StoreSettings, Token,
-    TranscriptSettings, access, certificate, sources,
+    TranscriptSettings, access, certificate, sources, tls_files,
 };
 
 const PORT_DEFAULT: u16 = 9470;
@@ -135,7 +133,7 @@ fn store(written: Option<&StoreText>, scope: &mut Scope<'_>) -> Option<String> {
 fn store_url(key: &str, text: String) -> Result<String, Problem> {
     if text.starts_with("postgres:") || text.starts_with("postgresql:") {
         return match sickbay_store::validate(&text) {
-            Ok(()) => Ok(text),
+            Ok(()) => tls_files::store(key, &text).map(|()| text),
             Err(StoreError::Address { reason, hint }) => {
                 Err(Problem::new(format!("`{key}` names no store")).reason(format!("it {reason}")).hint(hint))
             }
@@ -342,7 +340,7 @@ fn egress_settings(written: &EgressText, scope: &mut Scope<'_>) -> EgressSetting
         private.push(read);
     }
     let dir = scope.dir;
-    let ca_file = scope.read(written.ca_file.as_ref(), None, |text| readable_file("ca_file", text, dir).map(Some));
+    let ca_file = scope.read(written.ca_file.as_ref(), None, |text| tls_files::ca_file(text, dir).map(Some));
     EgressSettings { private, ca_file }
 }
 
@@ -355,21 +353,6 @@ fn private_network(text: &str) -> Result<IpNet, Problem> {
             .hint("write a network such as \"10.0.0.0/8\"; names are granted in `grants`")
     })?;
     Ok(network.trunc())
-}
-
-fn readable_file(key: &str, text: &str, dir: &Path) -> Result<PathBuf, Problem> {
-    let path = dir.join(text);
-    let problem = |reason: String| {
-        Problem::new(format!("`{key}` is no file that can be read"))
-            .reason(reason)
-            .hint("write a path that is absolute or relative to the folder of this file")
-    };
-    match fs::metadata(&path) {
-        Ok(found) if found.is_file() => Ok(path),
-        Ok(_) => Err(problem(format!("\"{}\" is a folder", shown(text)))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(problem(format!("there is no \"{}\"", shown(text)))),
-        Err(error) => Err(problem(error.to_string())),
-    }
 }
 
 #[cfg(test)]

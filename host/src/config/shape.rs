@@ -100,8 +100,14 @@ impl Walk<'_> {
     fn has_required(&mut self, written: &[String], fitting: &DeTable<'_>, span: Range, schema: &Value, path: &str) -> bool {
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         let mut missing: Vec<&str> = required.filter(|key| fitting.get(*key).is_none()).collect();
-        if path == "check" && fitting.get("every").is_none() && fitting.get("cron").is_none() {
-            missing.push("every");
+        // A push check has neither, and a composite need not.
+        if path == "check" && !written.iter().any(|key| key == "push" || key == "composite") {
+            if fitting.get("plugin").is_none() {
+                missing.push("plugin");
+            }
+            if fitting.get("every").is_none() && fitting.get("cron").is_none() {
+                missing.push("every");
+            }
         }
         for key in &missing {
             if !written.iter().any(|written| stands_for(written, key, schema)) {
@@ -190,12 +196,6 @@ fn value_words(value: &DeValue<'_>) -> &'static str {
 }
 
 fn wrong_type(schema: &Value, value: &DeValue<'_>, path: &str, key: &str) -> Problem {
-    if matches!(path, "check.critical" | "check.warning")
-        && let DeValue::Table(table) = value
-        && table.get("when").is_some()
-    {
-        return later::timed_condition();
-    }
     let wanted: Vec<&str> = type_names(schema).into_iter().map(type_words).collect();
     let problem = Problem::new(format!("`{}` must be {}, not {}", shown(key), wanted.join(" or "), value_words(value)));
     if matches!(path, "check" | "sink" | "token") {
@@ -207,7 +207,7 @@ fn wrong_type(schema: &Value, value: &DeValue<'_>, path: &str, key: &str) -> Pro
     }
     match (example(schema), wanted.as_slice()) {
         (Some(example), _) => problem.hint(format!("for example: {key} = {example}")),
-        (None, ["a text"]) if single => problem.hint("put it in quotes"),
+        (None, wanted) if single && wanted.contains(&"a text") => problem.hint("put it in quotes"),
         (None, ["a table"]) => problem.hint(format!("write a table, for example: {} = {{ name = \"value\" }}", shown(key))),
         (None, _) => problem.hint(format!("write {}", wanted.join(" or "))),
     }
@@ -294,7 +294,7 @@ fn table_words(path: &str, role: FileRole) -> String {
 mod tests {
     use super::*;
     use crate::config::diagnostic::Diagnostic;
-    use crate::config::text::{FileText, schema};
+    use crate::config::text::{FileText, Placed, schema};
     use serde::Deserialize;
     use std::path::PathBuf;
     use toml::de::ValueDeserializer;
@@ -327,7 +327,7 @@ mod tests {
                 "unknown key `frob` in the file",
                 "`listen` must be a text, not a whole number",
                 "unknown key `intervall` in `[[check]]`",
-                "`critical` must be a text, not a whole number",
+                "`critical` must be a text or a table, not a whole number",
                 "missing key `plugin` in `[[check]]`",
                 "missing key `every` in `[[check]]`",
             ]
@@ -338,11 +338,29 @@ mod tests {
 
     #[test]
     fn a_key_of_a_later_version_is_not_called_unknown() {
-        let text = format!("[[recovery]]\nname = \"x\"\n{CHECK}depends_on = []\n");
-        assert_eq!(
-            messages(&text),
-            ["`[[recovery]]` is known but not built yet in this version", "`depends_on` is known but not built yet in this version"]
+        let text = format!("[[recovery]]\nname = \"x\"\n{CHECK}");
+        assert_eq!(messages(&text), ["`[[recovery]]` is known but not built yet in this version"]);
+    }
+
+    #[test]
+    fn a_short_form_or_a_table_fits_and_the_table_is_judged() {
+        let text = format!(
+            "{CHECK}warning = [{{ when = \"true\", for = \"5m\" }}, {{ when = \"true\", fro = \"5m\" }}]\nflapping = 1\n\
+             depends_on = [\"a\", {{ any = [\"b\", 1], min = 2 }}, {{ min = 1 }}]\n"
         );
+        let (file, found) = judged(&text);
+        let messages: Vec<&str> = found.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "unknown key `fro` in `warning`",
+                "`flapping` must be true or false or a table, not a whole number",
+                "`any` must be a text, not a whole number",
+                "missing key `any` in `depends_on`",
+            ]
+        );
+        let check = file.check.first().map(Placed::value).expect("there is one check");
+        assert_eq!((check.warning.len(), check.depends_on.len()), (1, 2));
     }
 
     #[test]

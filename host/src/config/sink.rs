@@ -88,6 +88,8 @@ fn sink(
             plugin: written.plugin.span(),
             kind: written.kind.as_ref().map(Placed::span),
             rules: Box::default(),
+            parents: Box::default(),
+            members: Box::default(),
             config: config_places,
         },
     }

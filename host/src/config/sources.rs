@@ -8,11 +8,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sickbay_capabilities::{postgres, redis, secrets};
+use sickbay_capabilities::{TlsFile, postgres, redis, secrets};
 
 use super::diagnostic::{Problem, shown};
 use super::settings::Scope;
 use super::text::{Placed, PostgresSourceText, RedisSourceText, SecretText, SourcesText};
+use super::tls_files;
 use super::url_text::{UrlKey, expanded};
 use super::values::{self, DurationBounds};
 
@@ -141,6 +142,7 @@ fn postgres_source(name: &Placed<String>, written: &PostgresSourceText, scope: &
         values::duration("statement_timeout", text, &STATEMENT_TIMEOUT)
     });
     settings.pooled = pooled.as_ref().map_or(settings.pooled, |pooled| *pooled.value());
+    tls_files::note(&settings.flawed_files(), |file| (tls_files::in_url(file, key.as_str()), key.span()), scope);
     Some(settings)
 }
 
@@ -174,6 +176,15 @@ fn redis_source(name: &Placed<String>, written: &RedisSourceText, scope: &mut Sc
         scope.note(key.span(), Problem::new(error.message).hint(error.hint));
         return None;
     }
+    let named = |file| {
+        let (name, written) = match file {
+            TlsFile::Ca => ("ca_file", ca_file),
+            TlsFile::Certificate => ("cert_file", cert_file),
+            TlsFile::Key => ("key_file", key_file),
+        };
+        (name.to_owned(), written.as_ref().map_or(key.span(), Placed::span))
+    };
+    tls_files::note(&settings.flawed_files(), named, scope);
     Some(settings)
 }
 

@@ -1,7 +1,7 @@
 use std::fs;
 use std::time::Duration;
 
-use sickbay_core::Status;
+use sickbay_core::{FlapThresholds, Requirement, Status};
 use tempfile::TempDir;
 
 use super::*;
@@ -65,13 +65,41 @@ fn a_check_has_its_defaults() {
     let check = config.checks.first().expect("there is one check");
     assert_eq!((check.schedule.interval(), check.timeout), (Some(Duration::from_secs(10)), Duration::from_secs(10)));
     assert_eq!((&check.retry, &check.target), (&None, &None));
-    assert_eq!(check.policy, Policy { failures: 3, successes: 2 });
+    assert_eq!(check.policy, Policy { failures: 3, successes: 2, flapping: Some(FlapThresholds::default()) });
+    assert!(check.depends_on.is_empty());
     assert_eq!(&*check.config_text, "{}");
     assert_eq!(check.rules.iter().map(|rule| rule.status).collect::<Vec<_>>(), [Status::Critical, Status::Warning]);
     assert_eq!(config.limits_of(check), Limits::default());
     assert_eq!(check.record, Record::Off);
     assert_eq!(config.transcripts, TranscriptSettings { dir: config.dir.join("transcripts"), bytes_max: 256_000_000 });
     assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn flapping_has_thresholds_of_its_own_or_none() {
+    let thresholds = |extra: &str| good(&check(extra)).checks[0].policy.flapping.map(|found| (found.start_permille, found.stop_permille));
+    assert_eq!(thresholds("flapping = false"), None);
+    assert_eq!(thresholds("flapping = true"), Some((500, 250)));
+    assert_eq!(thresholds("flapping = { start = 0.3 }"), Some((300, 150)));
+    assert_eq!(thresholds("flapping = { start = 1, stop = 0.75 }"), Some((1000, 750)));
+}
+
+#[test]
+fn a_condition_with_a_duration_keeps_it() {
+    let config = good(&check("warning = [{ when = \"report.metrics.a > 0.5\", for = \"5m\" }, \"report.metrics.a > 1.0\"]"));
+    let rules: Vec<_> =
+        config.checks[0].rules.iter().map(|rule| (rule.condition.source(), rule.lasting.map(|lasting| lasting.duration))).collect();
+    assert_eq!(rules, [("report.metrics.a > 0.5", Some(Duration::from_secs(300))), ("report.metrics.a > 1.0", None)]);
+}
+
+#[test]
+fn a_target_is_filled_into_the_names_of_parents() {
+    let of = |name: &str, extra: &str| check(extra).replace("\"api\"", &format!("\"{name}\""));
+    let targets = "targets = [\"a\", \"b\"]\n";
+    let config = good(&(of("ping", targets) + &of("api", &format!("{targets}depends_on = [\"ping@{{{{target}}}}\"]"))));
+    let parents: Vec<_> = config.checks.iter().map(|check| check.depends_on.clone()).collect();
+    let one = |parent: &str| vec![Requirement::One(parent.to_owned())];
+    assert_eq!(parents, [vec![], vec![], one("ping@a"), one("ping@b")]);
 }
 
 #[test]
@@ -217,6 +245,38 @@ fn a_secret_that_cannot_be_used_is_a_warning_at_its_table() {
 }
 
 #[test]
+fn a_pipe_or_a_file_without_end_is_told_at_the_key_that_names_it() {
+    let dir = folder(&[]);
+    rustix::fs::mkfifoat(rustix::fs::CWD, dir.path().join("pipe"), rustix::fs::Mode::RUSR).expect("a pipe");
+    let pairs = "cert_file = \"pipe\", key_file = \"/dev/zero\"";
+    let own = "cert_file = \"/dev/zero\"\nkey_file = \"pipe\"";
+    for (text, expected) in [
+        ("[egress]\nca_file = \"pipe\"\n".to_owned(), vec![(2, "`ca_file`")]),
+        (format!("[server]\ntls = {{ {pairs} }}\n"), vec![(2, "`cert_file`"), (2, "`key_file`")]),
+        ("[sources.redis.a]\nurl = \"rediss://a\"\nca_file = \"pipe\"\n".to_owned(), vec![(3, "`ca_file`")]),
+        (format!("[sources.redis.a]\nurl = \"rediss://a\"\n{own}\n"), vec![(3, "`cert_file`"), (4, "`key_file`")]),
+        (
+            "[sources.postgres.a]\nurl = \"postgres://u@a?sslmode=verify-full&sslrootcert=pipe&sslcert=pipe&sslkey=/dev/zero\"\n"
+                .to_owned(),
+            vec![(2, "`sslrootcert` in `url`"), (2, "`sslcert` in `url`"), (2, "`sslkey` in `url`")],
+        ),
+        ("[sources.postgres.a]\nurl_file = \"pipe\"\n".to_owned(), vec![(2, "`url_file`")]),
+        ("[store]\nurl = \"postgres://u@a/b?sslrootcert=/dev/zero\"\n".to_owned(), vec![(2, "`sslrootcert` in `url`")]),
+        ("[[token]]\nname = \"a\"\nrole = \"viewer\"\nhash_file = \"pipe\"\n".to_owned(), vec![(4, "`hash_file`")]),
+    ] {
+        fs::write(dir.path().join("sickbay.toml"), &text).expect("the folder is writable");
+        let errors = load(&dir.path().join("sickbay.toml")).expect_err(&text).errors;
+        let told: Vec<(usize, String)> = errors.iter().map(|error| (error.line, error.message.clone())).collect();
+        let expected: Vec<(usize, String)> =
+            expected.into_iter().map(|(line, key)| (line, format!("{key} is no file that can be read"))).collect();
+        assert_eq!(told, expected, "{text}");
+        let is_told =
+            |error: &Diagnostic| error.reason.as_deref().is_some_and(|reason| reason.ends_with("is a pipe, a socket or a device"));
+        assert!(errors.iter().all(is_told), "{errors:?}");
+    }
+}
+
+#[test]
 fn text_that_looks_like_a_variable_stays_text() {
     let config = good(&check("config = { url = \"${HOME}\" }"));
     assert_eq!(config.checks.first().map(|check| check.config_text.to_string()).as_deref(), Some("{\"url\":\"${HOME}\"}"));
@@ -344,9 +404,104 @@ fn what_a_kind_needs_and_its_check_does_not_grant_is_a_warning_with_the_line_to_
     assert!(found[0].ends_with("add `http = [\"GET https://example.com/health\"]` to its `grants`"), "{found:?}");
     let found = against_needs("", &needs[..1]);
     assert!(found[0].ends_with("add `grants = { http = [\"GET {url}\"] }`, with what is checked in place of `{url}`"), "{found:?}");
-    assert!(
-        against_needs(&format!("{url}\ngrants = {{ http = [\"GET https://example.com/*\"], system = [\"load\"] }}"), &needs).is_empty()
-    );
+    assert!(against_needs(&format!("{url}\ngrants = {{ http = [\"GET https://example.com/*\"], system = [\"cpu\"] }}"), &needs).is_empty());
+}
+
+#[test]
+fn what_a_run_would_be_denied_is_a_warning_in_the_words_of_the_run() {
+    let sources = "[sources.postgres.main]\nurl = \"postgres://u@db/x\"\n[sources.redis.cache]\nurl = \"redis://cache\"\n";
+    let told = |capability: &str, asked: &str, config: &str, grants: &str| {
+        let extra = format!("config = {{ {config} }}\ngrants = {{ {grants} }}\n{sources}");
+        against_needs(&extra, &[need(capability, "", asked)])
+            .into_iter()
+            .map(|told| told.replace("1:1 warning: check `api`: ", ""))
+            .collect::<Vec<_>>()
+    };
+    let url = "url = \"https://api.example/status?key=x\"";
+    let get = "http = [\"GET {url}\"]";
+    for (capability, asked, config, grants, expected) in [
+        (
+            "http",
+            get,
+            url,
+            "http = [\"GET https://api.example/health\"]",
+            "`GET` to api.example:443 is not granted on this path: its runs will be `unknown`; \
+             add `http = [\"GET https://api.example/status?*\"]` to its `grants`",
+        ),
+        (
+            "net",
+            "net = [\"tcp://{address}\"]",
+            "address = \"db.internal:5433\"",
+            "net = [\"tcp://db.internal:5432\"]",
+            "TCP to db.internal:5433 is not granted: its runs will be `unknown`; add `net = [\"tcp://db.internal:5433\"]` to its `grants`",
+        ),
+        (
+            "system",
+            "system = [\"cpu\", \"load\"]",
+            "",
+            "system = [\"load\"]",
+            "reading `cpu` of the machine is not granted: its runs will be `unknown`; add `system = [\"cpu\"]` to its `grants`",
+        ),
+        (
+            "files",
+            "files = [{ host = \"/HOST/DIRECTORY\", guest = \"{path}\", mode = \"ro\" }]",
+            "path = \"/srv/data\"",
+            "files = [{ host = \"/var/backups\", guest = \"/backups\" }]",
+            "`/srv/data` is not granted; granted is `/backups`: its runs will be `unknown`; \
+             name a path in a granted folder (`guest` of its grant, not `host`), or grant another folder",
+        ),
+        (
+            "postgres",
+            "postgres = [{ source = \"{source}\" }]",
+            "source = \"mian\"",
+            "postgres = [{ source = \"main\" }]",
+            "the source `mian` of PostgreSQL is not granted: its runs will be `unknown`; \
+             add `postgres = [{ source = \"mian\" }]` to its `grants`",
+        ),
+        (
+            "redis",
+            "redis = [{ source = \"{source}\", commands = [\"INFO\"] }]",
+            "source = \"cache\"",
+            "redis = [{ source = \"cache\", commands = [\"PING\"] }]",
+            "`INFO` on the source `cache` is not granted: its runs will be `unknown`; \
+             add `redis = [{ source = \"cache\", commands = [\"INFO\"] }]` to its `grants`",
+        ),
+        (
+            "redis",
+            "redis = [{ source = \"{source}\", commands = [\"TYPE\", \"LLEN\"], keys = [\"{key}\"] }]",
+            "source = \"cahce\", key = \"celery\"",
+            "redis = [{ source = \"cache\", commands = [\"*\"] }]",
+            "the source `cahce` is not granted: its runs will be `unknown`; \
+             add `redis = [{ source = \"cahce\", commands = [\"TYPE\", \"LLEN\"], keys = [\"celery\"] }]` to its `grants`",
+        ),
+    ] {
+        assert_eq!(told(capability, asked, config, grants), [expected]);
+    }
+    for (capability, asked, config, grants) in [
+        ("http", get, url, "http = [\"GET https://api.example/*\"]"),
+        ("http", get, url, "http = [\"GET https://api.example/status?key=*\"]"),
+        // What only a run knows, or nobody can: an open place, a pattern, words in the place of a value.
+        ("http", get, "", "http = [\"GET https://api.example/health\"]"),
+        ("http", "http = [\"GET {url}/*\"]", "url = \"https://other.example\"", "http = [\"GET https://api.example/\"]"),
+        ("http", "http = [\"GET https://HOST/\"]", "", "http = [\"GET https://api.example/\"]"),
+        ("net", "net = [\"tls://{address}\"]", "address = \"mail.example:25\"", "net = [\"tcp://mail.example:25\"]"),
+        ("net", "net = [\"tcp://HOST:PORT\"]", "", "net = [\"tcp://mail.example:25\"]"),
+        (
+            "files",
+            "files = [{ host = \"/HOST/DIRECTORY\", guest = \"/logs\", mode = \"ro\" }]",
+            "",
+            "files = [{ host = \"/var/log\", guest = \"/log\" }]",
+        ),
+        (
+            "redis",
+            "redis = [{ source = \"{source}\", commands = [\"COMMAND\"], keys = [\"KEY\"] }]",
+            "source = \"cache\"",
+            "redis = [{ source = \"cache\", commands = [\"PING\"] }]",
+        ),
+        ("postgres", "postgres = [{ source = \"{source}\", rows_max = {rows} }]", "source = \"x\"", "postgres = [{ source = \"main\" }]"),
+    ] {
+        assert_eq!(told(capability, asked, config, grants), Vec::<String>::new(), "{asked} with {config}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! Invariant: these types are the only list of the keys. `shape.rs` and the JSON Schema are derived from them.
 
 mod check;
+mod choices;
 mod grants;
 mod parts;
 mod sink;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub(super) use check::CheckText;
+pub(super) use choices::{ConditionText, FlappingText, ParentText};
 pub(super) use grants::{FolderText, GrantsText, PostgresGrantText, RedisGrantText, SecretGrantText};
 pub(super) use parts::{DurationText, Free, Placed, SizeText};
 pub(super) use sink::SinkText;
@@ -296,9 +298,11 @@ mod tests {
         let required = schema().pointer("/properties/check/items/required").cloned();
         let mut required: Vec<String> = required.and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default();
         required.sort();
-        assert_eq!(required, ["name", "plugin"]);
+        assert_eq!(required, ["name"]);
         let cadences = schema().pointer("/properties/check/items/oneOf").cloned();
-        assert_eq!(cadences, Some(serde_json::json!([{ "required": ["every"] }, { "required": ["cron"] }])));
+        let wanted = serde_json::json!([{ "required": ["plugin", "every"] }, { "required": ["plugin", "cron"] },
+            { "required": ["push"] }, { "required": ["composite"] }]);
+        assert_eq!(cadences, Some(wanted));
     }
 
     #[test]

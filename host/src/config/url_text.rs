@@ -1,5 +1,5 @@
 //! The text of a URL that may hold a password: `url`, in which `${NAME}` stands for an environment variable, or `url_file`, a file that
-//! holds nothing else.
+//! holds nothing else. The command line names a URL in the same two ways.
 //!
 //! Limits: [`FILE_BYTES_MAX`] for the file.
 //!
@@ -8,10 +8,14 @@
 use std::env;
 use std::path::Path;
 
+use url::Url;
+
 use super::diagnostic::{Problem, shown};
 use super::place::Span;
-use super::read::small_file;
+use super::read::named_file;
 use super::text::Placed;
+use super::tls_files;
+use crate::failure::Failure;
 
 const FILE_BYTES_MAX: u64 = 4 << 10;
 
@@ -50,8 +54,42 @@ impl<'w> UrlKey<'w> {
     pub(super) fn text(self, dir: &Path) -> Result<String, Problem> {
         match self {
             UrlKey::Url(url) => expanded(url.value()),
-            UrlKey::File(file) => in_file(file.value(), dir),
+            UrlKey::File(file) => in_file(self.as_str(), file.value(), dir),
         }
+    }
+}
+
+/// A store that the command line names.
+#[derive(Clone, Copy)]
+pub enum StoreArgument<'a> {
+    /// `--OPTION URL`
+    Url { option: &'static str, url: &'a str },
+    /// `--OPTION FILE`
+    File { option: &'static str, file: &'a Path },
+}
+
+impl StoreArgument<'_> {
+    /// Whether a password stands in it as it is, where everybody on the machine sees it (`ps`).
+    pub fn shows_password(self) -> bool {
+        match self {
+            StoreArgument::Url { url, .. } => !url.contains("${") && Url::parse(url).is_ok_and(|url| url.password().is_some()),
+            StoreArgument::File { .. } => false,
+        }
+    }
+
+    /// The URL. Relative files are those of the folder that the program is started in.
+    pub fn url(self) -> Result<String, Failure> {
+        let (option, read) = match self {
+            StoreArgument::Url { option, url } => (option, expanded(url)),
+            StoreArgument::File { option, file } => (option, in_file(option, &file.to_string_lossy(), Path::new(""))),
+        };
+        let judged = read.and_then(|url| tls_files::store(option, &url).map(|()| url));
+        judged.map_err(|Problem { message, reason, .. }| {
+            let why = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+            let hint = "write `--import-from URL`, with `${NAME}` where an environment variable holds a password, or \
+                        `--import-from-file FILE` with a file that holds the URL and nothing else";
+            Failure::usage(format!("{message}{why}")).with_hint(hint)
+        })
     }
 }
 
@@ -75,10 +113,10 @@ pub(super) fn expanded(text: &str) -> Result<String, Problem> {
     Ok(filled)
 }
 
-fn in_file(file: &str, dir: &Path) -> Result<String, Problem> {
-    let content = small_file("url_file", file, dir, FILE_BYTES_MAX)?;
+fn in_file(key: &str, file: &str, dir: &Path) -> Result<String, Problem> {
+    let content = named_file(key, file, dir, FILE_BYTES_MAX)?;
     let text = std::str::from_utf8(&content).map_err(|_| {
-        Problem::new("`url_file` holds no URL")
+        Problem::new(format!("`{key}` holds no URL"))
             .reason(format!("\"{}\" is not UTF-8", shown(file)))
             .hint("write the URL into it and nothing else, in one line")
     })?;
@@ -102,9 +140,27 @@ mod tests {
     }
 
     #[test]
+    fn a_store_on_the_command_line_is_named_as_in_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        let named = |url: &str| StoreArgument::Url { option: "--import-from", url }.url().map_err(|failure| failure.to_string());
+        let in_file = || StoreArgument::File { option: "--import-from-file", file: &file }.url().map_err(|failure| failure.to_string());
+        let path = env::var("PATH").unwrap();
+        assert_eq!(named("postgres://me:${PATH}@db/x"), Ok(format!("postgres://me:{path}@db/x")));
+        assert_eq!(named("${SICKBAY_NO_SUCH_VARIABLE}"), Err("the environment variable `SICKBAY_NO_SUCH_VARIABLE` is not set".to_owned()));
+        let shows = |url: &str| StoreArgument::Url { option: "--import-from", url }.shows_password();
+        assert!(shows("postgres://me:hunter2@db/x") && !shows("postgres://me:${PATH}@db/x") && !shows("sqlite:sickbay.db"));
+        assert!(in_file().is_err_and(|told| told.starts_with("`--import-from-file` is no file that can be read: there is no ")));
+        fs::write(&file, "postgres://me:hunter2@db/x\n").unwrap();
+        assert_eq!(in_file(), Ok("postgres://me:hunter2@db/x".to_owned()));
+        let told = named("postgres://me:hunter2@db/x?sslrootcert=/dev/zero").unwrap_err();
+        assert!(told.starts_with("`sslrootcert` in `--import-from` is no file") && !told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
     fn a_file_holds_the_url_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let read = || in_file("url", folder.path());
+        let read = || in_file("url_file", "url", folder.path());
         fs::write(folder.path().join("url"), "redis://cache:6379\n").unwrap();
         assert_eq!(read().unwrap(), "redis://cache:6379");
         for secret in [&b"\xff hunter2"[..], &b"hunter2 ".repeat(600)] {
@@ -112,7 +168,7 @@ mod tests {
             let problem = read().unwrap_err();
             assert!(!format!("{problem:?}").contains("hunter2"), "{problem:?}");
         }
-        assert!(in_file("none", folder.path()).is_err());
-        assert!(in_file(".", folder.path()).is_err(), "it is a folder");
+        assert!(in_file("url_file", "none", folder.path()).is_err());
+        assert!(in_file("url_file", ".", folder.path()).is_err(), "it is a folder");
     }
 }

@@ -76,6 +76,12 @@ pub(super) fn number(key: &str, written: i64, least: u32, most: u32) -> Result<u
     }
 }
 
+/// A share between 0.05 and 1, in thousandths.
+pub(super) fn permille(key: &str, written: f64) -> Result<u32, Problem> {
+    let share = within(key, written, 0.05, 1.0, &f64::to_string)?;
+    Ok((share * 1000.0).round() as u32)
+}
+
 fn within<T: PartialOrd>(key: &str, value: T, least: T, most: T, words: &dyn Fn(&T) -> String) -> Result<T, Problem> {
     if value < least {
         return Err(too_small(key, &words(&value), &words(&least)));

@@ -72,7 +72,7 @@ pub(crate) fn count(metrics: &Metrics, slot: &PluginSlot, ended: Option<&EndCaus
         Some(EndCause::Trap { .. }) => metrics.plugin_trap(plugin, TrapReason::Trap),
         Some(EndCause::Deadline { .. }) => metrics.plugin_trap(plugin, TrapReason::Deadline),
         Some(EndCause::InvalidReport { .. }) => metrics.plugin_trap(plugin, TrapReason::InvalidReport),
-        Some(EndCause::PluginMissing { .. } | EndCause::Overloaded { .. }) | None => {}
+        Some(EndCause::PluginMissing { .. } | EndCause::Overloaded { .. } | EndCause::HostLate { .. }) | None => {}
     }
 }
 

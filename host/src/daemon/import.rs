@@ -1,6 +1,7 @@
-//! `serve --import-from URL`: all results of another store come into the configured one, before anything runs.
+//! `serve --import-from URL` or `--import-from-file FILE`: all results of another store come into the configured one, before anything runs.
 //!
-//! Both are opened as by any Sickbay, so none that runs has either. The other one keeps what it has.
+//! Both are opened as by any Sickbay, so none that runs has either. The other one keeps what it has. How far it is is told every
+//! [`TOLD_EVERY`], also while a store does not answer.
 //!
 //! Invariant: results keep their numbers, so states, cursors and streams go on; nothing is imported into a store that ever had a result.
 
@@ -8,9 +9,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sickbay_store::{CopyProgress, Store, StoreError};
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, interval_at};
 
-use crate::config::Config;
+use crate::config::{Config, StoreArgument};
 use crate::failure::Failure;
 
 const TOLD_EVERY: Duration = Duration::from_secs(5);
@@ -18,13 +20,19 @@ const TOLD_EVERY: Duration = Duration::from_secs(5);
 const BEGIN_ANEW: &str =
     "empty the store that `[store]` names (`DROP SCHEMA sickbay CASCADE` in PostgreSQL), then start again with `--import-from`";
 
-/// Copies what the store at `url` has into that of `config`. A relative path is one of the configuration's folder, as in `[store]`.
-pub async fn import(config: &Config, url: &str) -> anyhow::Result<()> {
+/// Copies what the store `from` has into that of `config`. A relative path in its URL is one of the configuration's folder, as in `[store]`.
+pub async fn import(config: &Config, from: StoreArgument<'_>) -> anyhow::Result<()> {
+    if from.shows_password() {
+        tracing::warn!(
+            "the password in `--import-from` is seen by everybody on this machine; hint: write `${{NAME}}` in its place, or `--import-from-file`"
+        );
+    }
+    let url = from.url()?;
     if url == config.store.url {
         let failure = Failure::usage("`--import-from` names the store that `[store]` names");
         return Err(failure.with_hint("name the one that `[store]` named before").into());
     }
-    let from = sickbay_store::open_existing(url, &config.dir).await.map_err(unopened)?;
+    let from = sickbay_store::open_existing(&url, &config.dir).await.map_err(unopened)?;
     let to = match sickbay_store::open(&config.store.url, &config.dir).await {
         Ok(to) => to,
         Err(error) => {
@@ -59,14 +67,7 @@ async fn imported(from: &dyn Store, to: &dyn Store) -> anyhow::Result<()> {
         return Err(failure.with_hint("name the one that `[store]` named before, or leave `--import-from` out").into());
     }
     tracing::info!("importing results");
-    let mut told_at = Instant::now();
-    let mut told = |progress: CopyProgress| {
-        if told_at.elapsed() >= TOLD_EVERY {
-            told_at = Instant::now();
-            tracing::info!(results = progress.copied, percent = progress.percent, "importing results");
-        }
-    };
-    match sickbay_store::copy(from, to, &mut told).await {
+    match copied(from, to).await {
         Ok(results) => {
             tracing::info!(results, "all results were imported");
             Ok(())
@@ -76,6 +77,26 @@ async fn imported(from: &dyn Store, to: &dyn Store) -> anyhow::Result<()> {
             Err(Failure::new("the store that `[store]` names has results already").with_hint(hint).into())
         }
         Err(error) => Err(anyhow::Error::from(error).context(Failure::new("not all results were imported").with_hint(BEGIN_ANEW))),
+    }
+}
+
+/// Gives how many results that were.
+async fn copied(from: &dyn Store, to: &dyn Store) -> Result<u64, StoreError> {
+    let (sender, progress) = watch::channel(CopyProgress::default());
+    let mut note = |progress| {
+        sender.send_replace(progress);
+    };
+    let copying = sickbay_store::copy(from, to, &mut note);
+    tokio::pin!(copying);
+    let mut due = interval_at(Instant::now() + TOLD_EVERY, TOLD_EVERY);
+    loop {
+        tokio::select! {
+            copied = &mut copying => return copied,
+            _ = due.tick() => {
+                let CopyProgress { copied, percent } = *progress.borrow();
+                tracing::info!(results = copied, percent, "importing results");
+            }
+        }
     }
 }
 
@@ -101,7 +122,8 @@ mod tests {
             ("sqlite:empty.db", "has no results"),
             ("mysql://me:hunter2@db/x", "`--import-from` is neither"),
         ] {
-            let error = import(&config, url).await.expect_err(url);
+            let from = StoreArgument::Url { option: "--import-from", url };
+            let error = import(&config, from).await.expect_err(url);
             let hint = error.downcast_ref::<Failure>().and_then(Failure::hint).map(|hint| format!("; hint: {hint}"));
             let text = format!("{error:#}{}", hint.unwrap_or_default());
             assert!(text.contains(told) && text.contains("hint: ") && !text.contains("hunter2"), "{text}");

@@ -9,9 +9,12 @@
 //! Invariant: every task of the daemon is started here; what runs checks ends by one token, the API by a second one after the last result
 //! is written.
 
+mod composite;
+mod conclude;
 pub mod folder;
 pub(crate) mod guest;
 pub mod import;
+mod push;
 pub mod reload;
 mod run;
 mod scheduler;
@@ -76,7 +79,7 @@ impl Daemon {
         let store = open_store(&config).await?;
         let live = live(Arc::clone(&config), store, &tasks).await?;
         let address = listen(&live, &tasks, &api_stop).await?;
-        let services = Services::new(&config.services).map_err(anyhow::Error::from)?;
+        let services = services(&config).await?;
         let sandbox = Arc::new(sandbox(&config)?);
 
         let folder_woken = Arc::new(Notify::new());
@@ -188,6 +191,12 @@ async fn listen(live: &Arc<Live>, tasks: &TaskTracker, stop: &CancellationToken)
     let transport: api::server::Transport = Arc::new(move || live.config.load().tls.as_ref().map(|tls| Arc::clone(&tls.0)));
     tasks.spawn(async move { api::serve(listener, router, transport, stop.cancelled_owned()).await });
     Ok(address)
+}
+
+/// Certificates and keys are read, which may wait for a disk.
+async fn services(config: &Arc<Config>) -> anyhow::Result<Arc<Services>> {
+    let config = Arc::clone(config);
+    Ok(tokio::task::spawn_blocking(move || Services::new(&config.services)).await??)
 }
 
 /// The sandbox of this process, with its artifacts where the environment says or in the user's cache.

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sickbay_core::{Reason, Report};
+use sickbay_capabilities::{ServiceSettings, Services};
+use sickbay_core::Report;
 use sickbay_runtime::Sort;
 use sickbay_store::{Committed, ResultRecord, Store};
 use tokio::signal::unix::Signal;
@@ -19,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::folder::{reconsider, slot};
 use crate::clock;
 use crate::config::{
-    self, Config, ConfigErrors, Diagnostic, PluginUse, Plugins, Server, Severity, Stamp, StoreSettings, TranscriptSettings, counted,
-    nearest, verdict,
+    self, Config, ConfigErrors, Diagnostic, Origin, PluginUse, Plugins, Server, Severity, Stamp, StoreSettings, TranscriptSettings,
+    counted, nearest, verdict,
 };
 use crate::live::{CheckMemory, CheckTable, Live, LiveCheck, Observed, ReloadStatus};
 use crate::plugins::{LoadFailure, Registry};
@@ -119,7 +120,7 @@ impl Reloader {
         let services = match &runner {
             // The files may be other ones where all that is written is the same.
             Some(runner) if before.services != config.services || before.beside_stamp != config.beside_stamp => {
-                Some(runner.services().renewed(&config.services).map_err(|error| error.to_string())?)
+                Some(renewed(runner.services(), config.services.clone()).await?)
             }
             _ => None,
         };
@@ -137,6 +138,12 @@ impl Reloader {
         self.changed.send_replace(());
         Ok(())
     }
+}
+
+/// Services by other settings. Certificates and keys are read, which may wait for a disk.
+async fn renewed(services: Arc<Services>, settings: ServiceSettings) -> Result<Arc<Services>, String> {
+    let renewing = tokio::task::spawn_blocking(move || services.renewed(&settings).map_err(|error| error.to_string()));
+    renewing.await.unwrap_or_else(|error| Err(format!("reading certificates and keys was lost: {error}")))
 }
 
 /// The files that the configuration names now, whether or not it is right.
@@ -330,8 +337,10 @@ pub fn table(config: &Arc<Config>, registry: &Registry, memories: &HashMap<Strin
         .map(|spec| {
             let memory = memories.get(&spec.name).cloned().unwrap_or_default();
             let check = LiveCheck::new(Arc::clone(spec), config.limits_of(spec), memory);
-            if let Some(kind) =
-                slot(registry, config, &spec.plugin).current().and_then(|loaded| loaded.kind_of(&spec.plugin_use()).ok().map(str::to_owned))
+            if spec.origin == Origin::Plugin
+                && let Some(kind) = slot(registry, config, &spec.plugin)
+                    .current()
+                    .and_then(|loaded| loaded.kind_of(&spec.plugin_use()).ok().map(str::to_owned))
             {
                 check.kind.store(Arc::new(kind));
             }
@@ -368,14 +377,12 @@ pub async fn remembered(store: &dyn Store) -> Result<HashMap<String, Arc<CheckMe
 }
 
 fn observed(record: Arc<ResultRecord>) -> Observed {
-    Observed { state: record.state.clone(), reported: reported(&record), last: Some(record), runs: [0; 5] }
+    Observed { state: record.state.clone(), reported: reported(&record), last: Some(record), ..Observed::default() }
 }
 
 /// The report behind a record, where there was one, as far as it is kept.
 fn reported(record: &ResultRecord) -> Option<(sickbay_core::Timestamp, Arc<Report>)> {
-    let by_report =
-        matches!(record.reason, Reason::Passed | Reason::Reported { .. } | Reason::ConditionFailed { .. } | Reason::ConditionError { .. });
-    by_report.then(|| {
+    record.is_by_report().then(|| {
         let report = Report {
             status: record.status,
             summary: record.summary.clone(),

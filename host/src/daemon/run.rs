@@ -4,6 +4,8 @@
 //! due -> permit -> plugin version -> lend -> run (wasm) -> judge -> advance -> record -> observe -> queue (store)
 //! ```
 //!
+//! What comes behind the run, from the judgement to the record, is in `conclude`; a check that nobody runs comes there by `push`.
+//!
 //! Where the check says so the run is recorded (`src/transcripts.rs`): its calls are kept on a tape, and become a file once it is judged.
 //!
 //! The record is made once. What readers see of the check, the queue, the store and the event streams share it; the report that the next
@@ -14,14 +16,16 @@
 //! Invariant: the permit is held while the instance lives, never while the queue is full.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sickbay_capabilities::secrets::OpenError;
 use sickbay_capabilities::{Lent, RunScope, Services, Usage};
-use sickbay_core::{CheckState, EndCause, Failure, Finding, Judgement, Reason, StateKind, Status, Timestamp, Transition, judge};
+use sickbay_core::lateness::{self, Lateness};
+use sickbay_core::window::SAMPLES_MAX;
+use sickbay_core::{CheckState, EndCause, Failure, Finding, Report, StateKind, Status, Timestamp};
 use sickbay_runtime::transcript::{Facts, Tape, Transcript};
 use sickbay_runtime::{CheckRequest, RunOutcome as Ran, RunUsage};
 use sickbay_store::{Receipt, ResultRecord, Trigger};
@@ -31,8 +35,8 @@ use tokio_util::task::TaskTracker;
 
 use super::guest;
 use crate::clock;
-use crate::config::{Isolation, Record};
-use crate::live::{Live, LiveCheck, RunOutcome};
+use crate::config::{Isolation, Origin, Record};
+use crate::live::{Live, LiveCheck};
 use crate::plugins::{Loaded, PluginSlot};
 use crate::transcripts::run_id;
 use crate::warm::Purpose;
@@ -46,6 +50,8 @@ const REPORTING_TIME_MIN: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunNowError {
     UnknownCheck,
+    /// It is a push check and shall be run, or it is none and shall be told of.
+    OtherKind,
     /// The run before it had not ended within the check's timeout.
     Busy,
     /// The first scan of the plugin folder has not finished, or the host is stopping.
@@ -54,12 +60,14 @@ pub enum RunNowError {
 
 /// Runs checks; the scheduler and `POST /api/v1/checks/{name}/run` share it.
 pub struct Runner {
-    live: Arc<Live>,
+    pub(super) live: Arc<Live>,
     services: ArcSwap<Services>,
     permits: Arc<Semaphore>,
     run_ids: AtomicU64,
     /// Runs under way: the end of the daemon waits for them.
     runs: TaskTracker,
+    /// Of the last runs, of all checks.
+    lateness: Mutex<Lateness>,
 }
 
 /// What a run has when it begins.
@@ -70,32 +78,45 @@ struct Turn {
     permits: guest::Permits,
 }
 
+/// What leads to a result beside the schedule.
+pub(super) enum OutOfTurn {
+    Run,
+    Pushed { report: Report, took: Duration },
+}
+
 /// What a run left behind, before it is judged.
-struct Ended {
-    finding: Finding,
-    plugin_version: Arc<str>,
-    plugin_state: Option<Arc<BTreeMap<String, Vec<u8>>>>,
+pub(super) struct Ended {
+    pub(super) finding: Finding,
+    pub(super) run: Sandboxed,
+}
+
+/// What it left beside its finding; nothing where no guest was asked.
+#[derive(Default)]
+pub(super) struct Sandboxed {
+    pub(super) plugin_version: Arc<str>,
+    pub(super) plugin_state: Option<Arc<BTreeMap<String, Vec<u8>>>>,
     /// Where the check's runs are recorded.
-    transcript: Option<Box<Transcript>>,
+    pub(super) transcript: Option<Box<Transcript>>,
 }
 
 impl Ended {
     /// A secret that `config` names cannot be had: the guest is not asked.
     fn without_secret(error: &OpenError, turn: &Turn) -> Ended {
         let failure = Failure { kind: "configuration".to_owned(), message: error.to_string() };
-        Ended { plugin_version: Arc::clone(&turn.loaded.version), ..Ended::unbegun(Finding::Failure(failure)) }
+        let run = Sandboxed { plugin_version: Arc::clone(&turn.loaded.version), ..Sandboxed::default() };
+        Ended { finding: Finding::Failure(failure), run }
     }
 
     /// No guest was asked.
-    fn unbegun(finding: Finding) -> Ended {
-        Ended { finding, plugin_version: Arc::default(), plugin_state: None, transcript: None }
+    pub(super) fn unbegun(finding: Finding) -> Ended {
+        Ended { finding, run: Sandboxed::default() }
     }
 }
 
 impl Runner {
     pub fn new(live: Arc<Live>, services: Arc<Services>, runs: TaskTracker) -> Runner {
         let permits = Arc::new(Semaphore::new(RUNS_MAX));
-        Runner { live, services: ArcSwap::from(services), permits, run_ids: AtomicU64::new(1), runs }
+        Runner { live, services: ArcSwap::from(services), permits, run_ids: AtomicU64::new(1), runs, lateness: Mutex::default() }
     }
 
     pub fn services(&self) -> Arc<Services> {
@@ -115,7 +136,33 @@ impl Runner {
     /// A run out of turn; waits for the one that is going on. It is recorded also when nobody waits for the answer any more; the receipt
     /// says when, and with which number.
     pub async fn run_now(self: &Arc<Runner>, name: &str) -> Result<(Arc<ResultRecord>, Receipt), RunNowError> {
-        let check = self.live.checks().get(name).cloned().ok_or(RunNowError::UnknownCheck)?;
+        let check = self.check(name)?;
+        if matches!(check.spec.origin, Origin::Push { .. }) {
+            return Err(RunNowError::OtherKind);
+        }
+        self.out_of_turn(check, OutOfTurn::Run).await
+    }
+
+    /// No more results come about.
+    pub(super) fn is_ending(&self) -> bool {
+        self.runs.is_closed()
+    }
+
+    /// A task that the end of the daemon waits for.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runs.spawn(task);
+    }
+
+    pub(super) fn check(&self, name: &str) -> Result<Arc<LiveCheck>, RunNowError> {
+        self.live.checks().get(name).cloned().ok_or(RunNowError::UnknownCheck)
+    }
+
+    /// Makes a record in a task of its own, and puts it into the queue.
+    pub(super) async fn out_of_turn(
+        self: &Arc<Runner>,
+        check: Arc<LiveCheck>,
+        what: OutOfTurn,
+    ) -> Result<(Arc<ResultRecord>, Receipt), RunNowError> {
         let running = tokio::time::timeout(check.spec.timeout, Arc::clone(&check.memory.running).lock_owned()).await;
         let running = running.map_err(|_| RunNowError::Busy)?;
         if self.runs.is_closed() {
@@ -123,7 +170,11 @@ impl Runner {
         }
         let runner = Arc::clone(self);
         let run = self.runs.spawn(async move {
-            let record = runner.run(&check, clock::now(), Trigger::Manual).await;
+            let record = match what {
+                OutOfTurn::Run if check.spec.origin == Origin::Composite => runner.composed(&check, clock::now(), Trigger::Manual).await,
+                OutOfTurn::Run => runner.run(&check, clock::now(), Trigger::Manual).await,
+                OutOfTurn::Pushed { report, took } => runner.take_pushed(&check, report, took).await,
+            };
             let receipt = runner.live.queue.push_urgent(Arc::clone(&record)).await;
             drop(running);
             (record, receipt)
@@ -133,27 +184,70 @@ impl Runner {
 
     /// A run that is due. The caller holds the check's `running` lock.
     pub async fn run_scheduled(&self, check: &LiveCheck, scheduled_at: Timestamp) {
-        let record = self.run(check, scheduled_at, Trigger::Schedule).await;
-        self.live.queue.push(record).await;
+        let record = match check.spec.origin {
+            Origin::Plugin => Some(self.run(check, scheduled_at, Trigger::Schedule).await),
+            Origin::Push { within } => self.listened(check, scheduled_at, within),
+            Origin::Composite => Some(self.composed(check, scheduled_at, Trigger::Schedule).await),
+        };
+        if let Some(record) = record {
+            self.live.queue.push(record).await;
+        }
     }
 
     /// The data path up to the queue, into which the caller puts the record before it lets go of the check's `running` lock: the results
     /// of a check are stored in the order in which they were judged.
     async fn run(&self, check: &LiveCheck, scheduled_at: Timestamp, trigger: Trigger) -> Arc<ResultRecord> {
-        // There is one result for each time, and the clock may have been set back.
-        let newest = check.with(|observed| observed.last.as_ref().map(|last| last.scheduled_at));
-        let scheduled_at = newest.map_or(scheduled_at, |newest| scheduled_at.max(newest.plus(Duration::from_millis(1))));
-        let waited_from = Instant::now();
+        let scheduled_at = Runner::not_before_the_last(check, scheduled_at);
+        // Without the wait for permits: a service that hangs may hold all of its plugin's, and is to blame for it.
+        let (waited_from, late) = (Instant::now(), clock::now().since(scheduled_at));
         let turn = self.turn(check).await;
         let (began, started_at) = (Instant::now(), clock::now());
         if trigger == Trigger::Schedule {
             self.live.metrics.lateness(started_at.since(scheduled_at));
+            self.lateness.lock().unwrap_or_else(PoisonError::into_inner).note(started_at, late);
         }
         let ended = match turn {
             Ok(turn) => self.sandboxed(check, turn, scheduled_at).await,
             Err(cause) => Ended::unbegun(Finding::Ended(waited(cause, waited_from))),
         };
-        self.conclude(check, ended, Times { scheduled_at, started_at, took: began.elapsed() }, trigger)
+        let took = began.elapsed();
+        let ended = Ended { finding: self.excused(ended.finding, late, started_at, took), run: ended.run };
+        self.recall(check).await;
+        self.conclude(check, ended, Times { scheduled_at, started_at, took }, trigger)
+    }
+
+    /// A timeout is no judgement of the service where the host itself was late.
+    fn excused(&self, finding: Finding, late: Duration, started_at: Timestamp, took: Duration) -> Finding {
+        if !lateness::is_timeout(&finding) {
+            return finding;
+        }
+        let now = clock::now();
+        let of_all = self.lateness.lock().unwrap_or_else(PoisonError::into_inner).p99(now);
+        lateness::excused(finding, late.max(of_all).max(lateness::slept(started_at, now, took)))
+    }
+
+    /// There is one result for each time, and the clock may have been set back.
+    pub(super) fn not_before_the_last(check: &LiveCheck, scheduled_at: Timestamp) -> Timestamp {
+        let newest = check.with(|observed| observed.last.as_ref().map(|last| last.scheduled_at));
+        newest.map_or(scheduled_at, |newest| scheduled_at.max(newest.plus(Duration::from_millis(1))))
+    }
+
+    /// Before the first run on a table: the stored results, where a condition asks for the past.
+    pub(super) async fn recall(&self, check: &LiveCheck) {
+        let Some(past) = &check.past else { return };
+        if past.lock().unwrap_or_else(PoisonError::into_inner).is_filled {
+            return;
+        }
+        // As many as are kept, so it fits.
+        let stored = self.live.store.results(&check.name, None, SAMPLES_MAX as u32).await;
+        let mut past = past.lock().unwrap_or_else(PoisonError::into_inner);
+        past.is_filled = true;
+        match stored {
+            Ok(newest_first) => past.fill(&newest_first),
+            Err(error) => {
+                tracing::warn!(check = check.spec.name, "conditions over the past begin without the stored results: {error}");
+            }
+        }
     }
 
     /// Waits for permits, at most as long as the result would still be of use, and takes the version that serves now.
@@ -209,7 +303,7 @@ impl Runner {
         let secrets = lent.secrets().clone();
         let calls = lent.finish();
         let finding = secrets.mask_finding(finding);
-        let output = secrets.mask_text(&output);
+        let output = services.mask_output(&secrets, output).await;
         self.count(check, &turn, &finding, &usage, &calls);
         guest::log_output(&spec.name, &spec.plugin, &output, usage.output_bytes_dropped);
         drop(turn.permits);
@@ -219,7 +313,8 @@ impl Runner {
             tape.finish(Facts { run, plugin, sha256, limits, finding: &finding, output: &output, backtrace })
         });
         let plugin_state = kept(&finding, calls).map(Arc::new);
-        Ended { plugin_version: Arc::clone(&turn.loaded.version), plugin_state, transcript: transcript.map(Box::new), finding }
+        let plugin_version = Arc::clone(&turn.loaded.version);
+        Ended { finding, run: Sandboxed { plugin_version, plugin_state, transcript: transcript.map(Box::new) } }
     }
 
     /// A run on the instance that the check's run before left, where there is one; it stays for the next where it may.
@@ -245,82 +340,12 @@ impl Runner {
         };
         guest::count(&self.live.metrics, &turn.slot, ended, usage, calls);
     }
-
-    /// Judge, advance the state, make the record, and let readers see it.
-    fn conclude(&self, check: &LiveCheck, ended: Ended, times: Times, trigger: Trigger) -> Arc<ResultRecord> {
-        let (judgement, mut report) = judge(ended.finding, &check.spec.rules);
-        // Nobody else advances it meanwhile: at most one run of a check is under way.
-        let (before, last) = check.with(|observed| {
-            let has_run = observed.runs[..RunOutcome::Skipped as usize].iter().any(|runs| *runs > 0);
-            (observed.state.clone(), observed.last.clone().filter(|_| has_run))
-        });
-        let (state, decision, transition) = before.advance(check.spec.policy, &judgement, times.started_at);
-        log_judgement(check, &judgement, transition.as_ref(), last.as_deref());
-        if let Some(mut transcript) = ended.transcript
-            && is_recorded(check.spec.record, judgement.status)
-        {
-            transcript.judged = format!("{}, {}", judgement.status, judgement.reason.name());
-            self.live.transcripts.keep(&transcript);
-        }
-        if let Some(plugin_state) = &ended.plugin_state {
-            check.memory.plugin_state.store(Arc::clone(plugin_state));
-        }
-        let record = Arc::new(ResultRecord {
-            check: Arc::clone(&check.name),
-            scheduled_at: times.scheduled_at,
-            started_at: times.started_at,
-            duration_us: u64::try_from(times.took.as_micros()).unwrap_or(u64::MAX),
-            trigger,
-            plugin: Arc::clone(&check.plugin),
-            plugin_version: ended.plugin_version,
-            status: judgement.status,
-            summary: judgement.summary,
-            reason: judgement.reason,
-            decision,
-            failure: judgement.failure,
-            evidence: judgement.evidence,
-            metrics: report.as_ref().map(|report| Arc::clone(&report.metrics)).unwrap_or_default(),
-            details: report.as_mut().and_then(|report| report.details.take()),
-            state,
-            transition,
-            plugin_state: ended.plugin_state,
-        });
-        check.with(|observed| observed.note(Arc::clone(&record), report));
-        record
-    }
 }
 
-/// What an operator should hear of: another confirmed status, and why nobody can judge, from the first run on.
-fn log_judgement(check: &LiveCheck, judgement: &Judgement, transition: Option<&Transition>, last: Option<&ResultRecord>) {
-    let (name, reason) = (check.spec.name.as_str(), judgement.reason.name());
-    match transition {
-        Some(Transition { from, to: Status::Ok, .. }) => {
-            tracing::info!(check = name, %from, to = %Status::Ok, reason, "{}", judgement.told());
-        }
-        Some(Transition { from, to, .. }) => tracing::warn!(check = name, %from, %to, reason, "{}", judgement.told()),
-        None if is_newly_unknown(judgement, last) => {
-            tracing::warn!(check = name, status = %Status::Unknown, reason, "{}", judgement.told());
-        }
-        None => {}
-    }
-}
-
-/// The first result since the start that nobody could judge, and each for another reason than the one before; `last` is none at the first.
-fn is_newly_unknown(judgement: &Judgement, last: Option<&ResultRecord>) -> bool {
-    let is_unknown = judgement.status == Status::Unknown;
-    is_unknown && last.is_none_or(|last| last.status == Status::Unknown && !is_same(&last.reason, &judgement.reason))
-}
-
-/// Whether two reasons tell the same but for what was counted or measured.
-fn is_same(before: &Reason, now: &Reason) -> bool {
-    let told = |reason: &Reason| reason.to_string().replace(|character: char| character.is_ascii_digit(), "");
-    before.name() == now.name() && told(before) == told(now)
-}
-
-struct Times {
-    scheduled_at: Timestamp,
-    started_at: Timestamp,
-    took: Duration,
+pub(super) struct Times {
+    pub(super) scheduled_at: Timestamp,
+    pub(super) started_at: Timestamp,
+    pub(super) took: Duration,
 }
 
 /// Small values are kept only by a run that gave a report: a run that fails writes nothing.
@@ -328,14 +353,6 @@ fn kept(finding: &Finding, calls: Usage) -> Option<BTreeMap<String, Vec<u8>>> {
     match finding {
         Finding::Report(_) => calls.state,
         Finding::Failure(_) | Finding::Ended(_) => None,
-    }
-}
-
-fn is_recorded(record: Record, status: Status) -> bool {
-    match record {
-        Record::Off => false,
-        Record::OnFailure => status != Status::Ok,
-        Record::Always => true,
     }
 }
 
@@ -366,6 +383,7 @@ fn waited(cause: EndCause, from: Instant) -> EndCause {
 #[cfg(test)]
 mod tests {
     use sickbay_capabilities::ServiceSettings;
+    use sickbay_core::Reason;
 
     use super::*;
     use crate::api::testing::{Host, two_checks};
@@ -406,34 +424,6 @@ mod tests {
         assert!(observed.last.is_some_and(|last| Arc::ptr_eq(&last, &record)));
         assert!(matches!(record.reason, Reason::PluginMissing { .. }), "{:?}", record.reason);
         assert_eq!((&record.state, &*record.plugin, record.trigger), (&observed.state, "http", Trigger::Manual));
-    }
-
-    #[tokio::test]
-    async fn what_nobody_can_judge_is_told_at_first_and_for_another_reason() {
-        let host = Host::start(&two_checks()).await;
-        let (record, _) = runner(&host).run_now("api").await.unwrap();
-        let judged =
-            |status: Status, reason: Reason| Judgement { status, summary: String::new(), reason, failure: None, evidence: Vec::new() };
-        let failed = |message: &str| Reason::PluginFailure { kind: "denied".to_owned(), message: message.to_owned() };
-        let after = |before: Reason, now: Reason| {
-            let last = ResultRecord { status: Status::Unknown, reason: before, ..(*record).clone() };
-            is_newly_unknown(&judged(Status::Unknown, now), Some(&last))
-        };
-        assert!(is_newly_unknown(&judged(Status::Unknown, failed("a")), None));
-        assert!(!is_newly_unknown(&judged(Status::Critical, Reason::Passed), None));
-        assert!(!after(failed("no answer in 12 ms"), failed("no answer in 7 ms")));
-        assert!(after(failed("`a` is not granted"), failed("`b` is not granted")));
-        assert!(after(record.reason.clone(), failed("`b` is not granted")));
-        let well = ResultRecord { status: Status::Ok, reason: Reason::Passed, ..(*record).clone() };
-        assert!(!is_newly_unknown(&judged(Status::Unknown, failed("a")), Some(&well)), "it is told when it is confirmed");
-    }
-
-    #[test]
-    fn on_failure_is_whatever_is_not_ok() {
-        let recorded = |record| Status::ALL.map(|status| is_recorded(record, status));
-        assert_eq!(Status::ALL[1], Status::Ok);
-        assert_eq!(recorded(Record::OnFailure), [true, false, true, true]);
-        assert_eq!((recorded(Record::Off), recorded(Record::Always)), ([false; 4], [true; 4]));
     }
 
     #[test]

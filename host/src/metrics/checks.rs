@@ -34,7 +34,7 @@ pub fn snapshot(live: &Live) -> Vec<CheckObserved> {
 
 /// About as many bytes as [`write`] will write, so that the buffer grows at most once.
 pub fn text_bytes(checks: &[CheckObserved]) -> usize {
-    const PER_CHECK_BYTES: usize = 1280;
+    const PER_CHECK_BYTES: usize = 1344;
     const PER_SERIES_BYTES: usize = 128;
     checks.len() * PER_CHECK_BYTES + checks.iter().map(|check| check.metrics().len()).sum::<usize>() * PER_SERIES_BYTES
 }
@@ -43,6 +43,7 @@ pub fn text_bytes(checks: &[CheckObserved]) -> usize {
 pub fn write(out: &mut Exposition, checks: &[CheckObserved]) {
     status(out, checks);
     hard_status(out, checks);
+    flapping(out, checks);
     runs(out, checks);
     last_duration(out, checks);
     last_success(out, checks);
@@ -59,6 +60,14 @@ fn hard_status(out: &mut Exposition, checks: &[CheckObserved]) {
     const NAME: &str = "sickbay_check_hard_status";
     out.family(NAME, MetricType::Gauge, "1 for the confirmed status, 0 for the others: unknown, ok, warning, critical.");
     one_of_all(out, checks, NAME, |state| state.hard_status);
+}
+
+fn flapping(out: &mut Exposition, checks: &[CheckObserved]) {
+    const NAME: &str = "sickbay_check_flapping";
+    out.family(NAME, MetricType::Gauge, "1 while the results of a check go to and fro between ok and failing.");
+    for check in checks {
+        out.series(NAME).label("check", &check.name).integer(u64::from(check.observed.state.flapping.is_flapping()));
+    }
 }
 
 fn one_of_all(out: &mut Exposition, checks: &[CheckObserved], name: &str, holding: fn(&CheckState) -> Status) {
@@ -181,6 +190,7 @@ mod tests {
             last: Some(Arc::new(ResultRecord { metrics: metrics.into(), ..record(name, 2) })),
             reported: None,
             runs: [3, 1, 0, 0, 2],
+            ..Observed::default()
         };
         CheckObserved { name: name.into(), observed }
     }
@@ -207,6 +217,7 @@ mod tests {
                 r#"sickbay_check_hard_status{check="api",status="ok"} 1"#,
                 r#"sickbay_check_hard_status{check="api",status="warning"} 0"#,
                 r#"sickbay_check_hard_status{check="api",status="critical"} 0"#,
+                r#"sickbay_check_flapping{check="api"} 0"#,
                 r#"sickbay_check_runs_total{check="api",outcome="ok"} 3"#,
                 r#"sickbay_check_runs_total{check="api",outcome="warning"} 1"#,
                 r#"sickbay_check_runs_total{check="api",outcome="critical"} 0"#,
@@ -224,10 +235,10 @@ mod tests {
         let checks = [observed_check("a", Vec::new()), observed_check("b", Vec::new())];
         let text = text(&checks);
         let mut types: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
-        assert_eq!(types.len(), 6);
+        assert_eq!(types.len(), 7);
         types.dedup();
-        assert_eq!(types.len(), 6);
-        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 6);
+        assert_eq!(types.len(), 7);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), 7);
     }
 
     #[test]

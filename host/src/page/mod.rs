@@ -21,7 +21,8 @@ use crate::api::model::{CheckItem, StatusWord};
 use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::clock;
-use crate::live::{Live, LiveCheck};
+use crate::live::{Live, LiveCheck, Unready};
+use crate::plugins::PluginSlot;
 
 /// Where the style sheet is: the policy of the server lets nothing stand in the page itself.
 pub const STYLE_PATH: &str = "/assets/sickbay.css";
@@ -48,7 +49,7 @@ grants = { http = ["GET http://localhost:8000/health"] }
 pub async fn page(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let number = Parameters::read(query.as_deref(), &["page"])?.number("page", 1..=1_000_000)?.unwrap_or(1);
     // Bounded just now, so it fits.
-    let shown = Shown::of(&api.live, number as usize, clock::now());
+    let shown = Shown::of(&api.live, number as usize, clock::now(), api.live.store_trouble().await);
     Ok(Html(shown.markup().into_string()).into_response())
 }
 
@@ -67,6 +68,8 @@ struct Shown {
     counts: [usize; 4],
     rows: Vec<Row>,
     reload_failed: bool,
+    /// Why results are not stored.
+    store_trouble: Option<Unready>,
     /// Names and messages of plugins whose file was refused.
     refused: Vec<(String, String)>,
     /// Names of plugins of which a version waits, and what would let it serve.
@@ -92,7 +95,7 @@ impl Row {
 }
 
 impl Shown {
-    fn of(live: &Live, page: usize, now: Timestamp) -> Shown {
+    fn of(live: &Live, page: usize, now: Timestamp, store_trouble: Option<Unready>) -> Shown {
         let table = live.checks();
         let mut checks: Vec<(usize, &Arc<LiveCheck>)> = table.by_name.values().map(|check| (rank(check), check)).collect();
         let mut counts = [0; 4];
@@ -111,8 +114,9 @@ impl Shown {
             counts,
             rows,
             reload_failed: live.reload.load().error.is_some(),
-            refused: refused(live),
-            quarantined: quarantined(live),
+            store_trouble,
+            refused: told_of(live, |slot| slot.last_error().map(|error| error.message.clone())),
+            quarantined: told_of(live, |slot| slot.quarantined().map(|waiting| waiting.beyond.hint.clone())),
         }
     }
 
@@ -164,6 +168,9 @@ impl Shown {
 
     fn notices(&self) -> Markup {
         html! {
+            @if let Some(Unready { why, hint }) = self.store_trouble {
+                p.notice role="status" { "Results are not stored now: " (why) ". What to do: " (hint) "." }
+            }
             @if self.reload_failed {
                 p.notice role="status" {
                     "The changed configuration has a mistake, so the one before it is in force. " code { "sickbay validate" } " shows the mistake."
@@ -201,9 +208,10 @@ impl Shown {
                 td {
                     span.status.(item.status.as_str()) { (item.status.as_str()) }
                     @if !confirmed { span.quiet { " not confirmed, was " (item.hard_status.as_str()) } }
+                    @for mark in item.marks() { span.quiet { " " (cut(&mark)) } }
                 }
                 td { (item.name) }
-                td data-label="Kind" { (item.plugin) @if !item.kind.is_empty() && item.kind != item.plugin { "/" (item.kind) } }
+                td data-label="Kind" { (item.plugin) @if !item.plugin.is_empty() && !item.kind.is_empty() && item.kind != item.plugin { "/" } @if item.kind != item.plugin { (item.kind) } }
                 td title=(cut(&item.reason_detail)) { (cut(&item.told())) }
                 td.time data-label="Since" { (self.moment(row.since)) }
                 td.time data-label="Last run" { (self.moment(row.last_run_at)) }
@@ -259,19 +267,10 @@ fn rank(check: &LiveCheck) -> usize {
     StatusWord::from(check.with(|observed| observed.state.status)).rank()
 }
 
-fn refused(live: &Live) -> Vec<(String, String)> {
-    let refused =
-        live.plugins.all().into_iter().filter_map(|slot| slot.last_error().map(|error| (slot.name.clone(), error.message.clone())));
-    refused.take(PLUGINS_SHOWN_MAX).collect()
-}
-
-fn quarantined(live: &Live) -> Vec<(String, String)> {
-    let quarantined = live
-        .plugins
-        .all()
-        .into_iter()
-        .filter_map(|slot| slot.quarantined().map(|waiting| (slot.name.clone(), waiting.beyond.hint.clone())));
-    quarantined.take(PLUGINS_SHOWN_MAX).collect()
+/// The first plugins of which there is something to tell, by name.
+fn told_of(live: &Live, tell: impl Fn(&PluginSlot) -> Option<String>) -> Vec<(String, String)> {
+    let told = live.plugins.all().into_iter().filter_map(|slot| Some((slot.name.clone(), tell(&slot)?)));
+    told.take(PLUGINS_SHOWN_MAX).collect()
 }
 
 fn cut(text: &str) -> &str {
@@ -334,6 +333,15 @@ mod tests {
             ["<td>d</td>", "<td>c</td>", "<td>b</td>", "<td>a</td>"].iter().map(|cell| html.find(cell).unwrap()).collect();
         assert!(places.is_sorted(), "{places:?}");
         assert!(html.contains("<title>1 critical - Sickbay</title>"));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_takes_no_results_is_told_above_the_table() {
+        let host = Host::start(&two_checks()).await;
+        assert!(!html(&host, "/").await.contains("Results are not stored"));
+        let trouble = Unready { why: "the disk is full", hint: "free space there" };
+        let html = Shown::of(&host.live, 1, clock::now(), Some(trouble)).markup().into_string();
+        assert!(html.contains("Results are not stored now: the disk is full. What to do: free space there."), "{html}");
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use sickbay_core::{CheckState, Decision, Evidence, Metric, Reason, StateKind, Status, Timestamp, Transition};
+use sickbay_core::{CheckState, Decision, Evidence, Flapping, Holding, Metric, Reason, StateKind, Status, Timestamp, Transition};
 
 use crate::{ResultRecord, Trigger};
 
@@ -57,6 +57,10 @@ struct State {
     successes: u32,
     #[serde(default, skip_serializing_if = "is_default")]
     unknowns: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    flapping: Flapping,
+    #[serde(default, skip_serializing_if = "is_empty_list")]
+    holding: Vec<Holding>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -126,7 +130,8 @@ pub(crate) fn decode(columns: Columns, body: &str) -> Result<ResultRecord, serde
 impl State {
     fn of(record: &ResultRecord) -> State {
         // Named one by one, so that a new field cannot be forgotten here.
-        let CheckState { status, hard_status, kind, since, failures, successes, unknowns, last_success_at } = record.state;
+        let CheckState { status, hard_status, kind, since, failures, successes, unknowns, last_success_at, flapping, ref holding } =
+            record.state;
         State {
             status: (status != record.status).then_some(status),
             hard_status: (hard_status != record.status).then_some(hard_status),
@@ -136,6 +141,8 @@ impl State {
             failures,
             successes,
             unknowns,
+            flapping,
+            holding: holding.clone(),
         }
     }
 
@@ -149,6 +156,8 @@ impl State {
             successes: self.successes,
             unknowns: self.unknowns,
             last_success_at: self.last_success_at.or(own_success(result, started_at)),
+            flapping: self.flapping,
+            holding: self.holding,
         }
     }
 }

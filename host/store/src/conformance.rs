@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use sickbay_core::{CheckState, Decision, Evidence, Label, Metric, MetricKind, Reason, StateKind, Status, Timestamp, Transition};
+use sickbay_core::{
+    CheckState, Decision, Evidence, FlapBegin, Flapping, Holding, Label, Metric, MetricKind, Reason, StateKind, Status, Timestamp,
+    Transition,
+};
 
 use crate::{Change, Committed, Document, Kind, Page, ResultRecord, Retention, Store, Trigger};
 
@@ -72,6 +75,8 @@ pub fn record(check: &str, scheduled_at: u64) -> ResultRecord {
             successes: 3,
             unknowns: 0,
             last_success_at: Some(Timestamp(scheduled_at)),
+            flapping: Flapping::default(),
+            holding: Vec::new(),
         },
         transition: None,
         plugin_state: None,
@@ -138,6 +143,8 @@ fn hostile(check: &str, scheduled_at: u64) -> ResultRecord {
         successes: 1,
         unknowns: 2,
         last_success_at: Some(Timestamp(3)),
+        flapping: Flapping { changes: 0xf_ffff, began: Some(FlapBegin { at: Timestamp(scheduled_at + 9), status: Status::Warning }) },
+        holding: vec![Holding { rule: u64::MAX, held_ms: 1, at: Some(Timestamp(scheduled_at)) }, Holding { rule: 0, held_ms: 0, at: None }],
     };
     hostile.transition = Some(Transition { from: Status::Warning, to: Status::Critical, at: Timestamp(scheduled_at + 9) });
     hostile

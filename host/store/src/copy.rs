@@ -15,7 +15,7 @@ use crate::{Change, Committed, Kind, Page, PluginStates, ResultRecord, Store, St
 const PAGE_LEN: u32 = 1_000;
 
 /// How far a copy has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CopyProgress {
     /// Results so far.
     pub copied: u64,
@@ -30,7 +30,7 @@ pub async fn copy(from: &dyn Store, to: &dyn Store, told: &mut (dyn FnMut(CopyPr
         return Err(StoreError::NotEmpty);
     }
     let (first, end) = from.bounds().await?;
-    let (before, end) = (first.unwrap_or(1) - 1, end.max(1));
+    let before = first.unwrap_or(1).saturating_sub(1);
     let newest: HashSet<u64> = from.last().await?.iter().map(|last| last.seq).collect();
     let mut states = from.plugin_states().await?;
     let (mut copied, mut after) = (0, 0);
@@ -46,7 +46,7 @@ pub async fn copy(from: &dyn Store, to: &dyn Store, told: &mut (dyn FnMut(CopyPr
             }
         }
         to.restore(&page).await?;
-        told(CopyProgress { copied, percent: percent(after - before, end - before) });
+        told(CopyProgress { copied, percent: percent(after.saturating_sub(before), end.saturating_sub(before)) });
     }
     copy_documents(from, to).await?;
     Ok(copied)
@@ -68,7 +68,7 @@ async fn copy_documents(from: &dyn Store, to: &dyn Store) -> Result<(), StoreErr
 }
 
 fn percent(part: u64, whole: u64) -> u64 {
-    u64::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).unwrap_or(100)
+    u64::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).map_or(100, |percent| percent.min(100))
 }
 
 fn keep_state(committed: &mut Committed, states: &mut PluginStates) {

@@ -52,6 +52,20 @@ impl StoreError {
             source => StoreError::Failed { operation, database: database.to_owned(), cause: Cause::of(&source), source },
         }
     }
+
+    /// What is wrong and what to do, for those who must not learn which database it is.
+    pub fn brief(&self) -> &'static str {
+        match self {
+            StoreError::Replaced { .. } => "the database file was removed or replaced while Sickbay runs; hint: restart Sickbay",
+            StoreError::InUse { .. } | StoreError::Claimed { .. } => "another Sickbay uses the database; hint: stop it",
+            StoreError::Failed { cause, .. } => cause.as_str(),
+            StoreError::Address { .. }
+            | StoreError::Unusable { .. }
+            | StoreError::Newer { .. }
+            | StoreError::NotEmpty
+            | StoreError::Closed => "the store cannot be used",
+        }
+    }
 }
 
 /// Why a database could not do what it was asked.
@@ -114,12 +128,18 @@ impl Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl Cause {
+    fn as_str(self) -> &'static str {
+        match self {
             Cause::DiskFull => "the disk is full; hint: free space there, or lower `bytes_max` of `[retention]`",
             Cause::Locked => "another process holds the database locked; hint: stop it (`fuser FILE` names it)",
-            Cause::NotWritable => "it cannot be written; hint: let the user that Sickbay runs as write the file and its folder",
+            Cause::NotWritable => "the database cannot be written; hint: let the user that Sickbay runs as write the file and its folder",
             Cause::CannotOpen => {
-                "it can be neither opened nor made; hint: the folder must exist and the user that Sickbay runs as must be able to write it"
+                "the database can be neither opened nor made; hint: the folder must exist and the user that Sickbay runs as must be able to write it"
             }
             Cause::Damaged => "the database is damaged; hint: move the file away and start again, or restore a backup",
             Cause::NotADatabase => "the file is not a SQLite database; hint: name another file in `[store] url`",
@@ -154,9 +174,11 @@ impl fmt::Display for Cause {
             Cause::NoConnectionLeft => {
                 "the server has no connection left; hint: Sickbay takes up to 5: raise `max_connections` of the server, or the role's limit"
             }
-            Cause::TablesMissing => "tables of Sickbay are missing; hint: restore a backup, or restart Sickbay, which makes the tables anew",
+            Cause::TablesMissing => {
+                "tables of Sickbay are missing; hint: restore a backup, or restart Sickbay, which makes the tables anew"
+            }
             Cause::Other => "the database answered with an error",
-        })
+        }
     }
 }
 

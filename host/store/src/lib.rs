@@ -17,6 +17,7 @@ pub mod conformance;
 mod copy;
 mod document;
 mod error;
+mod look;
 mod postgres;
 mod queue;
 mod record;
@@ -30,9 +31,13 @@ use address::Address;
 pub use copy::{CopyProgress, copy};
 pub use document::{Change, Document, Kind, Page};
 pub use error::{Cause, StoreError, causes};
+pub use look::Look;
 pub use queue::{Alongside, BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, Receipt, ResultQueue};
 pub use record::{Committed, ResultRecord, Trigger};
 pub use store::{BoxFuture, PluginStates, Pruned, READ_ROWS_MAX, Retention, Store};
+
+/// No number of a result is higher: readers of JSON hold it exactly. A thousand results a second come to it in 285,000 years.
+pub const SEQ_MAX: u64 = (1 << 53) - 1;
 
 /// Opens the store that `url` of the configuration names, makes it where it does not exist, and brings its tables up to date.
 ///
@@ -46,9 +51,23 @@ pub use store::{BoxFuture, PluginStates, Pruned, READ_ROWS_MAX, Retention, Store
 pub async fn open(url: &str, base: &Path) -> Result<Arc<dyn Store>, StoreError> {
     match address::parse(url, base)? {
         Address::Memory => Ok(Arc::new(sqlite::open_memory().await?)),
-        Address::File(path) => Ok(Arc::new(sqlite::open_file(&path, sqlite::BUSY_TIMEOUT).await?)),
-        Address::Server(server) => Ok(Arc::new(postgres::open(*server).await?)),
+        Address::File(path) => countable(sqlite::open_file(&path, sqlite::BUSY_TIMEOUT).await?, path.display().to_string()).await,
+        Address::Server(server) => {
+            let label = server.label().to_owned();
+            countable(postgres::open(*server).await?, label).await
+        }
     }
+}
+
+/// Where numbers are higher than any that Sickbay gave, somebody else changed the database, and there may be no number left.
+async fn countable(store: impl Store, database: String) -> Result<Arc<dyn Store>, StoreError> {
+    let (_, highest) = store.bounds().await?;
+    if highest <= SEQ_MAX {
+        return Ok(Arc::new(store));
+    }
+    store.close().await;
+    let reason = format!("its results have numbers up to {highest}, and Sickbay gives none above {SEQ_MAX}");
+    Err(StoreError::Unusable { database, reason, hint: "restore a backup, or name another database" })
 }
 
 /// As [`open`], a store that is there already: a file that is missing is not made.
@@ -60,6 +79,15 @@ pub async fn open_existing(url: &str, base: &Path) -> Result<Arc<dyn Store>, Sto
         return Err(StoreError::Unusable { database, reason: "there is no such file".to_owned(), hint: "name one that Sickbay made" });
     }
     open(url, base).await
+}
+
+/// What the store is like that a URL names; nothing is made or changed, and it may be in use.
+pub async fn look(url: &str, base: &Path) -> Result<Look, StoreError> {
+    match address::parse(url, base)? {
+        Address::Memory => Ok(sqlite::look_at_memory()),
+        Address::File(path) => sqlite::look(&path).await,
+        Address::Server(server) => postgres::look(&server).await,
+    }
 }
 
 /// Whether a URL names a store; nothing is opened.

@@ -17,10 +17,10 @@
 //! Invariant: nothing is lost on an orderly shutdown; on a kill, at most the plain results of one flush interval.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -115,8 +115,8 @@ type Waiting = oneshot::Sender<Result<Committed, QueueError>>;
 struct Shared {
     /// Wakes the writer before its interval is over.
     wake: Notify,
-    /// False from the first failed write to the next one that succeeds.
-    healthy: AtomicBool,
+    /// Why the last write failed; from the first one that did to the next one that succeeds.
+    trouble: Mutex<Option<&'static str>>,
     /// In the queue or with the writer, not yet on the disk.
     pending: AtomicUsize,
     lost: AtomicUsize,
@@ -124,14 +124,26 @@ struct Shared {
     stopping: watch::Sender<bool>,
 }
 
+impl Shared {
+    /// Notes how the last write ended; gives how the one before it did.
+    fn now(&self, trouble: Option<&'static str>) -> Option<&'static str> {
+        mem::replace(&mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner), trouble)
+    }
+}
+
 impl ResultQueue {
-    /// Starts the writer; `on_written` is told as [`Alongside::written`] is.
+    /// Starts the writer; `on_written` is told as [`Alongside::written`] is, where a commit has written results.
     pub fn start(
         store: Arc<dyn Store>,
         flush_interval: Duration,
         on_written: impl Fn(&[Committed]) + Send + Sync + 'static,
     ) -> (ResultQueue, JoinHandle<()>) {
-        ResultQueue::start_alongside(store, flush_interval, on_written)
+        let listener = move |committed: &[Committed]| {
+            if !committed.is_empty() {
+                on_written(committed);
+            }
+        };
+        ResultQueue::start_alongside(store, flush_interval, listener)
     }
 
     /// Starts the writer; `alongside` goes with it.
@@ -139,7 +151,7 @@ impl ResultQueue {
         let (sender, receiver) = mpsc::channel(QUEUE_LEN_MAX);
         let shared = Arc::new(Shared {
             wake: Notify::new(),
-            healthy: AtomicBool::new(true),
+            trouble: Mutex::default(),
             pending: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
             stopping: watch::Sender::new(false),
@@ -214,9 +226,14 @@ impl ResultQueue {
         }
     }
 
+    /// Why the last write failed, where it did, as [`StoreError::brief`] says it.
+    pub fn trouble(&self) -> Option<&'static str> {
+        *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the last write succeeded.
     pub fn healthy(&self) -> bool {
-        self.shared.healthy.load(Ordering::Relaxed)
+        self.trouble().is_none()
     }
 
     /// Results in the queue, or with the writer, that are not yet on the disk.
@@ -349,7 +366,7 @@ impl Writer {
     /// `seqs` are the numbers of the batch.
     fn succeeded(&mut self, seqs: &[Option<u64>]) {
         self.shared.pending.fetch_sub(self.batch.len(), Ordering::Relaxed);
-        if !self.shared.healthy.swap(true, Ordering::Relaxed) {
+        if self.shared.now(None).is_some() {
             tracing::info!(pending = self.shared.pending.load(Ordering::Relaxed), "results are stored again");
         }
         let committed = |(record, seq): (&Arc<ResultRecord>, &Option<u64>)| seq.map(|seq| Committed { seq, record: Arc::clone(record) });
@@ -366,7 +383,7 @@ impl Writer {
 
     /// Says so once: the next line is that results are stored again, or lost.
     fn failed(&mut self, error: &StoreError) {
-        if self.shared.healthy.swap(false, Ordering::Relaxed) {
+        if self.shared.now(Some(error.brief())).is_none() {
             tracing::error!(
                 error = chain(error),
                 pending = self.shared.pending.load(Ordering::Relaxed),

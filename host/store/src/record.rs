@@ -16,6 +16,10 @@ pub enum Trigger {
     Schedule,
     /// Somebody asked for it now.
     Manual,
+    /// Somebody told the result.
+    Push,
+    /// What is confirmed of a member of a composite changed.
+    Member,
 }
 
 impl Trigger {
@@ -23,6 +27,8 @@ impl Trigger {
         match self {
             Trigger::Schedule => "schedule",
             Trigger::Manual => "manual",
+            Trigger::Push => "push",
+            Trigger::Member => "member",
         }
     }
 }
@@ -58,6 +64,13 @@ pub struct ResultRecord {
     /// All the small values that the plugin keeps for this check, when this run changed them. Written with the result;
     /// read through [`crate::Store::plugin_states`], so a record that was read has none.
     pub plugin_state: Option<Arc<BTreeMap<String, Vec<u8>>>>,
+}
+
+impl ResultRecord {
+    /// Whether a report of the plugin is behind it.
+    pub fn is_by_report(&self) -> bool {
+        matches!(self.reason, Reason::Passed | Reason::Reported { .. } | Reason::ConditionFailed { .. } | Reason::ConditionError { .. })
+    }
 }
 
 /// A record that is in the store: just written, or read again. Cheap to clone.

@@ -6,7 +6,6 @@
 mod dns;
 mod listeners;
 mod phases;
-mod reply;
 mod smtp;
 mod starttls;
 mod tcp;

@@ -2,10 +2,10 @@
 
 use sickbay_sdk::expiry::{self, Expiry};
 use sickbay_sdk::net::Connection;
+use sickbay_sdk::net::reply::{Reply, ask, shown};
 use sickbay_sdk::prelude::*;
 
 use crate::phases;
-use crate::reply::{Reply, ask, shown};
 use crate::tls::{default_certificate_critical_days, default_certificate_warning_days, judge_session};
 
 #[derive(Deserialize, JsonSchema)]

@@ -1,9 +1,8 @@
 //! What is said in the clear before a connection is encrypted, protocol by protocol.
 
 use sickbay_sdk::net::Connection;
+use sickbay_sdk::net::reply::{Reply, ask, shown};
 use sickbay_sdk::prelude::*;
-
-use crate::reply::{Reply, ask, shown};
 
 /// `SSLRequest`: its length, and 1234 5679 in place of a version.
 const POSTGRES_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];

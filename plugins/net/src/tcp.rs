@@ -1,9 +1,9 @@
 //! `tcp`: whether a port is open, how long connecting takes, and what is said there.
 
+use sickbay_sdk::net::reply::shown;
 use sickbay_sdk::prelude::*;
 
 use crate::phases;
-use crate::reply::shown;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

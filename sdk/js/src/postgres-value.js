@@ -24,10 +24,22 @@ export class Other {
   }
 }
 
+/** A `timestamp` with more than milliseconds: a `Date` that keeps them. */
+export class Timestamp extends Date {
+  /** @param {bigint} microseconds Since 1970. */
+  constructor(microseconds) {
+    // Towards the past, also before 1970.
+    const beyond = ((microseconds % 1000n) + 1000n) % 1000n;
+    super(Number((microseconds - beyond) / 1000n));
+    /** Since 1970, with what a `Date` leaves out. @readonly */
+    this.microseconds = microseconds;
+  }
+}
+
 /**
  * What a row may hold:
  * - `bigint` and smaller as `number`, and as `bigint` beyond 2^53; `numeric` as text, for it is exact; `interval` as milliseconds
- * - `timestamp` as `Date`; `date` (`2026-01-31`), `time` and `uuid` as text
+ * - `timestamp` as `Date`, with microseconds as `Timestamp`, which is one; `date` (`2026-01-31`), `time` and `uuid` as text
  * - `json` as what it holds, an array of a simple type as an array, `bytea` as `Uint8Array`
  * @typedef {null | boolean | number | bigint | string | Date | Uint8Array | Other | unknown[] | { [name: string]: unknown }} Value
  */
@@ -45,10 +57,8 @@ export function valueHere(value) {
     case 'json':
     case 'list-json':
       return JSON.parse(value.val);
-    case 'timestamp-us': {
-      const milliseconds = Number(value.val) / 1000;
-      return Math.abs(milliseconds) <= TIME_MS_MAX ? new Date(milliseconds) : new Other('timestamptz', `${value.val} us since 1970`);
-    }
+    case 'timestamp-us':
+      return timestampHere(BigInt(value.val));
     case 'interval-us':
       return Number(value.val) / 1000;
     case 'other':
@@ -56,6 +66,12 @@ export function valueHere(value) {
     default:
       return value.val;
   }
+}
+
+/** @param {bigint} microseconds */
+function timestampHere(microseconds) {
+  if (Math.abs(Number(microseconds)) / 1000 > TIME_MS_MAX) return new Other('timestamptz', `${microseconds} us since 1970`);
+  return microseconds % 1000n === 0n ? new Date(Number(microseconds / 1000n)) : new Timestamp(microseconds);
 }
 
 /**
@@ -85,6 +101,7 @@ export function wireValue(value) {
  * @returns {import('sickbay:plugin/postgres@0.1.0').Value}
  */
 function wireObject(value) {
+  if (value instanceof Timestamp) return { tag: 'timestamp-us', val: int64(value.microseconds) };
   if (value instanceof Date) return { tag: 'timestamp-us', val: int64(BigInt(value.getTime()) * 1000n) };
   if (value instanceof Uint8Array) return { tag: 'bytes', val: value };
   if (value instanceof Other) return { tag: 'other', val: { typeName: value.typeName, text: value.text } };

@@ -8,7 +8,7 @@ import { ConfigurationError, ContentError, ServiceError } from './errors.js';
 import { valueHere, wireValue } from './postgres-value.js';
 import { clean, span } from './text.js';
 
-export { Other } from './postgres-value.js';
+export { Other, Timestamp } from './postgres-value.js';
 
 /** @typedef {import('./postgres-value.js').Value} Value */
 

@@ -93,6 +93,16 @@ test('rows are found by the names of their columns', () => {
   assert.deepEqual(host.postgres.queries[0], { source: 'main', sql: 'select $1', params, timeoutMs: 10 });
 });
 
+test('a timestamp keeps its microseconds on the way in and out', () => {
+  const host = new FakeHost();
+  for (const microseconds of [1_767_323_045_678_901n, -1n, 1_000n]) {
+    host.postgres.reply([{ at: new postgres.Timestamp(microseconds) }]);
+    const at = host.serve(() => postgres.source('main').query('select $1', [new postgres.Timestamp(microseconds)]).value());
+    assert.equal(at instanceof postgres.Timestamp ? at.microseconds : BigInt(at.getTime()) * 1000n, microseconds);
+    assert.equal(at.getTime(), Math.floor(Number(microseconds) / 1000));
+  }
+});
+
 test('one row is one row, and a refusal says whose mistake it was', () => {
   const host = new FakeHost();
   host.postgres.reply([], { columns: ['a'] });

@@ -117,7 +117,7 @@ class SqlError(SickbayError):
 
 
 class ServerStateError(SqlError, ServiceError):
-    """The server's state: SQLSTATE classes 08, 53, 57 and 58."""
+    """The server's state: SQLSTATE classes 08, 28, 53, 57 and 58."""
 
     def __init__(self, failure: str, message: str, sqlstate: str, severity: str = "ERROR", detail: str | None = None) -> None:
         ServiceError.__init__(self, failure, message)
@@ -135,6 +135,7 @@ class StatementError(SqlError, ConfigurationError):
 # By the whole code first, then by its class.
 _FAILURES = {
     "08": "connection",
+    "28": "authentication",
     "53": "capacity",
     "53100": "disk",
     "53200": "memory",

@@ -113,6 +113,7 @@ class TestPostgres(Case):
     def test_the_servers_state_is_the_services_and_a_wrong_statement_the_configurations(self) -> None:
         for sqlstate, failure in (
             ("08006", "connection"),
+            ("28000", "authentication"),
             ("53300", "too-many-connections"),
             ("53100", "disk"),
             ("57014", "timeout"),

@@ -224,6 +224,10 @@ class TestComponent(unittest.TestCase):
                     error = meaning(getattr(module, name)("x"))
                     assert isinstance(error, (ServiceError, PluginError))
                     self.assertEqual(error.failure if isinstance(error, ServiceError) else error.kind, cases[case], name)
+        redis_module = importlib.import_module("wit_world.imports.redis")
+        full = meaning(redis_module.RedisError_Connect("the server has no connection left (`maxclients`)"))
+        assert isinstance(full, ServiceError)
+        self.assertEqual(full.failure, "too-many-connections")
 
     def test_a_defect_is_a_failure_that_names_the_line_and_is_logged(self) -> None:
         with self.imported("log", "write") as write, self.assertRaises(self.err) as caught:

@@ -21,14 +21,17 @@ use serde_json::Value;
 pub use crate::bindings::sickbay::plugin::http::{Header, HttpError, Options, Redirect, Request, Response};
 
 #[cfg(target_family = "wasm")]
-use crate::bindings::sickbay::plugin::http::send;
+use crate::bindings::sickbay::plugin::http::{send, send_many as send_all};
 #[cfg(not(target_family = "wasm"))]
-use crate::testing::http_send as send;
+use crate::testing::{http_send as send, http_send_many as send_all};
 
 use crate::Error;
 
 /// The redirects that a call follows unless told otherwise.
 pub const REDIRECTS_MAX_DEFAULT: u8 = 5;
+
+/// Calls of one [`send_many`].
+pub const CALLS_MAX: usize = 16;
 
 /// Statuses below 500 that ask to come again.
 const STATUSES_PASSING: [u16; 3] = [408, 425, 429];
@@ -116,6 +119,13 @@ impl Call {
     }
 }
 
+/// Sends at most [`CALLS_MAX`] calls, all at once; the answers come in the order of the calls. The options are those of the first.
+pub fn send_many(calls: &[Call]) -> Vec<Result<Response, HttpError>> {
+    let Some(first) = calls.first() else { return Vec::new() };
+    let requests: Vec<Request> = calls.iter().map(|call| call.request.clone()).collect();
+    send_all(&requests, &first.options)
+}
+
 impl Response {
     /// The first header of that name, whatever its case.
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -186,7 +196,7 @@ pub fn seconds(microseconds: u32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::response;
+    use crate::testing::{FakeHost, response};
 
     #[test]
     fn a_header_is_found_whatever_its_case() {
@@ -204,6 +214,16 @@ mod tests {
         assert_eq!(call.request.headers, [Header { name: "content-type".into(), value: "application/json".into() }]);
         let call = post("http://localhost/").header("Content-Type", "application/x-ticket+json").json(&body);
         assert_eq!(call.request.headers.len(), 1);
+    }
+
+    #[test]
+    fn several_calls_are_answered_in_their_order() {
+        let mut host = FakeHost::default().http(Ok(response(200, ""))).http(Err(HttpError::Timeout("slow".into())));
+        let answers = host.serve(|| send_many(&[get("http://localhost/a").timeout_ms(5), get("http://localhost/b")]));
+        assert_eq!(answers, [Ok(response(200, "")), Err(HttpError::Timeout("slow".into()))]);
+        let sent: Vec<_> = host.sent.iter().map(|call| (call.request.url.as_str(), call.options.timeout_ms)).collect();
+        assert_eq!(sent, [("http://localhost/a", Some(5)), ("http://localhost/b", Some(5))]);
+        assert!(send_many(&[]).is_empty());
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //!   configuration* did becomes a failure, which the host records as `unknown`.
 //! - [`http`], [`postgres`], [`redis`], [`net`], [`files`], [`secrets`], [`system`], [`state`], [`log`], [`clock`]: what a run may use, as far as the
 //!   operator granted it.
+//! - [`sinks`]: what sinks have in common: levels and colours, fingerprints, what an answer means, texts by templates.
 //! - [`limit`], [`expiry`], [`trend`]: judging a number and a certificate; what changed since an earlier run.
 //! - `testing` (native only): a scripted host, so that `cargo test` runs a plugin without WebAssembly.
 //!
@@ -43,6 +44,7 @@ pub mod net;
 pub mod postgres;
 pub mod redis;
 pub mod secrets;
+pub mod sinks;
 pub mod state;
 pub mod system;
 pub mod trend;

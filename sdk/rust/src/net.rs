@@ -10,6 +10,8 @@
 //! # }
 //! ```
 
+pub mod reply;
+
 pub use crate::bindings::sickbay::plugin::net::{DnsAnswer, NetError, Opened, Target};
 
 #[cfg(target_family = "wasm")]

@@ -31,13 +31,14 @@ pub const CALL_FAILURES: [&str; 9] =
     ["connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "capacity", "file-system"];
 
 /// SQLSTATEs, or the classes that they begin with, that tell of the server's state, and their failure kinds; the first that fits counts. The
-/// SDKs for all languages have this table. Class 28 has an arm of its own in the contract.
-const STATE_FAILURES: [(&str, &str); 8] = [
+/// SDKs for all languages have this table.
+const STATE_FAILURES: [(&str, &str); 9] = [
     ("53100", "disk"),
     ("53200", "memory"),
     ("53300", "too-many-connections"),
     ("57014", "timeout"),
     ("08", "connection"),
+    ("28", "authentication"),
     ("53", "capacity"),
     ("57", "unavailable"),
     ("58", "file-system"),
@@ -392,6 +393,7 @@ mod tests {
     fn the_servers_state_is_the_services_and_a_wrong_statement_the_configurations() {
         for (sqlstate, failure) in [
             ("08006", "connection"),
+            ("28000", "authentication"),
             ("53000", "capacity"),
             ("53100", "disk"),
             ("53200", "memory"),

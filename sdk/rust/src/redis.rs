@@ -80,6 +80,8 @@ pub enum Answer {
     Nil,
     Int(i64),
     Float(f64),
+    /// A truth, as newer servers tell it.
+    Boolean(bool),
     /// A status or a string, bytes of any encoding.
     Text(Vec<u8>),
     /// What the server refused: `WRONGTYPE ...`.
@@ -109,6 +111,7 @@ impl Answer {
         match self {
             Answer::Int(number) => Some(*number as f64),
             Answer::Float(number) => Some(*number),
+            Answer::Boolean(is_so) => Some(f64::from(u8::from(*is_so))),
             Answer::Text(_) => self.text()?.trim().parse().ok().filter(|number: &f64| number.is_finite()),
             Answer::Nil | Answer::Failed(_) | Answer::List(_) => None,
         }
@@ -139,7 +142,7 @@ fn next(nodes: &mut vec::IntoIter<Node>, depth: usize) -> Option<Answer> {
         Node::Nil => Answer::Nil,
         Node::Int(number) => Answer::Int(number),
         Node::Float(number) => Answer::Float(number),
-        Node::Boolean(yes) => Answer::Int(i64::from(yes)),
+        Node::Boolean(is_so) => Answer::Boolean(is_so),
         Node::Simple(text) | Node::BigNumber(text) | Node::Other(text) => Answer::Text(text.into_bytes()),
         Node::Bulk(bytes) => Answer::Text(bytes),
         Node::Failed(message) => Answer::Failed(message),
@@ -216,9 +219,10 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_as_a_tree() {
-        let nodes = vec![Node::ArrayOf(2), Node::MapOf(1), Node::Bulk(b"a".to_vec()), Node::Int(1), Node::Nil];
+        let nodes = vec![Node::ArrayOf(3), Node::MapOf(1), Node::Bulk(b"a".to_vec()), Node::Int(1), Node::Nil, Node::Boolean(true)];
         let inner = Answer::List(vec![Answer::Text(b"a".to_vec()), Answer::Int(1)]);
-        assert_eq!(Answer::read(nodes), Ok(Answer::List(vec![inner, Answer::Nil])));
+        assert_eq!(Answer::read(nodes), Ok(Answer::List(vec![inner, Answer::Nil, Answer::Boolean(true)])));
+        assert_eq!(Answer::Boolean(true).number(), Some(1.0));
     }
 
     #[test]

@@ -286,6 +286,10 @@ pub(crate) fn http_send(request: &Request, options: &Options) -> Result<Response
     }
 }
 
+pub(crate) fn http_send_many(requests: &[Request], options: &Options) -> Vec<Result<Response, HttpError>> {
+    requests.iter().map(|request| http_send(request, options)).collect()
+}
+
 pub(crate) fn log_write(level: Level, message: &str, fields: &[Label]) {
     let line = Line { level, message: message.to_owned(), fields: fields.to_vec() };
     HOST.with(|host| host.borrow_mut().lines.push(line));

@@ -2,12 +2,13 @@
 //!
 //! Who is who: a [`Place`] is a folder with plugins and a configuration, a [`Check`] is one `[[check]]` of it, a [`Served`] is the
 //! daemon that serves it. Real servers are in `nginx.rs` and `raw.rs`, their certificates in `certificates.rs`; `resolver.rs` gives one
-//! program host names of its own; `rows.rs` runs a table of checks.
+//! program host names of its own; `rows.rs` runs a table of checks, `pages.rs` has an nginx for it.
 //!
 //! Limits: what is waited for comes within [`WAIT_MAX`] or the test fails; what is started ends when its value is dropped.
 
 pub(crate) mod certificates;
 pub(crate) mod nginx;
+pub(crate) mod pages;
 pub(crate) mod raw;
 pub(crate) mod resolver;
 pub(crate) mod rows;

@@ -1,10 +1,11 @@
 //! nginx as a child process with a folder and ports of its own.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Pid;
+use sickbay_tests::process::{Paused, free_port};
 use tempfile::TempDir;
 
 use super::{Started, eventually};
@@ -56,19 +57,9 @@ impl Nginx {
         fs::remove_file(self.folder.path().join(name)).expect("a file of nginx");
     }
 
-    /// Holds it up where it is: it keeps its ports, and answers nothing.
-    pub(crate) fn pause(&self) {
-        self.signal(Signal::STOP);
-    }
-
-    /// It goes on.
-    pub(crate) fn resume(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let process = self.process.as_ref().expect("it runs");
-        kill_process(Pid::from_child(&process.0), signal).expect("a signal");
+    /// It stands still until the answer is dropped.
+    pub(crate) fn pause(&self) -> Paused {
+        Paused::new(Pid::from_child(&self.process.as_ref().expect("it runs").0))
     }
 
     /// Nobody listens on the ports afterwards.
@@ -101,11 +92,6 @@ impl Nginx {
         });
         if ended { Err(fs::read_to_string(errors).unwrap_or_default()) } else { Ok(()) }
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 fn configuration(servers: &str) -> String {

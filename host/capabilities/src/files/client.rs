@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Statx};
@@ -17,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::policy::Place;
 use super::walk::{Folder, Trouble, kind_of, kind_word, look, open_directory, open_file, own_path, split, trouble};
+use crate::abandoned::{Abandoned, Waiting};
 use crate::secrets::Placeholders;
 
 /// Threads that one plugin may hold at once.
@@ -38,23 +38,8 @@ pub(crate) struct Reader {
     places: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
 }
 
-/// Set when nobody waits for the work any more.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Abandoned(Arc<AtomicBool>);
-
-impl Abandoned {
-    fn check(&self) -> Result<(), Trouble> {
-        if self.0.load(Ordering::Relaxed) { Err(Trouble::Other("nobody waits for it any more".to_owned())) } else { Ok(()) }
-    }
-}
-
-/// Dropped with the call that waits.
-struct Waiting(Abandoned);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.0.store(true, Ordering::Relaxed);
-    }
+fn still_wanted(abandoned: &Abandoned) -> Result<(), Trouble> {
+    if abandoned.is_so() { Err(Trouble::Other("nobody waits for it any more".to_owned())) } else { Ok(()) }
 }
 
 impl Reader {
@@ -71,13 +56,12 @@ impl Reader {
         W: FnOnce(&Abandoned) -> Result<T, Trouble> + Send + 'static,
     {
         let places = self.places_of(plugin);
-        let abandoned = Abandoned::default();
-        let _waiting = Waiting(abandoned.clone());
+        let (_waiting, abandoned) = Waiting::new();
         let working = async move {
             let place = places.acquire_owned().await.map_err(|_| Trouble::Other("the host is shutting down".to_owned()))?;
             let task = tokio::task::spawn_blocking(move || {
                 let _place = place;
-                abandoned.check()?;
+                still_wanted(&abandoned)?;
                 work(&abandoned)
             });
             task.await.unwrap_or_else(|_| Err(Trouble::Other("the reading ended unexpectedly".to_owned())))
@@ -153,7 +137,7 @@ pub(super) fn read_directory(place: &Place, after: Option<&str>, abandoned: &Aba
     let names = first_names(place, &directory, after, abandoned)?;
     let mut found = Vec::with_capacity(names.len());
     for (shown, name) in names {
-        abandoned.check()?;
+        still_wanted(abandoned)?;
         let info = rustix::fs::openat(&reached, &*name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
             .and_then(|entry| info_of(shown, &entry));
         match info {
@@ -179,7 +163,7 @@ fn first_names(
         if index >= ENTRIES_MAX {
             return Err(Trouble::Invalid(format!("`{}` has more than {ENTRIES_MAX} entries", place.path)));
         }
-        abandoned.check()?;
+        still_wanted(abandoned)?;
         let entry = entry.map_err(|errno| trouble(place, errno))?;
         let name = entry.file_name();
         let shown = name.to_string_lossy();
@@ -219,7 +203,7 @@ fn read_at(place: &Place, file: &File, offset: u64, wanted: usize, abandoned: &A
     let mut at = offset;
     // No file reaches beyond, and the system would call it an error.
     while bytes.len() < wanted && i64::try_from(at).is_ok() {
-        abandoned.check()?;
+        still_wanted(abandoned)?;
         let filled = bytes.len();
         bytes.resize(wanted.min(filled + CHUNK_BYTES_MAX), 0);
         let read = match file.read_at(&mut bytes[filled..], at) {

@@ -2,9 +2,10 @@
 
 use sickbay_runtime::HostResult;
 
-use super::client::{self, Abandoned, Info, READ_BYTES_MAX};
+use super::client::{self, Info, READ_BYTES_MAX};
 use super::policy::{Access, GuestPath, Place, authorise, leads_out, of_processes};
 use super::walk::Trouble;
+use crate::abandoned::Abandoned;
 use crate::contract::files::{FileError, FileInfo, Host, Space};
 use crate::lent::Lent;
 

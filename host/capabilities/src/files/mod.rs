@@ -25,3 +25,4 @@ mod walk;
 
 pub(crate) use client::Reader;
 pub use grant::{Grant, Part};
+pub use policy::foretell;

@@ -95,6 +95,11 @@ pub(super) fn authorise(grants: &[Grant], path: GuestPath, access: Access) -> Re
     Ok(Place { known_as: grant.guest.clone(), folder: grant.host.clone(), below, path })
 }
 
+/// What a run would be denied that reads `path`; none where it is in a granted folder, or is no path. Where links lead, only a run knows.
+pub fn foretell(grants: &[Grant], path: &str) -> Option<Denial> {
+    authorise(grants, GuestPath::parse(path).ok()?, Access::Read).err()
+}
+
 /// What was found on the way leads out of the folder.
 pub(super) fn leads_out(place: &Place) -> Denial {
     denial(

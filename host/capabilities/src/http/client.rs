@@ -113,7 +113,11 @@ async fn travel(means: &Means, outgoing: &mut Outgoing, deadline: Instant, progr
             }
             End::Content(content) => {
                 let end = if content.truncated { secrets::End::Cut } else { secrets::End::Whole };
-                let (bytes, end) = means.secrets.mask_body(content.bytes, end, means.terms.body_bytes_max);
+                let (body, bytes_max) = (content.bytes, means.terms.body_bytes_max);
+                let masking =
+                    means.services.masking.run(&means.secrets, body.len(), move |secrets| secrets.mask_body(body, end, bytes_max));
+                let masked = masking.await;
+                let (bytes, end) = masked.ok_or_else(|| Failure::Other("the masking of the answer ended unexpectedly".to_owned()))?;
                 let content = Content { bytes, truncated: end == secrets::End::Cut };
                 return Ok(Answer {
                     status: head.status.as_u16(),

@@ -21,3 +21,4 @@ mod request;
 mod tests;
 
 pub use grant::Grant;
+pub use policy::foretell;

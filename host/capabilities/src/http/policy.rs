@@ -62,6 +62,12 @@ impl Grant {
     }
 }
 
+/// What a run would be denied that sends `method` to `url`; none where it is granted, or is no request. A redirect leads elsewhere.
+pub fn foretell(grants: &[Grant], method: &str, url: &str) -> Option<Denial> {
+    let url = Url::parse(url).ok()?;
+    authorise(grants, method, &Target::of(&url).ok()?).err()
+}
+
 /// How near the nearest grant comes, for the message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Near {

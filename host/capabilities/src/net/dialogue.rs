@@ -140,6 +140,7 @@ impl Dialogue {
     pub(super) async fn receive(
         &mut self,
         wanted: &Wanted,
+        services: &Services,
         placeholders: &Placeholders,
         purse: &Purse,
         run_deadline: Instant,
@@ -163,7 +164,18 @@ impl Dialogue {
                 end = secrets::End::Cut;
             }
         }
-        Ok(placeholders.mask_piece(&mut self.given, answer, end))
+        let mut given = std::mem::take(&mut self.given);
+        let masking = services.masking.run(placeholders, answer.len(), move |placeholders| {
+            let masked = placeholders.mask_piece(&mut given, answer, end);
+            (masked, given)
+        });
+        let Ok(Some((masked, given))) = timeout_at(run_deadline, masking).await else {
+            // What comes next cannot be judged without what went before it.
+            (self.wire, self.held) = (None, BytesMut::new());
+            return Err(Failure::Timeout(format!("an answer of {} came too late to be looked through for secrets", self.place)));
+        };
+        self.given = given;
+        Ok(masked)
     }
 
     /// Reads until it is known how much of what is held is the answer.

@@ -108,9 +108,10 @@ impl Lent {
         self.meter.call()?;
         let wanted = Wanted::new(until, bytes_max, timeout_ms)?;
         let mut dialogue = self.connections.take(number)?;
-        let (placeholders, purse, deadline) = (self.secrets.clone(), self.meter.purse(), self.scope.deadline);
+        let (services, placeholders) = (Arc::clone(&self.services), self.secrets.clone());
+        let (purse, deadline) = (self.meter.purse(), self.scope.deadline);
         let work = async move {
-            let outcome = dialogue.receive(&wanted, &placeholders, &purse, deadline).await;
+            let outcome = dialogue.receive(&wanted, &services, &placeholders, &purse, deadline).await;
             (dialogue, outcome)
         };
         let (dialogue, outcome) = in_own_task(work).await?;

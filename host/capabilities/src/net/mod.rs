@@ -37,6 +37,7 @@ pub(crate) use connections::Connections;
 pub use grant::Grant;
 pub(crate) use grant::Security;
 pub(crate) use policy::Asked;
+pub use policy::foretell;
 
 /// A call ends at the lesser of its own time and the run's.
 fn deadline(time: Option<Duration>, run_deadline: Instant) -> Instant {

@@ -4,7 +4,8 @@
 
 use url::Host;
 
-use super::host_pattern::{literal, without_dot};
+use super::grant::parse_port;
+use super::host_pattern::{literal, read_host, without_dot};
 use super::{Grant, Security, unix};
 use crate::denial::{Capability, Denial, DenialReason};
 use crate::egress::{self, Named};
@@ -28,6 +29,27 @@ pub(super) fn authorise(grants: &[Grant], asked: &Asked<'_>) -> Result<Named, De
     };
     let never = address.and_then(|address| egress::never(Capability::Net, address));
     Err(never.unwrap_or_else(|| denial(message(grants, asked), hint(asked))))
+}
+
+/// What a run would be denied that asks for `target`, written as a grant is: `tcp://db.internal:5432`; none where it is granted, or cannot
+/// be told. Whether TLS begins with the first byte may be decided by what a server says.
+pub fn foretell(grants: &[Grant], target: &str) -> Option<Denial> {
+    let (scheme, rest) = target.split_once("://")?;
+    let (security, other) = match scheme {
+        "tcp" => (Security::Plain, Security::Tls),
+        "tls" => (Security::Tls, Security::Plain),
+        "dns" => {
+            let name = read_host(rest).filter(|name| matches!(name, Host::Domain(_)))?;
+            return authorise(grants, &Asked::Records(&name)).err();
+        }
+        _ => return None,
+    };
+    let (name, port) = rest.rsplit_once(':')?;
+    let (host, port) = (read_host(name)?, parse_port(port)?);
+    if grants.iter().any(|grant| grant.covers(&Asked::Host { security: other, host: &host, port })) {
+        return None;
+    }
+    authorise(grants, &Asked::Host { security, host: &host, port }).err()
 }
 
 /// Is what `path` leads to granted too? None stands for a path that is no text.
@@ -82,7 +104,6 @@ fn hint(asked: &Asked<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::host_pattern::read_host;
 
     fn grants(texts: &[&str]) -> Vec<Grant> {
         texts.iter().map(|text| text.parse().expect("grant")).collect()
@@ -185,6 +206,19 @@ mod tests {
         assert!(tcp.message.ends_with("only TLS from the first byte"), "{}", tcp.message);
         let tls = judge(&["tcp://db.internal:5432"], "tls://db.internal:5432").expect_err("denied");
         assert!(tls.message.ends_with("only TCP, with TLS by `start-tls`"), "{}", tls.message);
+    }
+
+    #[test]
+    fn what_a_run_would_be_denied_is_told_as_the_run_is() {
+        let granted = grants(&["tcp://db.internal:5432", "dns://example.com"]);
+        for asked in ["tcp://db.internal:5433", "tls://other.example:443", "dns://www.example.com"] {
+            let denial = judge(&["tcp://db.internal:5432", "dns://example.com"], asked).expect_err("denied");
+            assert_eq!(foretell(&granted, asked), Some(denial), "{asked}");
+        }
+        // Granted, decided by what the server says, or nothing that can be asked for.
+        for asked in ["tcp://DB.internal:5432", "tls://db.internal:5432", "dns://10.0.0.1", "tcp://HOST:PORT", "unix:///run/x", "db"] {
+            assert_eq!(foretell(&granted, asked), None, "{asked}");
+        }
     }
 
     #[test]

@@ -65,12 +65,27 @@ pub(super) async fn answer(call: Call) -> Result<(Vec<RowSet>, u32), Failure> {
         rows_max: call.rows_max,
     };
     let answered = converse(&call, &bounds).await;
-    let (mut sets, rows) = answered.map_err(|failure| failure.masked(&call.secrets))?;
-    let grown = call.secrets.mask_parts(sets.iter_mut().flat_map(texts_of));
+    let (sets, rows) = answered.map_err(|failure| failure.masked(&call.secrets))?;
+    Ok((masked(&call, sets).await?, rows))
+}
+
+/// With placeholders for the secrets of the run.
+async fn masked(call: &Call, mut sets: Vec<RowSet>) -> Result<Vec<RowSet>, Failure> {
+    if call.secrets.is_empty() {
+        return Ok(sets);
+    }
+    let bytes = sets.iter_mut().flat_map(texts_of).map(|part| part.bytes().len()).sum();
+    let masking = call.services.masking.run(&call.secrets, bytes, move |secrets| {
+        let grown = secrets.mask_parts(sets.iter_mut().flat_map(texts_of));
+        (sets, grown)
+    });
+    let masked = timeout_at(call.run_deadline, masking).await;
+    let masked = masked.map_err(|_| Failure::Timeout("the rows came too late to be looked through for secrets".to_owned()))?;
+    let (sets, grown) = masked.ok_or_else(|| Failure::Other("the call ended unexpectedly".to_owned()))?;
     if grown > 0 {
         call.purse.receive(grown)?;
     }
-    Ok((sets, rows))
+    Ok(sets)
 }
 
 /// Where a secret may stand: a number is none, nor is a time.

@@ -47,8 +47,9 @@ mod value;
 mod wire;
 
 pub use grant::{Grant, ROWS_DEFAULT, ROWS_MOST};
+pub use policy::foretell;
 pub use settings::{Access, CONNECTIONS_DEFAULT, CONNECTIONS_MOST, Dialect, Endpoint, PostgresSettings, STATEMENT_TIMEOUT_DEFAULT};
-pub use source::Sources;
+pub(crate) use source::Sources;
 pub use standing::Power;
 
 pub use crate::source::UrlError;

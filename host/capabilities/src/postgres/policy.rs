@@ -49,6 +49,11 @@ pub(super) fn authorise<'s>(
     Ok(Allowed { rows_max, access })
 }
 
+/// What a run would be denied that reads from `source`. What its statements do, only a run knows.
+pub fn foretell(grants: &[Grant], source: &str) -> Option<Denial> {
+    authorise(grants, Some(Access::ReadOnly), source, std::iter::empty()).err()
+}
+
 /// Whether what was authorised can be said in this way to what answers at `source`; else what to do instead.
 pub(super) fn fits(source: &str, way: Way, manner: Manner, access: Access, asked: &[Asked]) -> Result<(), String> {
     let only_reads = access == Access::ReadOnly;

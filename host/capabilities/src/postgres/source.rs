@@ -7,7 +7,8 @@
 //! Invariant: a source has at most `connections_max` connections, in use and kept together.
 //! Invariant: only a call that ended in good order gives its connection back; dropping a call closes it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -19,14 +20,14 @@ use tokio_rustls::TlsConnector;
 use super::dial;
 use super::failure::Failure;
 use super::session::Session;
-use super::settings::{Access, CONNECTIONS_MOST, Encryption, Manner, PostgresSettings};
+use super::settings::{Access, Address, CONNECTIONS_MOST, Encryption, Manner, PostgresSettings};
 use super::types::{Oid, Type};
 use super::wire::Stream;
 use crate::dns::Resolver;
 use crate::material::Material;
 use crate::places::{self, Places};
 use crate::services::ServicesError;
-use crate::source::{self, SystemRoots, lock};
+use crate::source::{self, FlawedFile, SourceKind, SystemRoots, lock};
 
 /// A connection that nobody needed for so long is closed.
 const KEPT_MAX: Duration = Duration::from_secs(60);
@@ -34,54 +35,32 @@ const KEPT_MAX: Duration = Duration::from_secs(60);
 const TYPES_MAX: usize = 1024;
 
 /// All sources, by name.
-#[derive(Clone, Default)]
-pub struct Sources {
-    by_name: BTreeMap<String, Arc<Source>>,
+pub(crate) type Sources = source::Sources<Source>;
+
+#[cfg(test)]
+impl Sources {
+    /// One source whose connections are closed sooner.
+    pub(super) fn keeping_for(name: &str, settings: PostgresSettings, kept_max: Duration) -> Sources {
+        let material = Material::of(Source::files(&settings));
+        let source = Source::new(name, settings, material, kept_max, &source::system_roots()).expect("a source");
+        Sources { by_name: [(name.to_owned(), Arc::new(source))].into() }
+    }
 }
 
-impl Sources {
-    /// Connects to nothing yet.
-    pub fn new(settings: &BTreeMap<String, PostgresSettings>) -> Result<Sources, ServicesError> {
-        Sources::default().renewed(settings)
-    }
-
-    /// These sources by other settings: one whose settings and files are the same stays, with its connections.
-    pub fn renewed(&self, settings: &BTreeMap<String, PostgresSettings>) -> Result<Sources, ServicesError> {
-        let system = source::system_roots();
-        let mut by_name = BTreeMap::new();
-        for (name, settings) in settings {
-            let source = match self.by_name.get(name) {
-                Some(source) if source.settings == *settings && source.material == material(settings) => Arc::clone(source),
-                _ => Arc::new(Source::new(name, settings.clone(), KEPT_MAX, &system)?),
-            };
-            by_name.insert(name.clone(), source);
+impl PostgresSettings {
+    /// What is wrong with the files that the URL names, as far as they are used.
+    pub fn flawed_files(&self) -> Vec<FlawedFile> {
+        let endpoint = &self.endpoint;
+        if endpoint.encryption == Encryption::Never || matches!(endpoint.address, Address::Unix { .. }) {
+            return Vec::new();
         }
-        Ok(Sources { by_name })
-    }
-
-    /// Those that `successor` does not have keep no connection any more.
-    pub(crate) fn retire_for(&self, successor: &Sources) {
-        for (name, source) in &self.by_name {
-            if successor.by_name.get(name).is_none_or(|other| !Arc::ptr_eq(source, other)) {
-                source.retire();
-            }
-        }
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<Arc<Source>> {
-        self.by_name.get(name).cloned()
-    }
-
-    /// One source whose connections are closed sooner.
-    #[cfg(test)]
-    pub(super) fn keeping_for(name: &str, settings: PostgresSettings, kept_max: Duration) -> Sources {
-        let source = Source::new(name, settings, kept_max, &source::system_roots()).expect("a source");
-        Sources { by_name: BTreeMap::from([(name.to_owned(), Arc::new(source))]) }
+        let is_judged = matches!(endpoint.encryption, Encryption::Issuer | Encryption::IssuerAndName);
+        source::flawed_files(endpoint.ca_file.as_deref().filter(|_| is_judged), endpoint.client_certificate.as_ref())
     }
 }
 
 /// One source.
-pub(super) struct Source {
+pub(crate) struct Source {
     pub(super) name: String,
     pub(super) settings: PostgresSettings,
     /// What `connector` was made of.
@@ -118,15 +97,47 @@ impl Drop for Source {
     }
 }
 
+impl SourceKind for Source {
+    type Settings = PostgresSettings;
+
+    fn make(name: &str, settings: PostgresSettings, material: Material, system: &SystemRoots) -> Result<Source, ServicesError> {
+        Source::new(name, settings, material, KEPT_MAX, system)
+    }
+
+    fn settings(&self) -> &PostgresSettings {
+        &self.settings
+    }
+
+    fn material(&self) -> &Material {
+        &self.material
+    }
+
+    fn files(settings: &PostgresSettings) -> Vec<&Path> {
+        settings.endpoint.certificate_files().chain(settings.endpoint.key_file()).collect()
+    }
+
+    /// Closes what is kept; what is in use is closed when it comes back.
+    fn retire(&self) {
+        let mut kept = self.kept();
+        kept.is_retired = true;
+        kept.sessions.clear();
+    }
+}
+
 impl Source {
-    fn new(name: &str, settings: PostgresSettings, kept_max: Duration, system: &SystemRoots) -> Result<Source, ServicesError> {
+    fn new(
+        name: &str,
+        settings: PostgresSettings,
+        material: Material,
+        kept_max: Duration,
+        system: &SystemRoots,
+    ) -> Result<Source, ServicesError> {
         for parameter in settings.endpoint.ignored() {
             tracing::warn!(source = name, parameter, "a parameter in the source's `url` has no meaning here");
         }
         Ok(Source {
             name: name.to_owned(),
-            // Before the files are read: a change meanwhile is one to come back for.
-            material: material(&settings),
+            material,
             connector: dial::connector(name, &settings.endpoint, system)?,
             places: Arc::new(Places::new(places(&settings))),
             kept: Mutex::default(),
@@ -164,13 +175,6 @@ impl Source {
     /// The server is not the one that these were connected to any more.
     pub(super) fn close_kept(&self) {
         self.kept().sessions.clear();
-    }
-
-    /// Closes what is kept; what is in use is closed when it comes back.
-    fn retire(&self) {
-        let mut kept = self.kept();
-        kept.is_retired = true;
-        kept.sessions.clear();
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -217,10 +221,6 @@ impl Source {
         }
         oldest.map(|since| since + self.kept_max)
     }
-}
-
-fn material(settings: &PostgresSettings) -> Material {
-    Material::of(settings.endpoint.certificate_files().chain(settings.endpoint.key_file()))
 }
 
 fn places(settings: &PostgresSettings) -> usize {

@@ -70,8 +70,23 @@ pub(super) async fn converse(call: Call) -> Result<Vec<Reply>, Failure> {
     let outcome = timeout_at(deadline, proceed(&call, deadline, &mut progress)).await;
     let whole = deadline.saturating_duration_since(started);
     let outcome = outcome.unwrap_or_else(|_| Err(timed_out(progress.phase, whole, call.source.as_deref())));
-    let mut replies = outcome.map_err(|failure| blamed(failure, &call, &progress, whole))?;
-    let grown = call.secrets.mask_parts(replies.iter_mut().flatten().filter_map(text_of));
+    let replies = outcome.map_err(|failure| blamed(failure, &call, &progress, whole))?;
+    masked(&call, replies).await
+}
+
+/// With placeholders for the secrets of the run.
+async fn masked(call: &Call, mut replies: Vec<Reply>) -> Result<Vec<Reply>, Failure> {
+    if call.secrets.is_empty() {
+        return Ok(replies);
+    }
+    let bytes = replies.iter_mut().flatten().filter_map(text_of).map(|part| part.bytes().len()).sum();
+    let masking = call.names.services.masking.run(&call.secrets, bytes, move |secrets| {
+        let grown = secrets.mask_parts(replies.iter_mut().flatten().filter_map(text_of));
+        (replies, grown)
+    });
+    let masked = timeout_at(call.run_deadline, masking).await;
+    let masked = masked.map_err(|_| Failure::Timeout("the reply came too late to be looked through for secrets".to_owned()))?;
+    let (replies, grown) = masked.ok_or_else(|| Failure::Other("the call ended unexpectedly".to_owned()))?;
     if grown > 0 {
         call.purse.receive(grown)?;
     }

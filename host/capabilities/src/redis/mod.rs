@@ -38,8 +38,9 @@ mod table;
 mod tests;
 
 pub use grant::Grant;
+pub use policy::foretell;
 pub use settings::{CONNECTIONS_DEFAULT, CONNECTIONS_MOST, Endpoint, RedisSettings, Topology};
-pub use source::Sources;
+pub(crate) use source::Sources;
 pub use standing::Entrant;
 
 pub use crate::source::{ClientCertificate, UrlError};

@@ -71,6 +71,22 @@ pub(super) fn judge_name(grants: &[Grant], source: &str, asked: &Asked) -> Resul
     Err(denial(near, source, asked, container, &likely_reach(asked)).into())
 }
 
+/// What a run would be denied that sends `command` (`SLOWLOG GET`) to `source`, without any key; where the command is not known, that nothing
+/// of the source is granted, with the `line` that grants it. What the server's table and keys decide, only a run knows.
+pub fn foretell(grants: &[Grant], source: &str, command: Option<&str>, line: &str) -> Option<Denial> {
+    let Some(command) = command else {
+        let message = format!("the source `{}` is not granted", hint::shown(source));
+        let is_granted = grants.iter().any(|grant| grant.is_of(source));
+        let (capability, reason) = (Capability::Redis, DenialReason::NotGranted);
+        return (!is_granted).then(|| Denial { capability, reason, message, hint: line.to_owned() });
+    };
+    let asked = Asked::new(command.split(' ').map(|word| word.as_bytes().to_vec()).collect()).ok()?;
+    match judge_name(grants, source, &asked) {
+        Err(Failure::Denied(denial)) => Some(denial),
+        _ => None,
+    }
+}
+
 /// The layer of the server's table. Asked after [`judge_name`].
 pub(super) fn judge(grants: &[Grant], source: &str, asked: &Asked, table: &CommandTable) -> Result<Verdict, Failure> {
     let (facts, container) = match table.find(asked) {
@@ -252,6 +268,20 @@ fn denial(near: Near, source: &str, asked: &Asked, container: bool, reach: &Reac
 mod tests {
     use super::super::table::tests::{asked, new, old, table};
     use super::*;
+
+    #[test]
+    fn what_a_run_would_be_denied_is_told_as_the_run_is() {
+        let granted = grants(&[(&["PING", "SLOWLOG"], &[])]);
+        let told = |source: &str, command: Option<&str>| {
+            foretell(&granted, source, command, "a line").map(|denial| format!("{}; {}", denial.message, denial.hint))
+        };
+        let info = "`INFO` on the source `cache` is not granted; redis = [{ source = \"cache\", commands = [\"INFO\"] }]";
+        assert_eq!(told("cache", Some("INFO")).as_deref(), Some(info));
+        assert_eq!(told("other", None).as_deref(), Some("the source `other` is not granted; a line"));
+        for (command, granted) in [(Some("PING"), true), (Some("SLOWLOG GET"), true), (None, true), (Some("SLOWLOG LEN"), true)] {
+            assert_eq!(told("cache", command).is_none(), granted, "{command:?}");
+        }
+    }
 
     fn grants(of: &[(&[&str], &[&str])]) -> Vec<Grant> {
         let grant = |(commands, keys): &(&[&str], &[&str])| {

@@ -1,6 +1,7 @@
 //! The sources that the operator configured: how each is reached, and what is known of its server.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use ::redis::cmd;
@@ -16,50 +17,23 @@ use super::table::CommandTable;
 use crate::contract::redis::Node;
 use crate::material::Material;
 use crate::services::ServicesError;
-use crate::source::{self, SystemRoots, lock};
+use crate::source::{self, FlawedFile, SourceKind, SystemRoots, lock};
 
 /// All sources, by name.
-#[derive(Clone, Default)]
-pub struct Sources {
-    by_name: BTreeMap<String, Arc<Source>>,
-}
+pub(crate) type Sources = source::Sources<Source>;
 
-impl Sources {
-    /// Connects to nothing yet.
-    pub fn new(settings: &BTreeMap<String, RedisSettings>) -> Result<Sources, ServicesError> {
-        Sources::default().renewed(settings)
-    }
-
-    /// These sources by other settings: one whose settings and files are the same stays, with its connections.
-    pub fn renewed(&self, settings: &BTreeMap<String, RedisSettings>) -> Result<Sources, ServicesError> {
-        let system = source::system_roots();
-        let mut by_name = BTreeMap::new();
-        for (name, settings) in settings {
-            let source = match self.by_name.get(name) {
-                Some(source) if source.settings == *settings && source.material == material(settings) => Arc::clone(source),
-                _ => Arc::new(Source::new(name, settings.clone(), &system)?),
-            };
-            by_name.insert(name.clone(), source);
+impl RedisSettings {
+    /// What is wrong with the files that are named, as far as they are used.
+    pub fn flawed_files(&self) -> Vec<FlawedFile> {
+        if !self.is_encrypted() {
+            return Vec::new();
         }
-        Ok(Sources { by_name })
-    }
-
-    /// Those that `successor` does not have keep no connection any more.
-    pub(crate) fn retire_for(&self, successor: &Sources) {
-        for (name, source) in &self.by_name {
-            if successor.by_name.get(name).is_none_or(|other| !Arc::ptr_eq(source, other)) {
-                source.pool.retire();
-            }
-        }
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<Arc<Source>> {
-        self.by_name.get(name).cloned()
+        source::flawed_files(self.ca_file.as_deref(), self.client_certificate.as_ref())
     }
 }
 
 /// One source.
-pub(super) struct Source {
+pub(crate) struct Source {
     name: String,
     pub(super) settings: RedisSettings,
     pub(super) pool: Pool,
@@ -77,10 +51,10 @@ pub(super) struct Learnt {
     pub(super) at: Instant,
 }
 
-impl Source {
-    fn new(name: &str, settings: RedisSettings, system: &SystemRoots) -> Result<Source, ServicesError> {
-        // Before the files are read: a change meanwhile is one to come back for.
-        let material = material(&settings);
+impl SourceKind for Source {
+    type Settings = RedisSettings;
+
+    fn make(name: &str, settings: RedisSettings, material: Material, system: &SystemRoots) -> Result<Source, ServicesError> {
         let connector = settings.is_encrypted().then(|| dial::connector(name, &settings, system)).transpose()?;
         Ok(Source {
             name: name.to_owned(),
@@ -93,6 +67,25 @@ impl Source {
         })
     }
 
+    fn settings(&self) -> &RedisSettings {
+        &self.settings
+    }
+
+    fn material(&self) -> &Material {
+        &self.material
+    }
+
+    fn files(settings: &RedisSettings) -> Vec<&Path> {
+        let own = settings.client_certificate.iter().flat_map(|own| [own.cert_file.as_path(), own.key_file.as_path()]);
+        settings.ca_file.as_deref().into_iter().chain(own).collect()
+    }
+
+    fn retire(&self) {
+        self.pool.retire();
+    }
+}
+
+impl Source {
     pub(super) fn is_cluster(&self) -> bool {
         self.settings.topology == Topology::Cluster
     }
@@ -188,11 +181,6 @@ impl Source {
             _ => Err(Failure::Connect("the server that the sentinels name is no master".to_owned())),
         }
     }
-}
-
-fn material(settings: &RedisSettings) -> Material {
-    let own = settings.client_certificate.iter().flat_map(|own| [own.cert_file.as_path(), own.key_file.as_path()]);
-    Material::of(settings.ca_file.as_deref().into_iter().chain(own))
 }
 
 /// Host and port, as a sentinel tells them.

@@ -10,10 +10,10 @@ use url::{Position, Url};
 use zeroize::Zeroizing;
 
 use super::encode;
+use super::escape::hex;
 use super::grant::Grant;
 use super::placeholder::{Found, PLACEHOLDER_BYTES, Placeholders, names_of};
 use super::policy::{self, Purpose, Towards};
-use super::view::hex;
 use crate::denial::{Capability, Denial, DenialReason};
 use crate::failure::Failure;
 

@@ -9,10 +9,14 @@
 //! A file is read in pieces too, but by its offsets, which must stay right: a secret in it becomes stars, as many as it has bytes. What
 //! stands round a piece is known here, so nothing is given away.
 //!
+//! A text is looked through window by window ([`WINDOW_BYTES`]), and the same is found whatever their size. The work grows with the text and
+//! with what the run's secrets are; long answers are masked off the run's thread (`threads.rs`).
+//!
 //! Limits: what is held back is at most [`REACH_PER_BYTE`] bytes for each of the longest secret of the run, and so is what is read round a
-//! piece of a file.
+//! piece of a file; of a spelling that is longer the part on one side of an edge is not masked.
 //!
 //! Invariant: this file performs no I/O.
+//! Invariant: where nobody waits for the work any more, all of a text is hidden.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -21,16 +25,19 @@ use ::http::{HeaderMap, HeaderValue};
 use url::Url;
 
 use super::placeholder::{Entry, PLACEHOLDER_BYTES, Placeholders};
-use super::spelling::CUT_BYTES_MIN;
+use super::spelling::{CUT_BYTES_MIN, Spelling};
 use super::value::Value;
-use super::view::{self, End, View};
+use super::view::{self, End, Reading};
 
-/// A byte takes so many at most in the longest spelling: two hexadecimal digits, each as an escape of JSON.
-const REACH_PER_BYTE: usize = 12;
+/// A byte takes so many in the longest spelling that programs write: two hexadecimal digits, each an entity of HTML in a URL
+/// (`%26%23x61%3B`).
+const REACH_PER_BYTE: usize = 24;
 /// An escape that began before.
-const REACH_BYTES_LEAST: usize = 16;
+const REACH_BYTES_LEAST: usize = 64;
 /// Of what went before a piece so many bytes are known: longer than the longest escapes of fewer bytes than count as a beginning.
-const GIVEN_BYTES: usize = 32;
+const GIVEN_BYTES: usize = 128;
+/// Of a text, looked through at once.
+const WINDOW_BYTES: usize = 64 << 10;
 /// Small texts are looked through together, up to so many bytes.
 const BATCH_BYTES: usize = 64 << 10;
 
@@ -41,7 +48,7 @@ pub(crate) enum Part<'answer> {
 }
 
 impl Part<'_> {
-    fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Part::Text(text) => text.as_bytes(),
             Part::Bytes(bytes) => bytes,
@@ -100,6 +107,10 @@ impl Placeholders {
         }
         let (mut batch, mut joined, mut grown) = (Vec::new(), Vec::new(), 0);
         for part in parts {
+            if part.bytes().len() >= BATCH_BYTES {
+                grown += self.mask_part(part);
+                continue;
+            }
             joined.extend_from_slice(part.bytes());
             // It is part of no escape: what is found in a text alone is found in front of it too.
             joined.push(0);
@@ -115,13 +126,14 @@ impl Placeholders {
     fn mask_batch(&self, batch: &mut Vec<Part<'_>>, joined: &mut Vec<u8>) -> u64 {
         let is_clean = self.hits(joined, End::Whole).is_empty();
         joined.clear();
-        let mut grown = 0;
-        for part in batch.drain(..).filter(|_| !is_clean) {
-            let Some(masked) = self.mask_bytes(part.bytes(), End::Whole) else { continue };
-            grown += u64::try_from(masked.len().saturating_sub(part.bytes().len())).unwrap_or(u64::MAX);
-            part.put(masked);
-        }
-        grown
+        batch.drain(..).filter(|_| !is_clean).map(|part| self.mask_part(part)).sum()
+    }
+
+    fn mask_part(&self, part: Part<'_>) -> u64 {
+        let Some(masked) = self.mask_bytes(part.bytes(), End::Whole) else { return 0 };
+        let grown = masked.len().saturating_sub(part.bytes().len());
+        part.put(masked);
+        u64::try_from(grown).unwrap_or(u64::MAX)
     }
 
     /// How far round a piece of a text one must look for secrets that are partly in it; none where the run has no secret.
@@ -215,18 +227,30 @@ impl Placeholders {
 
     /// Every place where a secret of the run stands in `text`.
     pub(super) fn hits(&self, text: &[u8], end: End) -> Vec<Hit> {
+        self.hits_by(text, end, WINDOW_BYTES)
+    }
+
+    /// The same in windows of so many bytes.
+    pub(super) fn hits_by(&self, text: &[u8], end: End, window: usize) -> Vec<Hit> {
         let secrets = self.secrets();
-        if secrets.is_empty() {
-            return Vec::new();
-        }
+        let Some((first, _)) = secrets.first() else { return Vec::new() };
+        let spellings = || secrets.iter().flat_map(|(index, value)| value.spellings().iter().map(move |spelling| (*index, spelling)));
+        // One that began before, the letter beside it, and the one of which it was not known what comes behind.
+        let kept = spellings().map(|(_, spelling)| spelling.length()).max().unwrap_or_default() + 2;
         let mut hits = Vec::new();
-        for view in views(text, end, &secrets) {
-            for (index, value) in &secrets {
-                for spelling in value.spellings() {
-                    let first = hits.len();
-                    spelling.find(view.bytes(), end, |range| add(&mut hits, first, Hit::new(view.place(range), *index)));
+        for mut reading in readings(text, end, &secrets) {
+            let sought = spellings().filter(|(_, spelling)| reading.is_for(spelling.alphabet()));
+            let mut sought: Vec<Sought<'_>> = sought.map(|(index, spelling)| Sought { spelling, index, last: None }).collect();
+            while reading.advance(window, kept) {
+                if self.is_abandoned() {
+                    return vec![Hit::new(0..text.len(), *first)];
                 }
+                for sought in &mut sought {
+                    sought.look(&reading, &mut hits);
+                }
+                reading.see();
             }
+            hits.extend(sought.into_iter().filter_map(|sought| sought.last));
         }
         hits
     }
@@ -235,11 +259,13 @@ impl Placeholders {
     fn begun(&self, text: &[u8]) -> Vec<usize> {
         let secrets = self.secrets();
         let mut begun = Vec::new();
-        for view in views(text, End::Cut, &secrets) {
-            for spelling in secrets.iter().flat_map(|(_, value)| value.spellings()) {
-                let (length, whole) = (spelling.begun(view.bytes()), view.bytes().len());
+        for mut reading in readings(text, End::Cut, &secrets) {
+            reading.advance(usize::MAX, 0);
+            let spellings = secrets.iter().flat_map(|(_, value)| value.spellings());
+            for spelling in spellings.filter(|spelling| reading.is_for(spelling.alphabet())) {
+                let (length, whole) = (spelling.begun(reading.bytes()), reading.bytes().len());
                 if length >= CUT_BYTES_MIN {
-                    begun.push(view.place(whole - length..whole).start);
+                    begun.push(reading.place(whole - length..whole).start);
                 }
             }
         }
@@ -257,25 +283,39 @@ impl Placeholders {
 }
 
 /// The readings of `text` in which any of `secrets` may be found.
-fn views<'text>(text: &'text [u8], end: End, secrets: &[(usize, &Value)]) -> impl Iterator<Item = View<'text>> + use<'text> {
+fn readings<'text>(text: &'text [u8], end: End, secrets: &[(usize, &Value)]) -> impl Iterator<Item = Reading<'text>> + use<'text> {
     let spaces = secrets.iter().any(|(_, value)| value.bytes().contains(&b' '));
     view::all(text, end, spaces)
+}
+
+/// One spelling of a secret, looked for in one reading.
+struct Sought<'run> {
+    spelling: &'run Spelling,
+    index: usize,
+    /// The last one found: the next may overlap it.
+    last: Option<Hit>,
+}
+
+impl Sought<'_> {
+    /// Those that overlap become one: a secret that repeats itself stands all over a long repetition.
+    fn look(&mut self, reading: &Reading<'_>, hits: &mut Vec<Hit>) {
+        let Sought { spelling, index, last } = self;
+        spelling.find(reading, |range| {
+            let hit = Hit::new(spelling.place(range, reading), *index);
+            match last {
+                Some(before) if hit.range.start < before.range.end => {
+                    before.range.end = hit.range.end;
+                    before.longest = before.range.len();
+                }
+                _ => hits.extend(last.replace(hit)),
+            }
+        });
+    }
 }
 
 /// Plain text that a guest had encoded is no secret.
 fn secret(index: usize, entry: &Entry) -> Option<(usize, &Value)> {
     (!entry.names().is_empty()).then(|| (index, entry.value()))
-}
-
-/// Joins it with the one before of the same spelling where they overlap: a secret that repeats itself stands all over a long repetition.
-fn add(hits: &mut Vec<Hit>, first: usize, hit: Hit) {
-    match hits[first..].last_mut() {
-        Some(before) if hit.range.start < before.range.end => {
-            before.range.end = hit.range.end;
-            before.longest = before.range.len();
-        }
-        _ => hits.push(hit),
-    }
 }
 
 /// In order, and those that overlap as one.

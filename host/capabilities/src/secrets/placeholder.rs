@@ -11,8 +11,9 @@ use std::sync::Arc;
 use memchr::memmem;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::escape::hex;
 use super::value::Value;
-use super::view::hex;
+use crate::abandoned::Abandoned;
 
 const MARK: &str = "sbsecret-";
 const RANDOM_BYTES: usize = 16;
@@ -28,6 +29,8 @@ const _: () = assert!(SAMPLE.len() == PLACEHOLDER_BYTES);
 #[derive(Clone, Default)]
 pub struct Placeholders {
     entries: Vec<Arc<Entry>>,
+    /// Of a copy that works on another thread.
+    abandoned: Option<Abandoned>,
 }
 
 pub(super) struct Entry {
@@ -76,6 +79,15 @@ impl Placeholders {
 
     pub(super) fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
+    }
+
+    /// A copy that stops to work once nobody waits for it: from there on it hides whole texts.
+    pub(super) fn until(&self, abandoned: Abandoned) -> Placeholders {
+        Placeholders { entries: self.entries.clone(), abandoned: Some(abandoned) }
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.as_ref().is_some_and(Abandoned::is_so)
     }
 
     /// Draws one for `value`.

@@ -39,6 +39,11 @@ pub(super) fn authorise(grants: &[Grant], name: &str, purpose: &Purpose<'_>) -> 
     if allowed { Ok(()) } else { Err(not_granted(name, purpose)) }
 }
 
+/// What a run would be denied that uses the secret `name` at all. Where it would be sent, only a run knows.
+pub fn foretell(grants: &[Grant], name: &str) -> Option<Denial> {
+    authorise(grants, name, &Purpose::Computing).err()
+}
+
 /// Also what is said where a secret is granted and does not exist.
 pub(super) fn not_granted(name: &str, purpose: &Purpose<'_>) -> Denial {
     let name = shown(name, "._-", NAME_CHARACTERS_SHOWN_MAX);

@@ -1,7 +1,9 @@
 //! The spellings in which a secret may come back, and how they are found.
 //!
-//! Base64 writes three bytes as four letters, so the same bytes look different at each of three places. Of each, the letters that
-//! stand for nothing but the secret are looked for; the letter before and the one after, which hold some of its bits, go with them.
+//! Those of its own letters: as it is, and with its quotation marks doubled as SQL and CSV have them. And those in letters that hold nothing
+//! to escape: base64 and hexadecimal. Base64 writes three bytes as four letters, so the same bytes look different at each of three places.
+//! Of each, the letters that stand for nothing but the secret are looked for; the letter before and the one after, which hold some of its
+//! bits, go with them.
 
 use std::ops::Range;
 
@@ -11,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-use super::view::End;
+use super::view::Reading;
 
 /// Where a text was cut, the beginning of a spelling is taken for one from here on: less is found in too many texts.
 pub(super) const CUT_BYTES_MIN: usize = 4;
@@ -23,6 +25,7 @@ pub(super) struct Spelling {
     /// For each beginning of `text`, by its last byte: how long the longest shorter one is that it ends with (Knuth, Morris, Pratt).
     fallback: Box<[usize]>,
     edges: Edges,
+    alphabet: Alphabet,
 }
 
 /// Whether the letters beside hold some bits of the secret too.
@@ -34,10 +37,24 @@ struct Edges {
 
 const SHARP: Edges = Edges { before: false, after: false };
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alphabet {
+    /// The secret's: any byte.
+    Own,
+    /// Of base64 or hexadecimal: letters that no escape has.
+    Coded,
+}
+
 /// Each once.
 pub(super) fn all(bytes: &[u8]) -> Box<[Spelling]> {
     let mut spellings = Vec::new();
-    add(&mut spellings, bytes, SHARP);
+    add(&mut spellings, bytes, SHARP, Alphabet::Own);
+    for quote in [b'\'', b'"'] {
+        // As large as it may get: one that grew would leave a secret behind.
+        let mut doubled = Zeroizing::new(Vec::<u8>::with_capacity(2 * bytes.len()));
+        doubled.extend(bytes.iter().flat_map(|byte| std::iter::repeat_n(*byte, if *byte == quote { 2 } else { 1 })));
+        add(&mut spellings, &doubled, SHARP, Alphabet::Own);
+    }
     for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
         for ahead in 0..3 {
             add_base64(&mut spellings, bytes, engine, ahead);
@@ -46,7 +63,7 @@ pub(super) fn all(bytes: &[u8]) -> Box<[Spelling]> {
     for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
         let mut hex = Zeroizing::new(Vec::<u8>::with_capacity(2 * bytes.len()));
         hex.extend(bytes.iter().flat_map(|byte| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 0xf)]]));
-        add(&mut spellings, &hex, SHARP);
+        add(&mut spellings, &hex, SHARP, Alphabet::Coded);
     }
     spellings.into()
 }
@@ -60,13 +77,14 @@ fn add_base64(spellings: &mut Vec<Spelling>, bytes: &[u8], engine: &GeneralPurpo
     let text = Zeroizing::new(engine.encode(group.as_slice()).into_bytes());
     // A letter holds six bits: the first ones, up to the one that the bytes ahead end in, are not the secret's alone.
     let core = (8 * ahead).div_ceil(6)..bits / 6;
-    add(spellings, text.get(core).unwrap_or_default(), Edges { before: ahead > 0, after: !bits.is_multiple_of(6) });
+    let edges = Edges { before: ahead > 0, after: !bits.is_multiple_of(6) };
+    add(spellings, text.get(core).unwrap_or_default(), edges, Alphabet::Coded);
 }
 
-fn add(spellings: &mut Vec<Spelling>, text: &[u8], edges: Edges) {
-    let known = spellings.iter().any(|spelling| spelling.text.as_slice() == text && spelling.edges == edges);
-    if text.len() >= SPELLING_BYTES_MIN && !known {
-        spellings.push(Spelling { fallback: fallback(text), text: Zeroizing::new(text.to_vec()), edges });
+fn add(spellings: &mut Vec<Spelling>, text: &[u8], edges: Edges, alphabet: Alphabet) {
+    let is_it = |known: &Spelling| known.text.as_slice() == text && known.edges == edges && known.alphabet == alphabet;
+    if text.len() >= SPELLING_BYTES_MIN && !spellings.iter().any(is_it) {
+        spellings.push(Spelling { fallback: fallback(text), text: Zeroizing::new(text.to_vec()), edges, alphabet });
     }
 }
 
@@ -86,13 +104,24 @@ fn fallback(text: &[u8]) -> Box<[usize]> {
 }
 
 impl Spelling {
-    /// Tells `found` every place in `text` in order, overlapping ones too; where the text was cut, also the beginning of one at its end.
-    pub(super) fn find(&self, text: &[u8], end: End, mut found: impl FnMut(Range<usize>)) {
-        let whole = self.text.len();
-        let first = match (memmem::find(text, &self.text), end) {
-            (Some(first), _) => first,
-            (None, End::Cut) => text.len().saturating_sub(whole - 1),
-            (None, End::Whole) => return,
+    pub(super) fn alphabet(&self) -> Alphabet {
+        self.alphabet
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Tells `found` every place in what is held of `reading` that was not told before, in order, overlapping ones too; where the text was
+    /// cut, also the beginning of one at its end.
+    pub(super) fn find(&self, reading: &Reading<'_>, mut found: impl FnMut(Range<usize>)) {
+        let (text, known, whole) = (reading.bytes(), reading.known(), self.text.len());
+        // Whatever ends in what was seen was told.
+        let from = (reading.seen() + 1).saturating_sub(whole).min(text.len());
+        let first = match memmem::find(&text[from..], &self.text) {
+            Some(offset) => from + offset,
+            None if reading.is_cut() => text.len().saturating_sub(whole - 1),
+            None => return,
         };
         let mut length = 0;
         for (at, byte) in text.iter().enumerate().skip(first) {
@@ -102,14 +131,27 @@ impl Spelling {
             if self.text[length] == *byte {
                 length += 1;
             }
-            if length == whole {
-                let end = at + 1;
-                found(self.start(text, end - whole)..self.end(text, end));
+            if length == whole && at < known {
+                found(at + 1 - whole..at + 1);
             }
         }
-        if end == End::Cut && (CUT_BYTES_MIN..whole).contains(&length) {
-            found(self.start(text, text.len() - length)..text.len());
+        if reading.is_cut() && (CUT_BYTES_MIN..whole).contains(&length) {
+            found(text.len() - length..text.len());
         }
+    }
+
+    /// The place in the text of what was found at `range`, with the letters beside that share its bits.
+    pub(super) fn place(&self, range: Range<usize>, reading: &Reading<'_>) -> Range<usize> {
+        let Range { mut start, mut end } = range;
+        let text = reading.bytes();
+        // Behind a line break stands another word as likely as more of the same.
+        if self.edges.before && start > 0 && is_base64(text[start - 1]) && reading.adjoins(start) {
+            start -= 1;
+        }
+        if self.edges.after && text.get(end).copied().is_some_and(is_base64) && reading.adjoins(end) {
+            end += 1;
+        }
+        reading.place(start..end)
     }
 
     /// How many bytes of the beginning of one stand at the end of `text`, fewer than all.
@@ -125,19 +167,9 @@ impl Spelling {
         }
         length
     }
-
-    fn start(&self, text: &[u8], start: usize) -> usize {
-        let shares = self.edges.before && start > 0 && is_base64(text[start - 1]);
-        if shares { start - 1 } else { start }
-    }
-
-    fn end(&self, text: &[u8], end: usize) -> usize {
-        let shares = self.edges.after && text.get(end).copied().is_some_and(is_base64);
-        if shares { end + 1 } else { end }
-    }
 }
 
-/// Of either alphabet.
+/// Of either of its alphabets.
 fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
@@ -145,12 +177,19 @@ fn is_base64(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::view::{self, End};
 
     /// Beginning and end of each.
     fn found(secret: &[u8], text: &[u8], end: End) -> Vec<(usize, usize)> {
         let mut places = Vec::new();
-        for spelling in all(secret) {
-            spelling.find(text, end, |place| places.push((place.start, place.end)));
+        for mut reading in view::all(text, end, false) {
+            reading.advance(usize::MAX, 0);
+            for spelling in all(secret).iter().filter(|spelling| reading.is_for(spelling.alphabet())) {
+                spelling.find(&reading, |range| {
+                    let place = spelling.place(range, &reading);
+                    places.push((place.start, place.end));
+                });
+            }
         }
         places.sort_unstable();
         places.dedup();
@@ -212,5 +251,22 @@ mod tests {
     fn hexadecimal_is_found_in_both_cases() {
         assert_eq!(found(b"\x01\xab\xcd\xef", b"x01abcdefx", End::Whole), [(1, 9)]);
         assert_eq!(found(b"\x01\xab\xcd\xef", b"x01ABCDEFx", End::Whole), [(1, 9)]);
+    }
+
+    #[test]
+    fn a_letter_that_shares_bits_is_not_sought_behind_a_line_break() {
+        let secret = b"correct horse";
+        let text = STANDARD_NO_PAD.encode([&b"u"[..], secret, b"v"].concat());
+        let whole = found(secret, text.as_bytes(), End::Whole);
+        assert_eq!(whole, [(1, 19)]);
+        for (at, place) in [(10, (1, 21)), (2, (4, 21)), (18, (1, 18))] {
+            let broken = [&text[..at], "\r\n", &text[at..]].concat();
+            assert_eq!(found(secret, broken.as_bytes(), End::Whole), [place], "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn quotation_marks_are_found_doubled() {
+        assert_eq!(found(b"it's \"so\"", br#"'it''s "so"' "it's ""so""""#, End::Whole), [(1, 11), (14, 25)]);
     }
 }

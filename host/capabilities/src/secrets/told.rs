@@ -15,6 +15,7 @@ use super::mask::{merged, replace};
 use super::placeholder::Placeholders;
 use super::template::written;
 use super::view::End;
+use crate::services::Services;
 
 /// A text that got longer is cut here, or at the length that it had; no text of a report has a lower bound.
 const TEXT_BYTES_MIN: usize = 512;
@@ -22,6 +23,17 @@ const TEXT_BYTES_MIN: usize = 512;
 const DETAILS_BYTES_MAX: usize = 64 << 10;
 /// How a text ends that was cut before it came here.
 const CUT_MARK: char = '…';
+
+impl Services {
+    /// What a guest printed, fit to be kept. Nothing of it is, where masking it fails.
+    pub async fn mask_output(&self, placeholders: &Placeholders, output: String) -> String {
+        let masked = self.masking.run(placeholders, output.len(), move |placeholders| match placeholders.mask_text(&output) {
+            Cow::Owned(masked) => masked,
+            Cow::Borrowed(_) => output,
+        });
+        masked.await.unwrap_or_default()
+    }
+}
 
 impl Placeholders {
     /// All that a run came to, fit to be kept.

@@ -29,7 +29,7 @@ pub(super) enum Topic {
 }
 
 impl Topic {
-    const ALL: [Topic; 7] = [Topic::Cpu, Topic::Memory, Topic::Disk, Topic::Load, Topic::Io, Topic::Listeners, Topic::Files];
+    pub(super) const ALL: [Topic; 7] = [Topic::Cpu, Topic::Memory, Topic::Disk, Topic::Load, Topic::Io, Topic::Listeners, Topic::Files];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {

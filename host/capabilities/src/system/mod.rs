@@ -16,3 +16,4 @@ mod policy;
 pub(crate) use client::Machine;
 pub use grant::Grant;
 pub(crate) use parse::unescape;
+pub use policy::foretell;

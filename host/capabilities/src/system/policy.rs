@@ -31,9 +31,29 @@ pub(super) fn authorise(grant: &Grant, wanted: Wanted<'_>) -> Result<(), Denial>
     })
 }
 
+/// What a run would be denied that reads what `word` of a grant names.
+pub fn foretell(grant: &Grant, word: &str) -> Option<Denial> {
+    let wanted = match word.strip_prefix("processes:") {
+        Some(name) => Wanted::Processes(name),
+        None => Wanted::Topic(Topic::ALL.into_iter().find(|topic| topic.as_str() == word)?),
+    };
+    authorise(grant, wanted).err()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_run_would_be_denied_is_told_as_the_run_is() {
+        let grant = Grant::from_words(&["cpu".to_owned(), "processes:nginx".to_owned()]).expect("words");
+        assert_eq!(foretell(&grant, "disk"), authorise(&grant, Wanted::Topic(Topic::Disk)).err());
+        assert_eq!(foretell(&grant, "processes:sshd"), authorise(&grant, Wanted::Processes("sshd")).err());
+        assert!(foretell(&grant, "disk").is_some() && foretell(&grant, "processes:sshd").is_some());
+        for granted in ["cpu", "processes:nginx", "no word"] {
+            assert_eq!(foretell(&grant, granted), None);
+        }
+    }
 
     #[test]
     fn a_denial_names_the_word_that_grants_it() {

@@ -4,22 +4,26 @@
 //! when it is compiled: each loop first reads the variable [`STEP`], which no text can spell and which is gone when the steps are.
 //! A name that is gone is an error, and the place is chosen so that the loop ends with it.
 //!
+//! A function over the past that has too few samples is a variable without a value, so what needs it fails, and the condition does not hold;
+//! `||` forgives it where the other side holds.
+//!
 //! Functions and types of CEL live in one context for the whole process: making it costs more than ten evaluations.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use cel::common::ast::operators;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue};
-use cel::common::types::{CelBool, CelMap};
+use cel::common::types::{CelBool, CelDouble, CelMap};
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use cel::{Context, ExecutionError, Value};
 
-use super::{MESSAGE_BYTES_MAX, ReportView};
+use super::{MESSAGE_BYTES_MAX, ReportView, past};
 use crate::text::cut;
+use crate::window::WindowCall;
 
 /// Rounds of all loops of one evaluation together.
 const STEPS_MAX: u32 = 20_000;
@@ -29,9 +33,16 @@ const STEP: &str = "@step";
 
 static ROOT: LazyLock<Context<'static, 'static>> = LazyLock::new(Context::default);
 
-/// The value of `expression` for the report of `view`, or why it has none.
-pub(super) fn evaluate(expression: &IdedExpr, view: &ReportView<'_>) -> Result<Value, String> {
-    let variables = Variables { report: view.variable(), step: CelBool::from(true), steps: AtomicU32::new(0) };
+/// The value of `expression`, which has variables for `windows`, for the report of `view`; or why it has none.
+pub(super) fn evaluate(expression: &IdedExpr, windows: &[WindowCall], view: &ReportView<'_>) -> Result<Value, String> {
+    let variables = Variables {
+        report: view.variable(),
+        step: CelBool::from(true),
+        steps: AtomicU32::new(0),
+        view,
+        windows,
+        too_few_samples: AtomicBool::new(false),
+    };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let root: &Context<'_, '_> = LazyLock::force(&ROOT);
         let mut scope = root.new_inner_scope();
@@ -46,6 +57,7 @@ pub(super) fn evaluate(expression: &IdedExpr, view: &ReportView<'_>) -> Result<V
             )
         }
         Ok(Ok(value)) => return Ok(value),
+        Ok(Err(_)) if variables.too_few_samples.load(Ordering::Relaxed) => return Ok(Value::Bool(false)),
         Ok(Err(error)) => describe(error),
         Err(_panic) => "its evaluation broke down".to_owned(),
     };
@@ -65,6 +77,9 @@ struct Variables<'view> {
     report: &'view CelMap<'view>,
     step: CelBool,
     steps: AtomicU32,
+    view: &'view ReportView<'view>,
+    windows: &'view [WindowCall],
+    too_few_samples: AtomicBool,
 }
 
 impl VariableResolver for Variables<'_> {
@@ -72,7 +87,13 @@ impl VariableResolver for Variables<'_> {
         match variable {
             "report" => Some(CowVal::Borrowed(self.report)),
             STEP if self.steps.fetch_add(1, Ordering::Relaxed) < STEPS_MAX => Some(CowVal::Borrowed(&self.step)),
-            _ => None,
+            _ => {
+                let value = self.view.past(self.windows.get(past::index_of(variable)?)?);
+                if value.is_none() {
+                    self.too_few_samples.store(true, Ordering::Relaxed);
+                }
+                value.map(|value| CowVal::owned(CelDouble::from(value)))
+            }
         }
     }
 }

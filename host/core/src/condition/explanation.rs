@@ -8,6 +8,7 @@ use super::ReportView;
 use super::evaluation::{evaluate, type_name};
 use super::survey::metric;
 use crate::text::cut;
+use crate::window::WindowCall;
 
 /// The longest text of a value.
 const VALUE_BYTES_MAX: usize = 128;
@@ -31,27 +32,32 @@ impl Explanation {
 }
 
 /// For an `expression` that is true.
-pub(super) fn explain(expression: &IdedExpr, view: &ReportView<'_>) -> Explanation {
+pub(super) fn explain(expression: &IdedExpr, windows: &[WindowCall], view: &ReportView<'_>) -> Explanation {
     let mut comparisons = Vec::new();
-    find_comparisons(expression, view, &mut comparisons);
-    let explanations: Vec<Explanation> = comparisons.into_iter().filter_map(|call| describe(call, view)).collect();
+    find_comparisons(expression, windows, view, &mut comparisons);
+    let explanations: Vec<Explanation> = comparisons.into_iter().filter_map(|call| describe(call, windows, view)).collect();
     let of_a_metric = explanations.iter().position(|explanation| !explanation.metric.is_empty());
     explanations.into_iter().nth(of_a_metric.unwrap_or(0)).unwrap_or_default()
 }
 
 /// The comparisons that are true because `expression` is: all of an `&&`, and of an `||` those of the side that is true.
-fn find_comparisons<'expression>(expression: &'expression IdedExpr, view: &ReportView<'_>, found: &mut Vec<&'expression CallExpr>) {
+fn find_comparisons<'expression>(
+    expression: &'expression IdedExpr,
+    windows: &[WindowCall],
+    view: &ReportView<'_>,
+    found: &mut Vec<&'expression CallExpr>,
+) {
     let Expr::Call(call) = &expression.expr else {
         return;
     };
     match (call.func_name.as_str(), call.args.as_slice()) {
         (operators::LOGICAL_AND, [left, right]) => {
-            find_comparisons(left, view, found);
-            find_comparisons(right, view, found);
+            find_comparisons(left, windows, view, found);
+            find_comparisons(right, windows, view, found);
         }
         (operators::LOGICAL_OR, [left, right]) => {
-            let deciding = if matches!(evaluate(left, view), Ok(Value::Bool(true))) { left } else { right };
-            find_comparisons(deciding, view, found);
+            let deciding = if matches!(evaluate(left, windows, view), Ok(Value::Bool(true))) { left } else { right };
+            find_comparisons(deciding, windows, view, found);
         }
         (operator, [_, _]) if opposite(operator).is_some() => found.push(call),
         _ => {}
@@ -59,7 +65,7 @@ fn find_comparisons<'expression>(expression: &'expression IdedExpr, view: &Repor
 }
 
 /// What is compared stands before what it is compared with: the metric, else what is no literal, else the left side.
-fn describe(call: &CallExpr, view: &ReportView<'_>) -> Option<Explanation> {
+fn describe(call: &CallExpr, windows: &[WindowCall], view: &ReportView<'_>) -> Option<Explanation> {
     let [left, right] = call.args.as_slice() else {
         return None;
     };
@@ -69,8 +75,8 @@ fn describe(call: &CallExpr, view: &ReportView<'_>) -> Option<Explanation> {
     let (subject, bound, operator) = if swapped { (right, left, mirrored(operator)) } else { (left, right, operator) };
     Some(Explanation {
         metric: metric_name(subject).unwrap_or_default().to_owned(),
-        actual: value_text(subject, view)?,
-        expected: format!("{} {}", opposite(operator)?, value_text(bound, view)?),
+        actual: value_text(subject, windows, view)?,
+        expected: format!("{} {}", opposite(operator)?, value_text(bound, windows, view)?),
     })
 }
 
@@ -104,8 +110,8 @@ fn mirrored(operator: &str) -> &str {
     }
 }
 
-fn value_text(node: &IdedExpr, view: &ReportView<'_>) -> Option<String> {
-    let text = match evaluate(node, view).ok()? {
+fn value_text(node: &IdedExpr, windows: &[WindowCall], view: &ReportView<'_>) -> Option<String> {
+    let text = match evaluate(node, windows, view).ok()? {
         // Beyond 15 digits the short form is the readable one.
         Value::Float(value) if value.abs() >= 1e15 => format!("{value:e}"),
         Value::Float(value) => value.to_string(),

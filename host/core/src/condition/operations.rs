@@ -7,7 +7,7 @@ use cel::common::ast::{CallExpr, Expr, LiteralValue};
 use super::evaluation::evaluate;
 use super::survey::{Problem, problem};
 use super::types::{ASK_MEMBERS, Operand, Type, joined, text_of};
-use super::{Condition, ReportView};
+use super::{Condition, ReportView, past};
 use crate::{Report, Status};
 
 const COMPARE_ALIKE: &str = "compare a number with a number, and a text with a text in quotes";
@@ -146,6 +146,9 @@ fn written(operator: &str) -> &str {
 
 /// A function that is called by its name: `size(x)` or `x.size()`.
 pub(super) fn of_function(node: u64, call: &CallExpr, operands: &[Operand<'_>]) -> Result<Type, Problem> {
+    if let Some(call) = past::call(node, call) {
+        return call.map(|_| Type::Double);
+    }
     let name = call.func_name.as_str();
     let is_member = call.target.is_some();
     let is_text = |operand: &Operand<'_>| matches!(operand.given, Type::Any | Type::Text);
@@ -203,7 +206,7 @@ fn check_pattern(pattern: &IdedExpr) -> Result<(), Problem> {
     let view = ReportView::new(&report, nobody);
     let subject = IdedExpr { id: 0, expr: Expr::Literal(LiteralValue::String("".into())) };
     let call = CallExpr { func_name: "matches".to_owned(), target: Some(Box::new(subject)), args: vec![pattern.clone()] };
-    let Err(reason) = evaluate(&IdedExpr { id: 0, expr: Expr::Call(call) }, &view) else { return Ok(()) };
+    let Err(reason) = evaluate(&IdedExpr { id: 0, expr: Expr::Call(call) }, &[], &view) else { return Ok(()) };
     let reason = reason.lines().rev().find_map(|line| line.trim().strip_prefix("error: ")).unwrap_or("it cannot be used").to_owned();
     let hint = "a dot or a bracket that is meant as such is written `[.]`, `[(]`";
     Err(problem(pattern.id, format!("the pattern of `matches` is not valid: {reason}; hint: {hint}")))

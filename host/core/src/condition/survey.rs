@@ -6,6 +6,9 @@ use cel::IdedExpr;
 use cel::common::ast::operators;
 use cel::common::ast::{ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue};
 
+use super::past;
+use super::types::text_of;
+
 /// Macros (`exists`, `all`, `map`, `filter`, `exists_one`) inside each other.
 const LOOPS_MAX: usize = 3;
 
@@ -76,6 +79,11 @@ impl<'expression> Survey<'expression> {
                 self.visit(&select.operand, loops)
             }
             Expr::Call(call) => {
+                if let Some(found) = past::call(node.id, call) {
+                    let metric = found.map(|_| call.args.first().and_then(text_of).filter(|_| call.args.len() > 1))?;
+                    self.metric_names.extend(metric);
+                    return Ok(());
+                }
                 check_function(node.id, &call.func_name)?;
                 let mut parts = call.target.as_deref().into_iter().chain(&call.args);
                 parts.try_for_each(|part| self.visit(part, loops))
@@ -150,7 +158,8 @@ fn check_function(node: u64, name: &str) -> Result<(), Problem> {
     if !written || FUNCTIONS.contains(&name) {
         return Ok(());
     }
-    let hint = "functions are `size`, `contains`, `startsWith`, `endsWith`, `matches`, `type` and conversions; macros are `has(a.b)` and `list.exists(s, ...)`";
+    let hint = "functions are `size`, `contains`, `startsWith`, `endsWith`, `matches`, `type` and conversions, over the last results \
+                `p95('latency_seconds', '10m')` and its like; macros are `has(a.b)` and `list.exists(s, ...)`";
     Err(problem(node, format!("there is no function `{name}` for these arguments; hint: {hint}")))
 }
 

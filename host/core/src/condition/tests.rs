@@ -409,3 +409,59 @@ proptest! {
         }
     }
 }
+
+fn refused_at(source: &str) -> (Option<(usize, usize)>, String) {
+    let error = refused(source);
+    (error.place, error.message)
+}
+
+#[test]
+fn a_condition_asks_the_past_and_shows_what_it_found() {
+    let condition = condition("p95('latency_seconds', '10m') > 0.5 && max('latency_seconds', '10m') < 9.0");
+    assert_eq!(condition.metric_names(), ["latency_seconds"]);
+    let asked: Vec<String> = condition.windows().iter().map(ToString::to_string).collect();
+    assert_eq!(asked, ["p95('latency_seconds', '10m')", "max('latency_seconds', '10m')"]);
+    let rules = [crate::Rule { status: Status::Warning, condition: condition.clone(), lasting: None }];
+    let mut windows = crate::Windows::of(&rules).expect("it asks the past");
+    let report = report();
+    let now = crate::Timestamp(100_000);
+    for (number, wanted) in [(1, false), (2, false), (3, true)] {
+        windows.note(crate::Timestamp(number * 10_000), &[metric("latency_seconds", 0.75)], false);
+        let view = ReportView::new(&report, [&condition]).with_past(Some(&windows), now);
+        assert_eq!(condition.evaluate(&view), Ok(wanted), "{number} samples");
+    }
+    let view = ReportView::new(&report, [&condition]).with_past(Some(&windows), now);
+    assert_eq!(condition.explain(&view), explanation("", "0.75", "<= 0.5"));
+}
+
+#[test]
+fn what_has_too_few_samples_does_not_hold_either_way() {
+    let report = report();
+    assert_eq!(evaluated("p95('a', '10m') > 0.5", &report), Ok(false));
+    assert_eq!(evaluated("!(p95('a', '10m') > 0.5)", &report), Ok(false));
+    assert_eq!(evaluated("p95('a', '10m') > 0.5 || report.metrics.status == 200.0", &report), Ok(true));
+    assert_eq!(evaluated("report.metrics.status == 200.0 || failure_ratio('5m') > 0.5", &report), Ok(true));
+}
+
+#[test]
+fn a_function_over_the_past_is_checked_where_it_stands() {
+    for (source, column, told) in [
+        ("p95('a', '2h') > 0.5", 10, "longer than 1h"),
+        ("p95('a', '10') > 0.5", 10, "no window"),
+        ("p95('a', 10) > 0.5", 10, "a window stands in quotes"),
+    ] {
+        let (place, message) = refused_at(source);
+        assert!(message.contains(told), "`{source}`: {message}");
+        assert_eq!(place, Some((1, column)), "`{source}`: {message}");
+    }
+    for (source, told) in [
+        ("p95(report.metrics.a, '10m') > 0.5", "the name of a metric stands in quotes"),
+        ("failure_ratio('a', '10m') > 0.5", "takes a window"),
+        ("p95('10m') > 0.5", "takes the name of a metric and a window"),
+        ("p95('a', '10m') > 'x'", "a number"),
+        ("p95('a', '10m')", "not true or false"),
+    ] {
+        let (_, message) = refused_at(source);
+        assert!(message.contains(told), "`{source}`: {message}");
+    }
+}

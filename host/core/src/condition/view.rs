@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use cel::common::types::{CelBool, CelDouble, CelList, CelMap, CelMapKey, CelNull, CelString};
 use cel::common::value::Val;
 
-use crate::{Condition, Metric, Report};
+use crate::window::{WindowCall, Windows};
+use crate::{Condition, Metric, Report, Timestamp};
 
 /// A report made ready for conditions, once for all the conditions of a check. Texts are borrowed from the report.
 #[derive(Debug)]
 pub struct ReportView<'report> {
     variable: CelMap<'report>,
+    past: Option<(&'report Windows, Timestamp)>,
 }
 
 type Fields<'report> = HashMap<CelMapKey<'report>, Box<dyn Val + 'report>>;
@@ -38,7 +40,18 @@ impl<'report> ReportView<'report> {
         if details_wanted && let Some(details) = details(report) {
             fields.insert(CelMapKey::from("details"), details);
         }
-        ReportView { variable: CelMap::from(fields) }
+        ReportView { variable: CelMap::from(fields), past: None }
+    }
+
+    /// With the last results, this report among them, as they are at `now`.
+    pub fn with_past(self, windows: Option<&'report Windows>, now: Timestamp) -> ReportView<'report> {
+        ReportView { past: windows.map(|windows| (windows, now)), ..self }
+    }
+
+    /// What a function over the past gives; none where there are too few samples.
+    pub(super) fn past(&self, call: &WindowCall) -> Option<f64> {
+        let (windows, now) = self.past?;
+        windows.value(call, now)
     }
 
     /// The value of the variable `report`.

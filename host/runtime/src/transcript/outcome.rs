@@ -39,6 +39,7 @@ pub(crate) fn of_end(cause: &EndCause) -> Value {
         EndCause::PluginMissing { message } => json!({ "ended": "plugin_missing", "message": message }),
         // How long is another matter each time.
         EndCause::Overloaded { .. } => json!({ "ended": "overloaded" }),
+        EndCause::HostLate { .. } => json!({ "ended": "host_late" }),
     }
 }
 

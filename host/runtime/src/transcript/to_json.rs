@@ -79,6 +79,10 @@ impl Teller<'_> {
     }
 
     fn bytes(self, bytes: &[u8]) -> Result<Told, Untold> {
+        // To mask it takes as long as it is long.
+        if bytes.len() > self.left.get() {
+            return Err(Untold::TooLarge);
+        }
         let masked = (self.mask)(bytes);
         let bytes = masked.as_deref().unwrap_or(bytes);
         match std::str::from_utf8(bytes) {
@@ -401,6 +405,8 @@ mod tests {
         assert_eq!(left, 48);
         assert_eq!(to_json(&vec![7_u8; 60], &mut left, &|_| None), Err(Untold::TooLarge));
         assert_eq!(to_json(&vec![0.5; 1_000_000], &mut left, &|_| None), Err(Untold::TooLarge));
+        let unmasked = |_: &[u8]| -> Option<Vec<u8>> { panic!("a text that is too large is looked through") };
+        assert_eq!(to_json(&"x".repeat(100), &mut left, &unmasked), Err(Untold::TooLarge));
     }
 
     #[test]

@@ -4,9 +4,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
+use sickbay_capabilities::pem;
 use tokio_rustls::TlsConnector;
 
 use crate::failure::Failure;
@@ -29,16 +28,10 @@ pub(super) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, Failure>
 }
 
 fn add(roots: &mut RootCertStore, file: &Path) -> Result<(), Failure> {
-    let wrong = |why: &str| {
-        Failure::usage(format!("{} holds no certificate that can be trusted: {why}", file.display()))
+    pem::add_roots(roots, file).map_err(|flaw| {
+        Failure::usage(format!("{} holds no certificate that can be trusted: {flaw}", file.display()))
             .with_hint("name a PEM file with `--ca-file` or SICKBAY_CA_FILE")
-    };
-    let before = roots.len();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error.to_string()))? {
-        let certificate = certificate.map_err(|error| wrong(&error.to_string()))?;
-        roots.add(certificate).map_err(|error| wrong(&error.to_string()))?;
-    }
-    if roots.len() == before { Err(wrong("there is none in it")) } else { Ok(()) }
+    })
 }
 
 /// Why a handshake failed, with what to do about it.
@@ -58,4 +51,21 @@ pub(super) fn explained(error: &io::Error) -> anyhow::Error {
         _ => format!("the TLS handshake failed: {error}"),
     };
     anyhow::anyhow!(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_or_a_device_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).expect("a pipe");
+        for file in [pipe.as_path(), Path::new("/dev/zero")] {
+            let failure = connector(Some(file)).err().expect("it is no file");
+            let told = failure.to_string();
+            assert!(told.contains("is a pipe, a socket or a device") && told.contains(&*file.to_string_lossy()), "{told}");
+        }
+    }
 }

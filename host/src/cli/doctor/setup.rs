@@ -1,11 +1,11 @@
-//! The configuration, its plugin folder, its databases and secrets, and whether its address is free or Sickbay's already.
+//! The configuration, its plugin folder, its store, databases and secrets, and whether its address is free or Sickbay's already.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Finding, Mark, secrets, sources};
+use super::{Finding, Mark, secrets, sources, store};
 use crate::config::{Diagnostic, counted};
 
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -32,6 +32,7 @@ pub(super) fn findings(file: &Path) -> Vec<Finding> {
                 plugin_folder(&config.plugins.dir),
                 address(listen, use_of(listen)),
             ];
+            findings.extend(store::findings(&config));
             findings.extend(sources::findings(&config));
             findings.extend(secrets::findings(&config));
             findings

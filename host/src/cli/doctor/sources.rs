@@ -3,15 +3,17 @@
 //! A grant bounds what a check may say to a source; what the source's role may do with it is the server's matter. Functions run with the
 //! rights of the role, also where a check may only read.
 //!
+//! Each is entered in a task of its own: one that floods us with bytes takes no time from the others.
+//!
 //! Limits: [`AT_ONCE_MAX`] sources are entered at once, each for 5 s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
-use sickbay_capabilities::postgres::{Access, PostgresSettings, Power};
-use sickbay_capabilities::redis::{Entrant, RedisSettings};
+use sickbay_capabilities::postgres::{Access, Power};
+use sickbay_capabilities::redis::Entrant;
 use sickbay_capabilities::{Services, Unentered};
+use tokio::task::JoinSet;
 
 use super::{Finding, Mark};
 use crate::cli::serve::runtime;
@@ -35,37 +37,38 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 
 fn look(config: &Config) -> anyhow::Result<Vec<Finding>> {
     let services = Services::new(&config.services)?;
-    Ok(runtime()?.block_on(async {
-        let mut findings = enter_postgres(&services, &config.services.postgres).await;
-        findings.extend(enter_redis(&services, &config.services.redis).await);
-        findings
-    }))
+    let postgres = config.services.postgres.iter().map(|(name, settings)| Source::Postgres(name.clone(), settings.access));
+    let redis = config.services.redis.keys().cloned().map(Source::Redis);
+    Ok(runtime()?.block_on(enter_all(&services, postgres.chain(redis))))
 }
 
-async fn enter_postgres(services: &Arc<Services>, sources: &BTreeMap<String, PostgresSettings>) -> Vec<Finding> {
-    let sources: Vec<(&String, &PostgresSettings)> = sources.iter().collect();
-    let mut findings = Vec::new();
-    for some in sources.chunks(AT_ONCE_MAX) {
-        findings.extend(join_all(some.iter().map(|(name, settings)| enter_one_postgres(services, name, settings.access))).await);
+enum Source {
+    Postgres(String, Access),
+    Redis(String),
+}
+
+/// In the order of `sources`.
+async fn enter_all(services: &Arc<Services>, sources: impl Iterator<Item = Source>) -> Vec<Finding> {
+    let (mut entering, mut findings) = (JoinSet::new(), BTreeMap::new());
+    // One whose task is lost is left out: a panic was told already.
+    for (place, source) in sources.enumerate() {
+        if entering.len() >= AT_ONCE_MAX {
+            findings.extend(entering.join_next().await.and_then(Result::ok));
+        }
+        let services = Arc::clone(services);
+        entering.spawn(async move { (place, enter(&services, source).await) });
     }
-    findings
-}
-
-async fn enter_one_postgres(services: &Services, name: &str, access: Access) -> Finding {
-    postgres(name, access, services.postgres_powers(name).await)
-}
-
-async fn enter_redis(services: &Arc<Services>, sources: &BTreeMap<String, RedisSettings>) -> Vec<Finding> {
-    let names: Vec<&String> = sources.keys().collect();
-    let mut findings = Vec::new();
-    for some in names.chunks(AT_ONCE_MAX) {
-        findings.extend(join_all(some.iter().map(|name| enter_one_redis(services, name))).await);
+    while let Some(entered) = entering.join_next().await {
+        findings.extend(entered.ok());
     }
-    findings
+    findings.into_values().collect()
 }
 
-async fn enter_one_redis(services: &Arc<Services>, name: &str) -> Finding {
-    redis(name, services.redis_entrant(name).await)
+async fn enter(services: &Arc<Services>, source: Source) -> Finding {
+    match source {
+        Source::Postgres(name, access) => postgres(&name, access, services.postgres_powers(&name).await),
+        Source::Redis(name) => redis(&name, services.redis_entrant(&name).await),
+    }
 }
 
 fn postgres(name: &str, access: Access, powers: Result<Vec<Power>, Unentered>) -> Finding {
@@ -128,6 +131,25 @@ mod tests {
         assert!(told.starts_with("`main` answers; its role has superuser, and"), "{told}");
         let (_, told) = seen(Access::ReadOnly, &[Power::ReadsFiles, Power::IgnoresRowSecurity]);
         assert!(told.contains("has pg_read_server_files, bypassrls, and"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn findings_come_in_the_order_of_the_sources_however_many_there_are() {
+        let services = Services::new(&sickbay_capabilities::ServiceSettings::default()).expect("services");
+        let named = |number: usize| {
+            if number.is_multiple_of(2) {
+                Source::Postgres(number.to_string(), Access::ReadOnly)
+            } else {
+                Source::Redis(number.to_string())
+            }
+        };
+        let findings = enter_all(&services, (0..2 * AT_ONCE_MAX + 1).map(named)).await;
+        assert_eq!(findings.len(), 2 * AT_ONCE_MAX + 1);
+        for (number, finding) in findings.iter().enumerate() {
+            let subject = if number.is_multiple_of(2) { POSTGRES } else { REDIS };
+            assert_eq!((finding.subject, finding.mark), (subject, Mark::Wrong));
+            assert!(finding.seen.starts_with(&format!("`{number}` cannot be entered: there is no such source")), "{finding:?}");
+        }
     }
 
     #[test]

@@ -7,11 +7,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sickbay_core::{Decision, reason};
 
-use super::{CHECKS, CONFIG, Look, NONE, ago, for_how_long, notice, state};
+use super::{CHECKS, CONFIG, Look, NONE, ago, for_how_long, notices, state};
 use crate::api::config::ConfigItem;
-use crate::api::model::{CheckDetail, EvidenceItem, MetricItem, Page, ResultItem};
+use crate::api::model::{CheckDetail, EvidenceItem, HoldingItem, MetricItem, Page, ResultItem};
+use crate::api::problem::Problem;
 use crate::cli::client::{Client, path_segment};
 use crate::cli::table::table;
+use crate::config::counted;
 use crate::escape::escaped;
 use crate::page::age;
 
@@ -23,21 +25,29 @@ const METRICS_SHOWN_MAX: usize = 64;
 const REPEATED_BYTES_MAX: usize = 60;
 
 pub(super) fn json_of(client: &Client, name: &str) -> anyhow::Result<String> {
-    let (config, check, results) = Client::block_on(ask::<Value, Value, Value>(client, name))?;
-    Ok(format!("{:#}\n", json!({ "config": config, "check": check, "results": results.ok() })))
+    let Told { unready, config, check, results } = Client::block_on(ask::<Value, Value, Value>(client, name))?;
+    Ok(format!("{:#}\n", json!({ "unready": unready, "config": config, "check": check, "results": results.ok() })))
 }
 
 pub(super) fn text_of(client: &Client, name: &str, look: Look) -> anyhow::Result<String> {
-    let (config, check, results) = Client::block_on(ask::<ConfigItem, CheckDetail, ResultItem>(client, name))?;
-    let mut text = notice(&config, look) + &text(&check, results.as_deref().unwrap_or_default(), look);
+    let Told { unready, config, check, results } = Client::block_on(ask::<ConfigItem, CheckDetail, ResultItem>(client, name))?;
+    let mut text = notices(unready.as_ref(), &config, look) + &text(&check, results.as_deref().unwrap_or_default(), look);
     if let Err(error) = &results {
         let _ = writeln!(text, "\nLAST RESULTS  cannot be read now: {error:#}");
     }
     Ok(text)
 }
 
-/// The results are in the store, which may be away while the rest is known.
-async fn ask<Config, Check, Item>(client: &Client, name: &str) -> anyhow::Result<(Config, Check, anyhow::Result<Vec<Item>>)>
+/// What Sickbay said.
+struct Told<Config, Check, Item> {
+    unready: Option<Problem>,
+    config: Config,
+    check: Check,
+    /// They are in the store, which may be away while the rest is known.
+    results: anyhow::Result<Vec<Item>>,
+}
+
+async fn ask<Config, Check, Item>(client: &Client, name: &str) -> anyhow::Result<Told<Config, Check, Item>>
 where
     Config: DeserializeOwned,
     Check: DeserializeOwned,
@@ -46,7 +56,7 @@ where
     let path = format!("{CHECKS}/{}", path_segment(name));
     let check = client.get(&path).await?;
     let results = client.get(&format!("{path}/results?limit={RESULTS_SHOWN_MAX}")).await.map(|page: Page<Item>| page.items);
-    Ok((client.get(CONFIG).await?, check, results))
+    Ok(Told { config: client.get(CONFIG).await?, check, results, unready: client.unready().await? })
 }
 
 fn text(detail: &CheckDetail, results: &[ResultItem], look: Look) -> String {
@@ -73,6 +83,7 @@ fn facts(detail: &CheckDetail, now: Duration) -> String {
     let moment = |at: &String| format!("{} ({at})", ago(Some(at), now));
     let took = detail.last_duration_seconds.map_or_else(String::new, |seconds| format!(", took {}", took(seconds)));
     let labels: Vec<String> = check.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let is_pushed = detail.push_within_seconds.is_some();
     let kind = if check.kind.is_empty() { String::new() } else { format!(", kind {}", check.kind) };
     let facts = [
         // What nobody could judge has its reason for a summary.
@@ -80,12 +91,24 @@ fn facts(detail: &CheckDetail, now: Duration) -> String {
         ("reason", Some(format!("{}: {}", check.reason, check.reason_detail))),
         ("decision", check.decision.as_ref().map(decision)),
         ("failure", detail.failure.clone()),
+        ("flapping", detail.flapping_since.as_ref().map(|at| format!("for {} ({at})", for_how_long(Some(at), now)))),
+        ("blocked by", check.unreachable_by.as_ref().map(|cause| format!("{cause}, which is down"))),
+        (
+            "dependents",
+            Some(check.dependents).filter(|count| *count > 0).map(|count| format!("{} unreachable because of it", counted(count, "check"))),
+        ),
+        ("depends on", Some(detail.depends_on.join(", ")).filter(|parents| !parents.is_empty())),
+        ("made of", Some(detail.members.join(", ")).filter(|members| !members.is_empty())),
+        ("healthy", detail.healthy_min.map(|wanted| format!("at least {wanted} of them wanted"))),
+        ("holding", Some(holding(&detail.holding)).filter(|holding| !holding.is_empty())),
+        ("waiting", Some(detail.waiting.join(", ")).filter(|waiting| !waiting.is_empty())),
         ("confirmed", check.since.as_ref().map(|at| confirmed(check.hard_status.as_str(), at, now))),
         ("last run", check.last_run_at.as_ref().map(|at| moment(at) + &took)),
         ("next run", detail.next_run_at.as_ref().map(|at| format!("in {} ({at})", until(at, now)))),
         ("last ok", detail.last_success_at.as_ref().map(moment)),
-        ("runs", Some(format!("{}, each at most {}", cadence(detail), span(detail.timeout_seconds)))),
-        ("plugin", Some(format!("{}{kind}", check.plugin))),
+        ("runs", Some(format!("{}, each at most {}", cadence(detail), span(detail.timeout_seconds))).filter(|_| !is_pushed)),
+        ("pushed", detail.push_within_seconds.map(|within| format!("silent for at most {}", span(within)))),
+        ("plugin", Some(format!("{}{kind}", check.plugin)).filter(|_| !check.plugin.is_empty())),
         ("labels", Some(labels.join(", ")).filter(|labels| !labels.is_empty())),
     ];
     let mut text = String::new();
@@ -96,6 +119,13 @@ fn facts(detail: &CheckDetail, now: Duration) -> String {
         }
     }
     text
+}
+
+/// `report.metrics.a > 1.0` for 2m of 5m
+fn holding(holding: &[HoldingItem]) -> String {
+    let told =
+        holding.iter().map(|item| format!("`{}` for {} of {}", item.condition, span(item.held_seconds.floor()), span(item.for_seconds)));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// `every 1m`, `at 0 2 * * * (Europe/Berlin), every 5m while soft`
@@ -220,6 +250,7 @@ mod tests {
         CheckDetail {
             check,
             every_seconds: Some(90.0),
+            push_within_seconds: None,
             cron: None,
             timezone: None,
             retry_every_seconds: None,
@@ -246,6 +277,31 @@ mod tests {
                 unit: "seconds".to_owned(),
                 labels: BTreeMap::from([("phase".to_owned(), "total".to_owned())]),
             }],
+            flapping_since: None,
+            depends_on: Vec::new(),
+            members: Vec::new(),
+            healthy_min: None,
+            holding: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_check_stands_on_and_how_it_flaps_is_told() {
+        let mut detail = detail();
+        detail.flapping_since = Some("2023-11-14T22:08:20.000Z".to_owned());
+        detail.depends_on = vec!["db".to_owned(), "2 of a, b, c".to_owned()];
+        detail.holding = vec![HoldingItem { condition: "a > 1.0".to_owned(), held_seconds: 120.5, for_seconds: 300.0 }];
+        (detail.check.unreachable_by, detail.check.dependents) = (Some("db".to_owned()), 1);
+        let told = text(&detail, &[], look());
+        for line in [
+            "flapping   for 5m (2023-11-14T22:08:20.000Z)\n",
+            "blocked by db, which is down\n",
+            "dependents 1 check unreachable because of it\n",
+            "depends on db, 2 of a, b, c\n",
+            "holding    `a > 1.0` for 2m of 5m\n",
+        ] {
+            assert!(told.contains(line), "{line} is missing in:\n{told}");
         }
     }
 

@@ -25,6 +25,7 @@ mod readers;
 mod schema;
 mod server;
 mod session;
+mod standing;
 #[cfg(test)]
 mod testing;
 mod writer;
@@ -38,6 +39,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use crate::{BoxFuture, Change, Committed, Document, Kind, Page, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError};
 use readers::Readers;
 pub(crate) use server::Server;
+pub(crate) use standing::look;
 use writer::Writer;
 
 type PgQuery = Query<'static, Postgres, PgArguments>;

@@ -15,16 +15,16 @@ use super::{
     failure::within,
     server::{SCHEMA, Server},
 };
-use crate::StoreError;
+use crate::{StoreError, look::Tables};
 
 /// What is asked of the server, as it numbers its versions.
 const SERVER_VERSION_MIN: u32 = 130_000;
 /// Of everything but migrations.
-const STEP_MAX: Duration = Duration::from_secs(20);
+pub(super) const STEP_MAX: Duration = Duration::from_secs(20);
 /// A migration may build an index over everything that is kept.
 const MIGRATION_MAX: Duration = Duration::from_secs(600);
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
 
 /// Both tables are there: the schema is ours. Neither, nor anything else: it was made for us, or the first start did not get far.
 const LOOK: &str = "SELECT current_setting('server_encoding'), current_setting('transaction_read_only') = 'on', \
@@ -39,21 +39,11 @@ pub(super) struct Found {
     version: Option<u32>,
     encoding: String,
     read_only: bool,
-    schema: bool,
-    migrations: bool,
+    pub(super) schema: bool,
+    pub(super) migrations: bool,
     counter: bool,
     /// Anything but the table of migrations.
     anything: bool,
-}
-
-/// How the tables stand to what this program knows.
-#[derive(Debug, PartialEq, Eq)]
-enum Tables {
-    UpToDate,
-    Behind,
-    Newer(i64),
-    /// This migration was another one.
-    Different(i64),
 }
 
 pub(super) async fn look(connection: &mut PgConnection) -> Result<Found, sqlx::Error> {
@@ -101,42 +91,23 @@ pub(super) async fn prepare(connection: &mut PgConnection, server: &Server, foun
         within(STEP_MAX, make).await.map_err(server.failed("making the schema"))?;
     }
     let applied = if found.migrations { applied(connection).await.map_err(server.failed(OPERATION))? } else { Vec::new() };
-    match tables(&applied) {
-        Tables::UpToDate => Ok(()),
-        Tables::Behind => match within(MIGRATION_MAX, migrate(connection)).await {
-            Ok(()) => Ok(()),
-            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(server.failed(OPERATION)(error)),
-            Err(error) => Err(server.failed(OPERATION)(sqlx::Error::Migrate(Box::new(error)))),
-        },
-        Tables::Newer(found) => Err(StoreError::Newer { database: server.label().to_owned(), found, known: known() }),
-        Tables::Different(version) => Err(StoreError::Unusable {
-            database: server.label().to_owned(),
-            reason: format!("another build of Sickbay made its tables (migration {version} differs)"),
-            hint: "run that build, or name another database in `[store] url`",
-        }),
+    let tables = Tables::of(&applied, &MIGRATIONS);
+    tables.refuse(server.label(), &MIGRATIONS)?;
+    if tables != Tables::Behind {
+        return Ok(());
+    }
+    match within(MIGRATION_MAX, migrate(connection)).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(server.failed(OPERATION)(error)),
+        Err(error) => Err(server.failed(OPERATION)(sqlx::Error::Migrate(Box::new(error)))),
     }
 }
 
 /// The version and checksum of every migration that was applied.
-async fn applied(connection: &mut PgConnection) -> Result<Vec<(i64, Vec<u8>)>, sqlx::Error> {
+pub(super) async fn applied(connection: &mut PgConnection) -> Result<Vec<(i64, Vec<u8>)>, sqlx::Error> {
     let query = sqlx::query("SELECT version, checksum FROM _sqlx_migrations ORDER BY version");
     let rows = within(STEP_MAX, query.fetch_all(&mut *connection)).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-}
-
-fn tables(applied: &[(i64, Vec<u8>)]) -> Tables {
-    for (version, checksum) in applied {
-        match MIGRATIONS.iter().find(|migration| migration.version == *version) {
-            None => return Tables::Newer(*version),
-            Some(migration) if *migration.checksum != **checksum => return Tables::Different(*version),
-            Some(_) => {}
-        }
-    }
-    if applied.len() < MIGRATIONS.iter().count() { Tables::Behind } else { Tables::UpToDate }
-}
-
-fn known() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
 async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
@@ -152,22 +123,6 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn all() -> Vec<(i64, Vec<u8>)> {
-        MIGRATIONS.iter().map(|migration| (migration.version, migration.checksum.to_vec())).collect()
-    }
-
-    #[test]
-    fn tables_are_told_by_their_migrations() {
-        assert_eq!(tables(&all()), Tables::UpToDate);
-        assert_eq!(tables(&[]), Tables::Behind);
-        let mut newer = all();
-        newer.push((9_999, Vec::new()));
-        assert_eq!(tables(&newer), Tables::Newer(9_999));
-        let mut different = all();
-        different[0].1.push(0);
-        assert_eq!(tables(&different), Tables::Different(all()[0].0));
-    }
 
     #[test]
     fn what_cannot_be_used_says_why_and_what_to_do() {

@@ -80,7 +80,7 @@ impl Server {
     }
 
     /// For messages.
-    pub(super) fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &str {
         &self.label
     }
 

@@ -437,12 +437,49 @@ async fn a_role_without_rights_is_told_which_and_needs_no_more_than_its_schema()
 }
 
 #[tokio::test]
+async fn a_look_tells_what_a_role_may_too_little_and_too_much_and_makes_nothing() {
+    let mut admin = SHARED.session("postgres").await;
+    execute(&mut admin, "CREATE ROLE looker LOGIN PASSWORD 'looker'").await;
+    SHARED.url("looked-at").await;
+    let mut admin = SHARED.session("looked-at").await;
+    let looked = async |role: &str, password: &str| {
+        let server = Server::parse(&SHARED.url_as(role, password, "looked-at")).unwrap();
+        look(&server).await.unwrap()
+    };
+    let first = looked("looker", "looker").await;
+    assert_eq!(first.too_little, ["CREATE SCHEMA sickbay AUTHORIZATION looker"]);
+    assert_eq!((first.version, first.too_much.len()), (None, 0));
+    let boss = looked("postgres", PASSWORD).await;
+    assert_eq!((boss.version, boss.too_much, boss.too_little), (None, vec!["superuser"], Vec::new()));
+    assert_eq!(number(&mut admin, "SELECT count(*) FROM pg_namespace WHERE nspname = 'sickbay'").await, 0);
+
+    // One that runs is no matter.
+    let store = opened("looked-at").await;
+    let mut lacks = looked("looker", "looker").await.too_little;
+    lacks.sort();
+    assert_eq!(
+        lacks,
+        ["GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA sickbay TO looker", "GRANT USAGE ON SCHEMA sickbay TO looker"]
+    );
+    for statement in lacks {
+        execute(&mut admin, statement).await;
+    }
+    let enough = looked("looker", "looker").await;
+    assert_eq!((enough.version, enough.too_little), (Some(enough.known), Vec::new()));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_start_that_ended_between_its_first_steps_is_done_again() {
     let server = SHARED.database("half-made").await;
     let store = open(server.clone()).await.unwrap();
     store.close().await;
     let mut admin = SHARED.session("half-made").await;
-    execute(&mut admin, "DROP TABLE sickbay.counter, sickbay.checks, sickbay.plugins, sickbay.results, sickbay.plugin_states").await;
+    execute(
+        &mut admin,
+        "DROP TABLE sickbay.counter, sickbay.checks, sickbay.plugins, sickbay.results, sickbay.plugin_states, sickbay.documents",
+    )
+    .await;
     execute(&mut admin, "DELETE FROM sickbay._sqlx_migrations").await;
     assert!(open(server).await.is_ok());
 }

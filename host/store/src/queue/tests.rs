@@ -207,6 +207,7 @@ async fn who_waits_for_what_is_lost_is_told_so() {
     let (queue, _handle) = ResultQueue::start(store, NEVER, |_| {});
     let with_the_writer = queue.push_urgent(record("api", 1)).await;
     until(|| !queue.healthy()).await;
+    assert!(queue.trouble().is_some_and(|told| told.starts_with("another process holds the database locked")));
     let queued = queue.push_urgent(record("api", 2)).await;
     assert_eq!(queue.shutdown().await, Err(QueueError::Lost { count: 2 }));
     for receipt in [with_the_writer, queued] {

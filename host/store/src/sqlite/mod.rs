@@ -9,12 +9,13 @@
 //! Invariant: no result is written to a file that the path no longer names, once that was seen.
 
 /// The newest `seq` of every check, one column `seq`, null for a check without results: looks into block after block, newest
-/// first, and stops at the first that has one.
+/// first, and stops at the first that has one. Blocks without a result are passed over, so that a gap costs nothing, however wide.
 macro_rules! newest_seqs {
     () => {
         "WITH RECURSIVE block(number) AS ( \
            SELECT (SELECT max(seq) FROM results) >> 14 \
-           UNION ALL SELECT number - 1 FROM block WHERE number > (SELECT min(seq) FROM results) >> 14) \
+           UNION ALL SELECT (SELECT seq FROM results WHERE seq < number << 14 ORDER BY seq DESC LIMIT 1) >> 14 \
+           FROM block WHERE number IS NOT NULL) \
          SELECT ( \
            SELECT (SELECT max(found.seq) FROM results AS found WHERE found.seq >> 14 = block.number AND found.check_id = checks.check_id) AS newest \
            FROM block WHERE newest IS NOT NULL LIMIT 1) AS seq \
@@ -25,6 +26,7 @@ macro_rules! newest_seqs {
 mod bulk;
 mod documents;
 mod file;
+mod look;
 mod names;
 mod prune;
 mod read;
@@ -50,6 +52,7 @@ use crate::{
     body::{self, signed, unsigned},
 };
 use file::DatabaseFile;
+pub(crate) use look::{look, look_at_memory};
 use writer::Writer;
 
 /// How long a statement waits for another process to let go of the file.

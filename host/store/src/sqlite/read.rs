@@ -31,7 +31,8 @@ pub(super) const RESULTS: &str = select_records!(
     "results.seq IN ( \
        WITH RECURSIVE block(number) AS ( \
          SELECT min(?2 - 1, (SELECT max(seq) FROM results)) >> 14 \
-         UNION ALL SELECT number - 1 FROM block WHERE number > (SELECT min(seq) FROM results) >> 14) \
+         UNION ALL SELECT (SELECT seq FROM results WHERE seq < number << 14 ORDER BY seq DESC LIMIT 1) >> 14 \
+         FROM block WHERE number IS NOT NULL) \
        SELECT found.seq FROM block CROSS JOIN results AS found ON found.seq >> 14 = block.number \
        WHERE found.check_id = (SELECT check_id FROM checks WHERE name = ?1) AND found.seq < ?2 \
        ORDER BY found.seq DESC LIMIT ?3) \
@@ -40,7 +41,9 @@ pub(super) const RESULTS: &str = select_records!(
 
 pub(super) const EVENTS: &str = select_records!("results.seq > ?1 ORDER BY results.seq LIMIT ?2");
 
-const BOUNDS: &str = "SELECT (SELECT min(seq) FROM results), (SELECT seq FROM sqlite_sequence WHERE name = 'results')";
+/// A database that others changed may have a number above the one that was given last.
+const BOUNDS: &str = "SELECT (SELECT min(seq) FROM results), \
+     max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'results'), 0), coalesce((SELECT max(seq) FROM results), 0))";
 
 /// Without the pages that are free to be used again.
 pub(super) const BYTES: &str =

@@ -1,4 +1,5 @@
 use std::{
+    collections::HashSet,
     path::PathBuf,
     pin::pin,
     sync::Arc,
@@ -79,6 +80,70 @@ async fn no_read_goes_through_all_results() {
         assert!(plan.iter().any(|step| step.starts_with("SEARCH results")), "{plan:#?}");
         assert!(!plan.iter().any(|step| step.starts_with("SCAN results") || step.starts_with("SCAN found")), "{plan:#?}");
     }
+}
+
+#[tokio::test]
+async fn a_look_tells_how_the_tables_stand_and_makes_nothing() {
+    let (folder, path) = new_file();
+    let url = format!("sqlite:{}", path.display());
+    let look = async || crate::look(&url, Path::new("/")).await;
+    let files = || std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<HashSet<_>>();
+    let absent = look().await.unwrap();
+    assert_eq!((absent.version, absent.file), (None, Some(path.clone())));
+    assert!(files().is_empty());
+
+    let store = open_file(&path, BUSY_TIMEOUT).await.unwrap();
+    store.write(&shared(vec![record("api", 1)])).await.unwrap();
+    let used = look().await.unwrap();
+    assert_eq!(used.version, Some(used.known), "it may be in use");
+    store.close().await;
+    let before = files();
+    assert_eq!(look().await.unwrap().version, Some(used.known));
+    assert_eq!(files(), before);
+    let database = std::fs::read(&path).unwrap();
+    look().await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), database);
+
+    let foreign = folder.path().join("other.db");
+    raw_sql("CREATE TABLE theirs (id INTEGER)").execute(&mut raw(&foreign).await).await.unwrap();
+    let error = crate::look(&format!("sqlite:{}", foreign.display()), Path::new("/")).await.unwrap_err();
+    assert!(error.to_string().contains("of another program"), "{error}");
+}
+
+#[tokio::test]
+async fn a_gap_in_the_numbers_costs_a_read_nothing_however_wide() {
+    let store = open_memory().await.unwrap();
+    let committed = |check: &str, seq: u64| Committed { seq, record: Arc::new(record(check, seq)) };
+    let far = i64::MAX as u64;
+    store.restore(&[committed("old", 1), committed("new", far)]).await.unwrap();
+    let reads = async {
+        let seqs = |read: Vec<Committed>| read.iter().map(|committed| committed.seq).collect::<Vec<u64>>();
+        assert_eq!(seqs(store.last().await.unwrap()), [1, far]);
+        assert_eq!(seqs(store.results("old", None, 10).await.unwrap()), [1]);
+        assert_eq!(seqs(store.results("new", Some(far), 10).await.unwrap()), Vec::<u64>::new());
+        assert_eq!(seqs(store.events(1, 10).await.unwrap()), [far]);
+        assert_eq!(store.bounds().await.unwrap(), (Some(1), far));
+        store.prune(&Retention::default(), Timestamp(0)).await.unwrap();
+    };
+    tokio::time::timeout(Duration::from_secs(60), reads).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_database_with_numbers_that_sickbay_never_gives_is_refused_with_the_number() {
+    let (_folder, path) = new_file();
+    let url = format!("sqlite:{}", path.display());
+    crate::open(&url, Path::new("/")).await.unwrap().close().await;
+    let mut admin = raw(&path).await;
+    let names = "INSERT INTO checks VALUES (1, 'api'); INSERT INTO plugins VALUES (1, 'http', '1');";
+    raw_sql(names).execute(&mut admin).await.unwrap();
+    let insert = "INSERT INTO results VALUES (9223372036854775807, 1, 1, 1, 1, 0, '{}'); DELETE FROM sqlite_sequence";
+    raw_sql(insert).execute(&mut admin).await.unwrap();
+    drop(admin);
+    let error = crate::open(&url, Path::new("/")).await.err().expect("it is refused").to_string();
+    assert!(error.contains("numbers up to 9223372036854775807") && error.contains("hint: "), "{error}");
+    // It was let go of.
+    let again = crate::open_existing(&url, Path::new("/")).await.err().expect("it is refused").to_string();
+    assert_eq!(again, error);
 }
 
 #[tokio::test]

@@ -173,7 +173,7 @@ impl Writer {
                 seqs.push(None);
                 continue;
             };
-            seq = given.and_then(|given| given.get(place).copied()).unwrap_or(seq + 1);
+            seq = given.and_then(|given| given.get(place).copied()).unwrap_or(seq.saturating_add(1));
             seqs.push(Some(unsigned(seq)));
             let row = ResultRow {
                 seq,

@@ -20,7 +20,8 @@
 #define SB_POSTGRES_QUERIES_MAX 32
 
 /// The failure kinds that a call may end with.
-#define SB_POSTGRES_FAILURES "connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections"
+#define SB_POSTGRES_FAILURES \
+    "connection", "authentication", "timeout", "unavailable", "memory", "disk", "too-many-connections", "capacity", "file-system"
 
 enum {
     SB_PG_NULL,

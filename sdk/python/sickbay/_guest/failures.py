@@ -66,7 +66,13 @@ def _secret(message: str) -> SickbayError:
     return ServiceError("secret", message)
 
 
+def _redis_connect(message: str) -> SickbayError:
+    # The contract has no case for it; the host's message names the setting that refused.
+    return TooManyConnectionsError(message) if "`maxclients`" in message else UnreachableError(message)
+
+
 OTHER_MEANINGS: dict[str, Meaning] = {
+    "RedisError_Connect": _redis_connect,
     # A file is what a check is about: one that the system does not give is the target's state.
     "FileError_Refused": FileSystemError,
     "FileError_Other": FileSystemError,

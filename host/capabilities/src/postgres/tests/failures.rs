@@ -1,8 +1,9 @@
 //! What a guest is told when there is no answer, and what it is not told.
 
-use super::server::{DATABASE, free_port};
+use super::server::DATABASE;
 use super::*;
 use crate::contract::postgres::ServerError;
+use crate::process::free_port;
 use sickbay_core::Quota;
 use sickbay_runtime::Lend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

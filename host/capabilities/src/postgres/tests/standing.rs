@@ -44,7 +44,7 @@ async fn a_pooler_is_asked_for_the_role_behind_it_and_its_console_for_none() {
 #[tokio::test]
 async fn a_source_that_cannot_be_entered_is_told_with_the_fix_and_nothing_of_its_url() {
     let server = Postgres::shared();
-    let free = super::server::free_port();
+    let free = crate::process::free_port();
     for (url, message, hint) in [
         (format!("postgres://stranger:wrong-secret@127.0.0.1:{free}/orders"), "refused the connection", "does the server run"),
         (server.url_of(USER, "wrong-secret", DATABASE), "refused the user or password", "mend user and password"),

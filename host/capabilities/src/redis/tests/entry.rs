@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use hickory_proto::op::ResponseCode;
 use rcgen::date_time_ymd;
 
-use super::server::free_port;
 use super::*;
 use crate::dns::testing::{DnsServer, Reply as DnsReply, Setup};
+use crate::process::free_port;
 use crate::redis::ClientCertificate;
 use crate::tls::testing::{Authority, leaf};
 

@@ -33,6 +33,6 @@ async fn who_enters_is_told_from_the_first_user_of_a_server() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told_with_the_fix() {
-    let unentered = entrant(&format!("redis://127.0.0.1:{}", super::server::free_port())).await.expect_err("nobody is there");
+    let unentered = entrant(&format!("redis://127.0.0.1:{}", crate::process::free_port())).await.expect_err("nobody is there");
     assert!(unentered.message.contains("refused the connection") && unentered.hint.contains("does the server run"), "{unentered:?}");
 }

@@ -1,8 +1,8 @@
 //! Clusters and sentinels.
 
 use super::super::Topology;
-use super::server::free_port;
 use super::*;
+use crate::process::free_port;
 
 /// Far more than nodes take to find each other on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{draw, drawn, placeholder};
 use crate::secrets::encode::Encoding;
+use crate::secrets::mask::merged;
 use crate::secrets::{End, Part, Placeholders};
 
 const SECRET: &[u8] = "p\"a/s s\\w+ö%rd".as_bytes();
@@ -44,18 +45,52 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn percent(text: &str) -> String {
+    String::from_utf8(Encoding::Percent.encode(text.as_bytes()).to_vec()).expect("ASCII")
+}
+
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string().trim_matches('"').to_owned()
+}
+
+fn html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('\'', "&#39;")
+}
+
+/// With `broken` behind every so many letters.
+fn lines(text: &str, letters: usize, broken: &str) -> String {
+    let lines: Vec<&str> = text.as_bytes().chunks(letters).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
+    lines.join(broken)
+}
+
 #[test]
 fn a_secret_is_masked_in_every_spelling() {
     let placeholders = drawn(&[("a", SECRET)]);
-    let percent = String::from_utf8(Encoding::Percent.encode(SECRET).to_vec()).expect("ASCII");
+    let secret = std::str::from_utf8(SECRET).expect("UTF-8");
+    let url = percent(secret);
     let every_byte: String = SECRET.iter().map(|byte| format!("%{byte:02x}")).collect();
+    let every_letter = |spell: fn(char) -> String| secret.chars().map(spell).collect::<String>();
     for spelling in [
-        String::from_utf8(SECRET.to_vec()).expect("UTF-8"),
-        percent.to_lowercase(),
-        percent.replace("%20", "+"),
-        percent.replace("%2F", "/"),
-        percent,
+        secret.to_owned(),
+        secret.replace('"', "\"\""),
+        url.to_lowercase(),
+        url.replace("%20", "+"),
+        url.replace("%2F", "/"),
+        percent(&url),
+        percent(&json(secret)),
+        percent(&html(secret)),
+        url,
         every_byte,
+        html(secret),
+        html(&json(secret)),
+        html(&html(secret)),
+        every_letter(|letter| format!("&#{};", u32::from(letter))),
+        every_letter(|letter| format!("&#x{:X};", u32::from(letter))),
+        every_letter(|letter| format!("\\\\u{:04x}", u32::from(letter))),
+        every_letter(|letter| format!("&amp;#{};", u32::from(letter))),
+        json(&json(secret)),
+        json(&html(secret)).replace('&', "\\u0026"),
+        r#"p\x22a/s s\\w\x2b\xc3\xb6%rd"#.to_owned(),
         r#"p\"a\/s s\\w+ö%rd"#.to_owned(),
         r#"p\"a/s s\\w+\u00f6%rd"#.to_owned(),
         r"\u0070\u0022\u0061\u002fs s\u005cw\u002B\u00F6\u0025rd".to_owned(),
@@ -91,6 +126,91 @@ fn base64_of_a_secret_amid_other_bytes_is_masked() {
 }
 
 #[test]
+fn what_is_encoded_is_masked_across_line_breaks_too() {
+    let placeholders = drawn(&[("a", SECRET)]);
+    for encoded in [STANDARD.encode(SECRET), URL_SAFE_NO_PAD.encode(SECRET), hex(SECRET), hex(SECRET).to_uppercase()] {
+        for broken in ["\n", "\r\n", r"\n", r"\r\n", r"\\r\\n", "%0D%0A", "&#10;", "&#xD;\n"] {
+            for letters in 1..encoded.len() {
+                let text = format!("x {} y", lines(&encoded, letters, broken));
+                assert_eq!(masked(&placeholders, &text, End::Whole), "x <0> y", "{text}");
+            }
+        }
+    }
+    let mail = lines(&STANDARD.encode([&[b'u'; 50][..], SECRET, &[b'v'; 50]].concat()), 76, "\r\n");
+    let masked = masked(&placeholders, &mail, End::Whole);
+    assert!(masked.contains("<0>") && !masked.contains(&mail[70..84]), "{masked}");
+    let short = drawn(&[("pin", b"1234")]);
+    assert_eq!(short.mask_bytes(b"1\n234\r\n12\n34", End::Whole), None, "lines of other numbers");
+}
+
+#[test]
+fn a_text_is_masked_the_same_in_windows_of_every_size() {
+    const TEXTS: usize = 60;
+    const FRAGMENTS_MAX: usize = 6;
+    let secrets: [(&str, &[u8]); 4] = [("a", SECRET), ("b", b"swordfish"), ("c", b"abababab"), ("d", b"fishbone")];
+    let placeholders = drawn(&secrets);
+    let secret = std::str::from_utf8(SECRET).expect("UTF-8");
+    let coded = STANDARD.encode([&b"us"[..], SECRET].concat());
+    let fragments = [
+        secret.to_owned(),
+        percent(secret),
+        json(&json(secret)),
+        html(&json(secret)),
+        lines(&coded, 5, "\r\n"),
+        coded[..14].to_owned(),
+        hex(b"swordfish"),
+        "swordfish".to_owned(),
+        "swordfi".to_owned(),
+        "sword%66ishbone".to_owned(),
+        r"\\u0073wordfish".to_owned(),
+        "ababababababab".to_owned(),
+        "\\".to_owned(),
+        "\\\\\\".to_owned(),
+        "%".to_owned(),
+        "%25".to_owned(),
+        "&amp;#".to_owned(),
+        "&".to_owned(),
+        r"\ud83d".to_owned(),
+        "\r\n".to_owned(),
+        " plain ".to_owned(),
+    ];
+    // Mixed, and the same in every run.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut below = |most: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % 1_000_003).expect("a small number") % most
+    };
+    for _ in 0..TEXTS {
+        let count = 1 + below(FRAGMENTS_MAX);
+        let text: String = (0..count).map(|_| fragments[below(fragments.len())].as_str()).collect();
+        for end in [End::Whole, End::Cut] {
+            let whole = merged(placeholders.hits_by(text.as_bytes(), end, usize::MAX));
+            for window in 1..=text.len() {
+                let hits = merged(placeholders.hits_by(text.as_bytes(), end, window));
+                assert_eq!(hits, whole, "{end:?} {text:?} by {window}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_secret_across_the_windows_of_a_long_text_is_masked() {
+    const WINDOW_BYTES: usize = 64 << 10;
+    let placeholders = drawn(&[("a", SECRET)]);
+    let secret = std::str::from_utf8(SECRET).expect("UTF-8");
+    for spelling in [secret.to_owned(), percent(secret), json(&json(secret)), html(secret), lines(&STANDARD.encode(SECRET), 4, "\r\n")] {
+        for behind in 0..=spelling.len() {
+            // Another letter than those of base64, and one that is an escape in every reading.
+            let ahead = "!".repeat(WINDOW_BYTES - behind - 6) + "\\u0021";
+            let long = format!("{ahead}{spelling}{ahead}{spelling}.");
+            assert_eq!(masked(&placeholders, &long, End::Whole), format!("{ahead}<0>{ahead}<0>."), "{spelling} {behind} before the edge");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_the_secret_stays() {
     let placeholders = drawn(&[("a", b"swordfish")]);
     for text in ["", "sword fish", "swordfis", "Swordfish", "sword%66is", "c3dvcmRma", "%", "\\", "\\u", "sbsecret-"] {
@@ -123,8 +243,17 @@ fn a_secret_that_is_picked_apart_gives_less_than_four_letters_away() {
     let placeholders = drawn(&[("a", secret)]);
     let percent: String = secret.iter().map(|byte| format!("%{byte:02x}")).collect();
     let json: String = secret.iter().map(|byte| format!("\\u{byte:04x}")).collect();
+    let html: String = secret.iter().map(|byte| format!("&#x{byte:02x};")).collect();
     // With the length of one letter.
-    for (spelling, letter) in [("swordfish".to_owned(), 1), (percent, 3), (json, 6), (hex(secret), 1), (STANDARD.encode(secret), 1)] {
+    for (spelling, letter) in [
+        ("swordfish".to_owned(), 1),
+        (percent, 3),
+        (json.replace('\\', "\\\\"), 7),
+        (json, 6),
+        (html, 6),
+        (hex(secret), 1),
+        (STANDARD.encode(secret), 1),
+    ] {
         let (whole, broken) = (format!("x {spelling} y"), format!("x {}", &spelling[..spelling.len() - 2]));
         for size in 1..=whole.len() {
             for ahead in [0, 1, 100] {

@@ -1,0 +1,70 @@
+//! Push checks: nobody runs them, somebody tells of them, and silence is the failure.
+//!
+//! Invariant: the time of silence is counted from what was heard last, so neither a restart nor a look at it makes it begin anew.
+
+use std::time::Duration;
+
+use crate::text::one_line;
+use crate::{Judgement, Reason, Status, Timestamp};
+
+/// A push check is looked at [`LOOKS`] times within the time that it may be silent, but neither more often nor less often than this.
+const LOOK_MIN: Duration = Duration::from_secs(1);
+const LOOK_MAX: Duration = Duration::from_secs(60);
+const LOOKS: u32 = 20;
+const SUMMARY_BYTES_MAX: usize = 512;
+
+/// The time between two looks at a check that may be silent for so long.
+pub fn look_every(within: Duration) -> Duration {
+    (within / LOOKS).clamp(LOOK_MIN, LOOK_MAX)
+}
+
+/// When it was last heard of: `last` is the newest result with the time it began, `begun` when the host began to listen.
+pub fn heard_at(last: Option<(Timestamp, &Reason)>, begun: Timestamp) -> Timestamp {
+    match last {
+        Some((_, Reason::NotHeard { since, .. })) => *since,
+        Some((at, _)) => at,
+        None => begun,
+    }
+}
+
+/// What silence means: critical, from the moment on when it is longer than `within`.
+pub fn silence(heard_at: Timestamp, within: Duration, now: Timestamp) -> Option<Judgement> {
+    if now.since(heard_at) <= within {
+        return None;
+    }
+    let reason = Reason::NotHeard { since: heard_at, within_ms: u64::try_from(within.as_millis()).unwrap_or(u64::MAX) };
+    let summary = one_line(&reason.to_string(), SUMMARY_BYTES_MAX);
+    Some(Judgement { status: Status::Critical, summary, reason, failure: None, evidence: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WITHIN: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn silence_is_critical_when_it_is_longer_than_allowed() {
+        let heard = Timestamp(1_000_000);
+        assert_eq!(silence(heard, WITHIN, heard.plus(WITHIN)), None);
+        let judgement = silence(heard, WITHIN, heard.plus(WITHIN * 2)).expect("it is too long");
+        assert_eq!(judgement.status, Status::Critical);
+        assert_eq!(judgement.reason, Reason::NotHeard { since: heard, within_ms: 60_000 });
+        assert_eq!(judgement.summary, "nothing was heard within 1m");
+    }
+
+    #[test]
+    fn a_look_at_the_silence_does_not_end_it() {
+        let heard = Timestamp(1_000);
+        let told = Reason::NotHeard { since: heard, within_ms: 60_000 };
+        assert_eq!(heard_at(Some((Timestamp(99_000), &told)), Timestamp(500_000)), heard);
+        assert_eq!(heard_at(Some((Timestamp(99_000), &Reason::Passed)), Timestamp(500_000)), Timestamp(99_000));
+        assert_eq!(heard_at(None, Timestamp(500_000)), Timestamp(500_000));
+    }
+
+    #[test]
+    fn looks_are_neither_too_rare_nor_too_many() {
+        let looks: Vec<u64> = [1, 60, 100, 90_000].iter().map(|within| look_every(Duration::from_secs(*within)).as_secs()).collect();
+        assert_eq!(looks, [1, 3, 5, 60]);
+    }
+}
