@@ -12,10 +12,10 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::Serialize;
 use sickbay_capabilities::{Lent, Usage};
 use sickbay_core::Timestamp;
-use sickbay_runtime::{Kind, RunUsage};
+use sickbay_runtime::{Kind, RunUsage, Sort};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-use crate::config::{Check, KindInfo};
+use crate::config::{Diagnostic, KindInfo, PluginJudge, PluginUse};
 use crate::quarantine::Beyond;
 
 pub type Plugin = sickbay_runtime::Plugin<Lent>;
@@ -37,28 +37,46 @@ impl Loaded {
         Loaded { version: plugin.sha256[..12].into(), metric_names: plugin.descriptor.checks.iter().map(names).collect(), plugin, at }
     }
 
-    /// The kinds of checks as the configuration is judged against them.
-    pub fn kinds(&self) -> Vec<KindInfo<'_>> {
-        let kinds = self.plugin.descriptor.checks.iter().zip(&self.metric_names);
-        kinds
-            .map(|(kind, metrics)| KindInfo { name: &kind.name, config_schema: &kind.config_schema, metrics, needs: &kind.needs })
-            .collect()
+    /// The kinds of a sort as the configuration is judged against them.
+    pub fn kinds(&self, sort: Sort) -> Vec<KindInfo<'_>> {
+        let kinds = self.plugin.descriptor.kinds(sort).iter().enumerate();
+        let info = kinds.map(|(index, kind)| KindInfo {
+            name: &kind.name,
+            config_schema: &kind.config_schema,
+            // Checks alone report metrics.
+            metrics: self.metric_names.get(index).filter(|_| sort == Sort::Check).map(Vec::as_slice).unwrap_or_default(),
+            needs: &kind.needs,
+        });
+        info.collect()
     }
 
-    /// The kind that a check means: the one it names, or the only one there is.
-    pub fn kind_of(&self, check: &Check) -> Result<&str, String> {
-        let kinds = &self.plugin.descriptor.checks;
+    /// What is wrong with these uses of it.
+    pub fn judge(&self, uses: &[PluginUse<'_>]) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for sort in Sort::ALL {
+            let uses: Vec<&PluginUse<'_>> = uses.iter().filter(|used| used.sort == sort).collect();
+            if !uses.is_empty() {
+                let kinds = self.kinds(sort);
+                let judge = PluginJudge::new(&self.plugin.name, &kinds);
+                found.extend(uses.into_iter().flat_map(|used| judge.judge(used)));
+            }
+        }
+        found
+    }
+
+    /// The kind that a use means: the one it names, or the only one of its sort.
+    pub fn kind_of(&self, used: &PluginUse<'_>) -> Result<&str, String> {
+        let (kinds, plugin, sort) = (self.plugin.descriptor.kinds(used.sort), used.plugin, used.sort.as_str());
         let known = || kinds.iter().map(|kind| kind.name.as_str()).collect::<Vec<_>>().join(", ");
-        match &check.kind {
-            Some(name) => kinds
+        match (used.kind, kinds) {
+            (_, []) => Err(format!("the plugin `{plugin}` has no kind of {sort}; hint: name a plugin that has one")),
+            (Some(name), _) => kinds
                 .iter()
-                .find(|kind| &kind.name == name)
+                .find(|kind| kind.name == name)
                 .map(|kind| kind.name.as_str())
-                .ok_or_else(|| format!("the plugin `{}` has no kind `{name}`; hint: it has {}", check.plugin, known())),
-            None => match kinds.as_slice() {
-                [only] => Ok(&only.name),
-                _ => Err(format!("the plugin `{}` has several kinds; hint: name one with `kind`: {}", check.plugin, known())),
-            },
+                .ok_or_else(|| format!("the plugin `{plugin}` has no kind `{name}`; hint: it has {}", known())),
+            (None, [only]) => Ok(&only.name),
+            (None, _) => Err(format!("the plugin `{plugin}` has several kinds; hint: name one with `kind`: {}", known())),
         }
     }
 }
@@ -267,7 +285,7 @@ impl PluginSlot {
     }
 }
 
-/// All slots: of plugins in the folder and of plugins that a check names.
+/// All slots: of plugins in the folder and of plugins that a check or a sink names.
 #[derive(Default)]
 pub struct Registry {
     slots: ArcSwap<BTreeMap<String, Arc<PluginSlot>>>,

@@ -1,14 +1,14 @@
-//! What a new version of a plugin asks for beyond the one that serves and beyond what its checks grant.
+//! What a new version of a plugin asks for beyond the one that serves and beyond what the checks and sinks that use it grant.
 //!
-//! How: needs are compared kind by kind, as (capability, line with its places). One that the version before had as well, or that a check of
-//! the kind grants with its own values in the places, is nothing new. A kind that no check uses asks for nothing.
+//! How: needs are compared kind by kind, as (capability, line with its places). One that the version before had as well, or that a check
+//! or a sink of the kind grants with its own values in the places, is nothing new. A kind that nobody uses asks for nothing.
 //!
 //! Invariant: this decides which version serves, never what a run may do: every call is authorised regardless.
 
 use serde_json::Value;
-use sickbay_runtime::{Kind, LoadError, Need};
+use sickbay_runtime::{Kind, LoadError, Need, Sort};
 
-use crate::config::{Check, Config, can_be_granted, covers_need, line_to_add};
+use crate::config::{Config, PluginUse, can_be_granted, covers_need, line_to_add};
 use crate::plugins::Loaded;
 
 /// Grants named in one hint.
@@ -23,21 +23,23 @@ pub struct Beyond {
 }
 
 impl Beyond {
-    /// A version that waited and is granted what it asks for, while a check does not fit it any more.
+    /// A version that waited and is granted what it asks for, while a check or a sink does not fit it any more.
     pub fn misfit(error: LoadError) -> Beyond {
-        let hint = error.hint.unwrap_or_else(|| "change the check, or put the version before it back into the folder".to_owned());
+        let hint = error.hint.unwrap_or_else(|| "change the configuration, or put the version before it back into the folder".to_owned());
         Beyond { diff: vec![one_line(&error.message)], hint }
     }
 }
 
 /// None where `after` may serve in place of `before`.
 pub fn beyond(before: &Loaded, after: &Loaded, config: &Config) -> Option<Beyond> {
-    let checks: Vec<&Check> = config.checks.iter().map(|check| &**check).filter(|check| check.plugin == *after.plugin.name).collect();
+    let uses = config.uses_of(&after.plugin.name);
+    let kinds = Sort::ALL.into_iter().flat_map(|sort| after.plugin.descriptor.kinds(sort).iter().map(move |kind| (sort, kind)));
     let mut all: Option<Beyond> = None;
-    for kind in &after.plugin.descriptor.checks {
-        let same_kind = before.plugin.descriptor.checks.iter().find(|known| known.name == kind.name);
+    for (sort, kind) in kinds {
+        let same_kind = before.plugin.descriptor.kinds(sort).iter().find(|known| known.name == kind.name);
         let known = same_kind.map(|known| known.needs.as_slice()).unwrap_or_default();
-        let using: Vec<&Check> = checks.iter().copied().filter(|check| after.kind_of(check).is_ok_and(|name| name == kind.name)).collect();
+        let means_it = |used: &&PluginUse<'_>| used.sort == sort && after.kind_of(used).is_ok_and(|name| name == kind.name);
+        let using: Vec<PluginUse<'_>> = uses.iter().filter(means_it).copied().collect();
         let Some(more) = beyond_of_kind(kind, known, &using) else { continue };
         match &mut all {
             Some(all) => all.diff.extend(more.diff),
@@ -47,12 +49,12 @@ pub fn beyond(before: &Loaded, after: &Loaded, config: &Config) -> Option<Beyond
     all
 }
 
-/// `known` are the needs of the same kind before, `using` the checks of this kind.
-fn beyond_of_kind(kind: &Kind, known: &[Need], using: &[&Check]) -> Option<Beyond> {
+/// `known` are the needs of the same kind before, `using` those who use this kind.
+fn beyond_of_kind(kind: &Kind, known: &[Need], using: &[PluginUse<'_>]) -> Option<Beyond> {
     let first = using.first()?;
     let schema: Option<Value> = serde_json::from_str(&kind.config_schema).ok();
     let came = kind.needs.iter().filter(|need| !has(known, need));
-    let asked: Vec<&Need> = came.filter(|need| !using.iter().any(|check| covers_need(check, need, schema.as_ref()))).collect();
+    let asked: Vec<&Need> = came.filter(|need| !using.iter().any(|used| covers_need(used, need, schema.as_ref()))).collect();
     if asked.is_empty() {
         return None;
     }
@@ -72,9 +74,9 @@ fn diff_line(sign: char, kind: &Kind, need: &Need) -> String {
 }
 
 /// What the operator can do about one need.
-fn step(check: &Check, need: &Need, schema: Option<&Value>) -> String {
+fn step(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) -> String {
     if can_be_granted(&need.capability) {
-        one_line(&format!("to let it serve, in check `{}` {}", check.name, line_to_add(check, need, schema)))
+        one_line(&format!("to let it serve, in {} {}", used.told(), line_to_add(used, need, schema)))
     } else {
         one_line(&format!("`{}` cannot be granted in this version: put the version before it back into the folder", need.capability))
     }
@@ -107,7 +109,7 @@ mod tests {
         });
         std::fs::write(&path, checks.collect::<String>()).unwrap();
         let config = crate::config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
-        let using: Vec<&Check> = config.checks.iter().map(|check| &**check).collect();
+        let using: Vec<PluginUse<'_>> = config.plugin_uses().collect();
         beyond_of_kind(kind, known, &using)
     }
 
@@ -134,6 +136,21 @@ mod tests {
         }
         assert_eq!(judged(&known, &after, &["", "http = [\"POST https://a.example/x\"]"]), None, "one check grants it");
         assert_eq!(judged(&known, &after, &[]), None, "no check uses it");
+    }
+
+    #[test]
+    fn a_sink_grants_what_its_kind_asks_for_and_is_named_where_it_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sickbay.toml");
+        let judged = |grants: &str| {
+            let sink = "[[sink]]\nname = \"oncall\"\nplugin = \"p\"\nconfig = { url = \"https://a.example/x\" }\n";
+            std::fs::write(&path, format!("{sink}grants = {{ {grants} }}\n")).unwrap();
+            let config = crate::config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+            beyond_of_kind(&kind(vec![need("http", POST)]), &[], &config.uses_of("p"))
+        };
+        assert_eq!(judged("http = [\"POST https://a.example/*\"]"), None);
+        let found = judged("").unwrap();
+        assert_eq!(found.hint, "to let it serve, in sink `oncall` add `grants = { http = [\"POST https://a.example/x\"] }`");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sickbay_capabilities::{Grants, Lent};
 use sickbay_runtime::{INSTANCES_MAX, Limits, WarmInstance};
 
+use crate::alerting::DELIVERIES_MAX;
 use crate::config::Isolation;
 use crate::daemon::RUNS_MAX;
 use crate::daemon::folder::LOADS_MAX;
@@ -22,8 +23,8 @@ use crate::plugins::Loaded;
 /// Instances kept in the host.
 pub const WARM_MAX: usize = 64;
 
-// Runs, kept instances and those that describe themselves have a place each.
-const _: () = assert!(RUNS_MAX + WARM_MAX + LOADS_MAX <= INSTANCES_MAX as usize);
+// Runs, deliveries, kept instances and those that describe themselves have a place each.
+const _: () = assert!(RUNS_MAX + DELIVERIES_MAX + WARM_MAX + LOADS_MAX <= INSTANCES_MAX as usize);
 
 pub type WarmInstances = Kept<WarmInstance<Lent>>;
 

@@ -37,6 +37,7 @@ mod restart;
 mod schedule;
 mod secrets_boundary;
 mod secrets_kinds;
+mod sinks;
 mod sources;
 mod support_http;
 mod system_kinds;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::LoadError;
 use crate::answer::{bound, json_object, metric_kind, one_line, word};
 use crate::bindings::exports::sickbay::plugin::plugin as exported;
-use crate::descriptor::{Descriptor, Kind, MetricInfo, Need};
+use crate::descriptor::{Descriptor, Kind, MetricInfo, Need, Sort};
 
 const KINDS_MAX: usize = 64;
 const NEEDS_MAX: usize = 32;
@@ -33,12 +33,16 @@ fn checked(said: exported::Descriptor) -> Result<Descriptor, String> {
     })
 }
 
-/// Of a plugin that must check.
-pub(crate) fn refuse_without_checks(descriptor: &Descriptor) -> Result<(), LoadError> {
-    if descriptor.checks.is_empty() {
-        return Err(unfit("it has no kind of check"));
+/// One that does nothing, or has kinds that nobody could call.
+pub(crate) fn refuse_idle(descriptor: &Descriptor, exports: impl Fn(Sort) -> bool) -> Result<(), LoadError> {
+    let mut offered = Sort::ALL.into_iter().filter(|sort| !descriptor.kinds(*sort).is_empty()).peekable();
+    if offered.peek().is_none() {
+        return Err(unfit("it has no kind of check, of recovery or of sink"));
     }
-    Ok(())
+    match offered.find(|sort| !exports(*sort)) {
+        Some(sort) => Err(unfit(&format!("it has a kind of {sort}, and exports no `sickbay:plugin/{sort}`", sort = sort.as_str()))),
+        None => Ok(()),
+    }
 }
 
 fn unfit(message: &str) -> LoadError {
@@ -97,4 +101,42 @@ fn metric(said: exported::MetricInfo) -> Result<MetricInfo, String> {
         summary: one_line(&said.summary, TEXT_BYTES_MAX),
         name: said.name,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_sinks(count: usize) -> Descriptor {
+        let kind = Kind {
+            name: "post".to_owned(),
+            summary: String::new(),
+            config_schema: "{}".to_owned(),
+            example: "{}".to_owned(),
+            needs: Vec::new(),
+            metrics: Vec::new(),
+            failures: Vec::new(),
+        };
+        Descriptor {
+            name: "tell".to_owned(),
+            version: "1.0.0".to_owned(),
+            summary: String::new(),
+            checks: Vec::new(),
+            recoveries: Vec::new(),
+            sinks: vec![kind; count],
+            homepage: None,
+            licence: None,
+        }
+    }
+
+    #[test]
+    fn a_plugin_offers_what_it_exports_and_something_at_all() {
+        let refused = |sinks: usize, exported: &[Sort]| {
+            refuse_idle(&with_sinks(sinks), |sort| exported.contains(&sort)).map_err(|error| error.message).err().unwrap_or_default()
+        };
+        assert_eq!(refused(1, &[Sort::Sink]), "");
+        assert_eq!(refused(1, &[Sort::Check, Sort::Sink]), "", "an interface may have no kind");
+        assert!(refused(0, &[Sort::Sink]).ends_with("it has no kind of check, of recovery or of sink"));
+        assert!(refused(1, &[Sort::Check]).ends_with("it has a kind of sink, and exports no `sickbay:plugin/sink`"));
+    }
 }

@@ -16,6 +16,37 @@ pub struct Descriptor {
     pub licence: Option<String>,
 }
 
+impl Descriptor {
+    pub fn kinds(&self, sort: Sort) -> &[Kind] {
+        match sort {
+            Sort::Check => &self.checks,
+            Sort::Recovery => &self.recoveries,
+            Sort::Sink => &self.sinks,
+        }
+    }
+}
+
+/// What a kind is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sort {
+    Check,
+    Recovery,
+    Sink,
+}
+
+impl Sort {
+    pub const ALL: [Sort; 3] = [Sort::Check, Sort::Recovery, Sort::Sink];
+
+    /// The interface that serves it, and the table that configures one.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Sort::Check => "check",
+            Sort::Recovery => "recovery",
+            Sort::Sink => "sink",
+        }
+    }
+}
+
 /// One thing that a plugin can do.
 #[derive(Clone, Debug, Serialize)]
 pub struct Kind {

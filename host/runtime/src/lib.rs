@@ -3,7 +3,7 @@
 //! Who is who: a [`Sandbox`] owns the engine, the linker and the artifact cache. [`Sandbox::load`] turns the bytes of a file into a
 //! [`Plugin`]: refuse native code, compile in a process of its own ([`worker`], where what asks for a [`HeadStart`] gets it), link,
 //! `describe`. [`Plugin::check`] is one run: a fresh store and instance under [`Limits`], ended by its deadline, its answer validated
-//! against the contract's bounds.
+//! against the contract's bounds; [`Plugin::deliver`] is one delivery of a [`notification`] by a sink, in the same way.
 //! [`Plugin::check_warm`] is the same on an instance that a run before left behind ([`WarmInstance`]).
 //! What a guest may do is not decided here: a run is given one [`Lend`], and every call of the guest goes to it, past a tape where there
 //! is one ([`transcript`]): it keeps the calls of a run, and answers those of [`Plugin::replay`].
@@ -17,6 +17,7 @@ mod cache;
 mod compile;
 mod context;
 mod cpu;
+mod deliver;
 mod describe;
 pub mod descriptor;
 mod engine;
@@ -27,6 +28,7 @@ pub mod limits;
 mod linker;
 mod loader;
 mod memory;
+pub mod notification;
 pub mod outgoing;
 mod output;
 mod plugin;
@@ -42,11 +44,13 @@ pub mod worker;
 mod world;
 
 pub use context::RunContext;
-pub use descriptor::{Descriptor, Kind, MetricInfo, Need};
+pub use deliver::{DeliveryOutcome, SinkFinding};
+pub use descriptor::{Descriptor, Kind, MetricInfo, Need, Sort};
 pub use engine::INSTANCES_MAX;
 pub use head_start::HeadStart;
 pub use limits::Limits;
 pub use loader::{LoadError, WASM_BYTES_MAX};
+pub use notification::SinkRequest;
 pub use plugin::{CheckRequest, Plugin, RunOutcome, RunUsage, WarmInstance};
 pub use producers::Producer;
 pub use replay::{ReplayError, Replayed};

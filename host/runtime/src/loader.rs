@@ -6,8 +6,8 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, Precompiled};
 
-use crate::CONTRACT;
 use crate::engine::MEMORY_BYTES_MAX;
+use crate::{CONTRACT, Sort};
 
 /// Largest `.wasm` that is looked at.
 pub const WASM_BYTES_MAX: u64 = 32 << 20;
@@ -71,15 +71,6 @@ pub(crate) fn too_large(bytes: u64) -> LoadError {
         .hint("build in release mode, strip it, and leave unused libraries out")
 }
 
-/// What a plugin must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// One that checks: what the daemon runs.
-    Check,
-    /// Also one that only heals or tells: what fixtures try.
-    AnyPlugin,
-}
-
 /// The names of what a component imports and exports.
 pub(crate) struct Surface {
     pub(crate) imports: Vec<String>,
@@ -100,17 +91,23 @@ impl Surface {
     }
 
     /// Names the export or the version that is missing, before the linker speaks of types.
-    pub(crate) fn refuse_foreign(&self, wanted: Wanted) -> Result<(), LoadError> {
-        self.refuse_without("plugin")?;
-        let is_any = wanted == Wanted::AnyPlugin && ["recovery", "sink"].into_iter().any(|interface| self.exports_interface(interface));
-        if !is_any || self.exports_interface("check") {
-            self.refuse_without("check")?;
+    pub(crate) fn refuse_foreign(&self) -> Result<(), LoadError> {
+        const WORLD: &str = "build it for a world of `sickbay:plugin` such as `check-plugin`, with an SDK or with wit-bindgen";
+        const REBUILD: &str = "build it against the WIT files of this version of Sickbay";
+        if !self.exports_interface("plugin") {
+            return Err(LoadError::new("it does not export `sickbay:plugin/plugin`").hint(WORLD));
+        }
+        if !Sort::ALL.into_iter().any(|sort| self.exports_interface(sort.as_str())) {
+            let message = "it exports none of `sickbay:plugin/check`, `sickbay:plugin/recovery` and `sickbay:plugin/sink`";
+            return Err(LoadError::new(message).hint(WORLD));
         }
         let offered = CONTRACT.split_once('@').map_or("", |(_, version)| version);
-        let foreign = self.imports.iter().find(|name| is_contract(name) && !compatible(name, offered));
-        match foreign {
-            Some(name) => Err(LoadError::new(format!("it imports `{name}`, and this host offers {CONTRACT}"))
-                .hint("build it against the WIT files of this version of Sickbay")),
+        let foreign = |names: &[String]| names.iter().find(|name| is_contract(name) && !compatible(name, offered)).cloned();
+        if let Some(name) = foreign(&self.exports) {
+            return Err(LoadError::new(format!("it exports `{name}`, and this host runs {CONTRACT}")).hint(REBUILD));
+        }
+        match foreign(&self.imports) {
+            Some(name) => Err(LoadError::new(format!("it imports `{name}`, and this host offers {CONTRACT}")).hint(REBUILD)),
             None => Ok(()),
         }
     }
@@ -118,21 +115,6 @@ impl Surface {
     /// Whether it exports this interface of the contract, in whatever version.
     pub(crate) fn exports_interface(&self, interface: &str) -> bool {
         self.exports.iter().any(|name| name.strip_prefix("sickbay:plugin/").is_some_and(|rest| rest.split('@').next() == Some(interface)))
-    }
-
-    fn refuse_without(&self, interface: &str) -> Result<(), LoadError> {
-        let prefix = format!("sickbay:plugin/{interface}@");
-        match self.exports.iter().find(|name| name.starts_with(&prefix)) {
-            Some(name) if compatible(name, "0.1.0") => Ok(()),
-            Some(name) => Err(LoadError::new(format!("it exports `{name}`, and this host runs {CONTRACT}"))
-                .hint("build it against the WIT files of this version of Sickbay")),
-            None if interface == "check" && self.exports.iter().any(|name| name.starts_with("sickbay:plugin/")) => {
-                Err(LoadError::new("it exports no `sickbay:plugin/check`")
-                    .hint("this version of Sickbay runs checks; recoveries and sinks come later"))
-            }
-            None => Err(LoadError::new(format!("it does not export `sickbay:plugin/{interface}`"))
-                .hint("build it for the world `sickbay:plugin/check-plugin`, with an SDK or with wit-bindgen")),
-        }
     }
 }
 
@@ -166,4 +148,32 @@ pub(crate) fn link_error(error: &wasmtime::Error) -> LoadError {
         "a plugin may import `sickbay:plugin` and WASI 0.2; remove the other import or compose the component with what it needs"
     };
     LoadError::new(format!("an import cannot be satisfied: {text}")).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn surface(exports: &[&str], imports: &[&str]) -> Result<(), String> {
+        let named = |names: &[&str]| names.iter().map(|name| format!("sickbay:plugin/{name}")).collect();
+        Surface { imports: named(imports), exports: named(exports) }.refuse_foreign().map_err(|error| error.message)
+    }
+
+    #[test]
+    fn a_plugin_may_check_heal_or_tell_and_must_do_one_of_them() {
+        for interface in ["check@0.1.0", "recovery@0.1.0", "sink@0.1.7"] {
+            assert_eq!(surface(&["plugin@0.1.0", interface], &["http@0.1.0"]), Ok(()), "{interface}");
+        }
+        let told = surface(&["plugin@0.1.0"], &[]).expect_err("it does nothing");
+        assert!(told.starts_with("it exports none of `sickbay:plugin/check`, "), "{told}");
+        assert_eq!(surface(&["sink@0.1.0"], &[]), Err("it does not export `sickbay:plugin/plugin`".to_owned()));
+    }
+
+    #[test]
+    fn what_was_made_for_another_contract_is_told_by_its_name() {
+        let told = surface(&["plugin@0.1.0", "check@0.1.0", "sink@0.2.0"], &[]).expect_err("another version");
+        assert!(told.starts_with("it exports `sickbay:plugin/sink@0.2.0`, "), "{told}");
+        let told = surface(&["plugin@0.1.0", "sink@0.1.0"], &["http@1.1.0"]).expect_err("another version");
+        assert!(told.starts_with("it imports `sickbay:plugin/http@1.1.0`, "), "{told}");
+    }
 }

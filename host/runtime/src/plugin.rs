@@ -324,18 +324,13 @@ fn asked(request: &CheckRequest<'_>, timeout: Duration) -> check::Request {
     }
 }
 
-fn contract_label(label: &Label) -> types::Label {
+pub(crate) fn contract_label(label: &Label) -> types::Label {
     types::Label { name: label.name.clone(), value: label.value.clone() }
 }
 
 fn contract_report(previous: &Report) -> types::Report {
     types::Report {
-        status: match previous.status {
-            Status::Unknown => types::Status::Unknown,
-            Status::Ok => types::Status::Ok,
-            Status::Warning => types::Status::Warning,
-            Status::Critical => types::Status::Critical,
-        },
+        status: contract_status(previous.status),
         summary: previous.summary.clone(),
         failure: previous.failure.clone(),
         metrics: previous.metrics.iter().map(contract_metric).collect(),
@@ -345,7 +340,16 @@ fn contract_report(previous: &Report) -> types::Report {
     }
 }
 
-fn contract_evidence(evidence: &Evidence) -> types::Evidence {
+pub(crate) fn contract_status(status: Status) -> types::Status {
+    match status {
+        Status::Unknown => types::Status::Unknown,
+        Status::Ok => types::Status::Ok,
+        Status::Warning => types::Status::Warning,
+        Status::Critical => types::Status::Critical,
+    }
+}
+
+pub(crate) fn contract_evidence(evidence: &Evidence) -> types::Evidence {
     types::Evidence {
         metric: evidence.metric.clone(),
         actual: evidence.actual.clone(),

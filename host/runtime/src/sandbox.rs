@@ -11,7 +11,7 @@ use crate::cache::{Artifact, ArtifactCache, sha256};
 use crate::compile::Compiler;
 use crate::exports::Exports;
 use crate::lane::{self, Lane};
-use crate::loader::{Surface, WASI_FILES, Wanted, link_error, refuse_oversized, refuse_unfit};
+use crate::loader::{Surface, WASI_FILES, link_error, refuse_oversized, refuse_unfit};
 use crate::producers::{self, Producer};
 use crate::{Lend, LoadError, Plugin, RunContext, describe, engine, linker};
 
@@ -50,16 +50,14 @@ impl<L: Lend> Sandbox<L> {
         Ok(Sandbox { engine, linker, artifacts, turns: lane::host_turns() })
     }
 
-    /// The stages from the bytes of a file to a plugin: refuse what cannot be one, compile, link, describe.
+    /// The stages from the bytes of a file to a plugin, whatever it does: refuse what cannot be one, compile, link, describe.
     ///
     /// `nothing` is what is lent to `describe`: it must deny everything.
     pub async fn load(&self, name: &str, bytes: Vec<u8>, nothing: L) -> Result<Plugin<L>, LoadError> {
-        self.load_wanted(name, bytes, nothing, Wanted::Check).await
-    }
-
-    /// The same for a plugin that need not check: for fixtures of recoveries and sinks.
-    pub async fn load_any(&self, name: &str, bytes: Vec<u8>, nothing: L) -> Result<Plugin<L>, LoadError> {
-        self.load_wanted(name, bytes, nothing, Wanted::AnyPlugin).await
+        refuse_unfit(&bytes)?;
+        let file = File { name, sha256: sha256(&bytes), size_bytes: bytes.len() as u64, producers: producers::producers(&bytes) };
+        let artifact = self.artifacts.artifact(&file.sha256, bytes).await?;
+        self.plugin_of(file, artifact, nothing).await
     }
 
     /// The same of a file that is not there any more, by its SHA-256; None where its artifact is not kept either.
@@ -69,30 +67,21 @@ impl<L: Lend> Sandbox<L> {
         match artifact {
             Some(artifact) => {
                 let file = File { name, sha256: sha256.to_owned(), size_bytes: 0, producers: Vec::new() };
-                self.plugin_of(file, artifact, nothing, Wanted::AnyPlugin).await.map(Some)
+                self.plugin_of(file, artifact, nothing).await.map(Some)
             }
             None => Ok(None),
         }
     }
 
-    async fn load_wanted(&self, name: &str, bytes: Vec<u8>, nothing: L, wanted: Wanted) -> Result<Plugin<L>, LoadError> {
-        refuse_unfit(&bytes)?;
-        let file = File { name, sha256: sha256(&bytes), size_bytes: bytes.len() as u64, producers: producers::producers(&bytes) };
-        let artifact = self.artifacts.artifact(&file.sha256, bytes).await?;
-        self.plugin_of(file, artifact, nothing, wanted).await
-    }
-
-    async fn plugin_of(&self, file: File<'_>, artifact: Artifact, nothing: L, wanted: Wanted) -> Result<Plugin<L>, LoadError> {
+    async fn plugin_of(&self, file: File<'_>, artifact: Artifact, nothing: L) -> Result<Plugin<L>, LoadError> {
         let component = self.open(artifact.path).await?;
         let surface = Surface::of(&component, &self.engine);
-        surface.refuse_foreign(wanted)?;
+        surface.refuse_foreign()?;
         refuse_oversized(&component)?;
         let pre = self.linker.instantiate_pre(&component).map_err(|error| link_error(&error))?;
         let exported = Exports::of(&pre, &surface).map_err(|error| link_error(&error))?;
         let descriptor = Plugin::describe(&self.engine, &pre, &exported, nothing).await?;
-        if wanted == Wanted::Check {
-            describe::refuse_without_checks(&descriptor)?;
-        }
+        describe::refuse_idle(&descriptor, |sort| surface.exports_interface(sort.as_str()))?;
         Ok(Plugin {
             name: Arc::from(file.name),
             sha256: file.sha256,

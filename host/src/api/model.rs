@@ -18,7 +18,8 @@ use crate::clock::rfc3339;
 
 pub use check::{CheckDetail, CheckItem, HoldingItem};
 pub use plugin::{
-    KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, ProducerItem, QuarantineItem,
+    KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, ProducerItem,
+    QuarantineItem, Uses,
 };
 pub use result::{EvidenceItem, MetricItem, ResultItem, TransitionItem};
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 
 use super::Api;
-use super::model::{Page, PluginDetail, PluginItem};
+use super::model::{Page, PluginDetail, PluginItem, Uses};
 use super::parameters::{Named, Parameters, invalid};
 use super::problem::{Problem, ProblemKind, quoted};
 
@@ -12,7 +12,7 @@ const ITEMS_DEFAULT: u64 = 100;
 const ITEMS_MAX: u64 = 1000;
 const CURSOR_BYTES_MAX: usize = 512;
 
-/// All plugins, by name: those in the folder and those that a check names.
+/// All plugins, by name: those in the folder and those that a check or a sink names.
 #[utoipa::path(
     get,
     path = "/api/v1/plugins",
@@ -61,9 +61,10 @@ pub(crate) async fn get_plugin(
     let slot = api.live.plugin(&name).ok_or_else(|| {
         Problem::new(ProblemKind::PluginUnknown, format!("no plugin is named {}", quoted(&name))).hint("all of them are at /api/v1/plugins")
     })?;
-    let checks_configured = api.live.checks().by_name.values().filter(|check| check.spec.plugin == name).count();
-    let isolation = api.live.config.load().settings_of(&name).isolation;
-    Ok(Json(PluginDetail::of(&slot, isolation, checks_configured as u64)))
+    let checks = api.live.checks().by_name.values().filter(|check| check.spec.plugin == name).count() as u64;
+    let config = api.live.config.load();
+    let sinks = config.sinks.iter().filter(|sink| sink.plugin == name).count() as u64;
+    Ok(Json(PluginDetail::of(&slot, config.settings_of(&name).isolation, Uses { checks, sinks })))
 }
 
 #[cfg(test)]
@@ -96,6 +97,15 @@ mod tests {
         assert_eq!(plugin["checks_configured"], 1);
         assert_eq!(plugin["peak_usage"]["cpu_ms"], 0);
         assert_eq!((&plugin["isolation"], &plugin["quarantine"]), (&"fresh".into(), &Value::Null));
+    }
+
+    #[tokio::test]
+    async fn a_plugin_tells_how_many_sinks_use_it() {
+        let host = Host::start("[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n").await;
+        host.live.plugins.slot("webhook", 1);
+        let plugin = host.ask(get("/api/v1/plugins/webhook")).await.json();
+        assert_eq!((&plugin["state"], &plugin["sinks_configured"], &plugin["checks_configured"]), (&"absent".into(), &1.into(), &0.into()));
+        assert_eq!((&plugin["sinks"], &plugin["recoveries"]), (&Value::Array(Vec::new()), &Value::Array(Vec::new())));
     }
 
     #[tokio::test]

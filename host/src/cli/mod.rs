@@ -5,7 +5,8 @@
 //!
 //! How it works: data goes to standard output, everything else to standard error. A reader that closes the pipe early (`| head`)
 //! ends the program quietly. A failure is printed with its causes and its hint; its exit code is 1, or 2 where the command line or
-//! the configuration is to blame. `probe` speaks Nagios instead: 0 ok, 1 warning, 2 critical, 3 unknown, and every failure is 3.
+//! the configuration is to blame. `probe` speaks Nagios instead: 0 ok, 1 warning, 2 critical, 3 unknown, and every failure is 3; of a sink 0
+//! is delivered and 2 is not.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -51,6 +52,7 @@ First steps:
   sickbay inspect http                  what a plugin can check, with a [[check]] to paste
   sickbay validate --config FILE        is a configuration right?
   sickbay probe NAME --config FILE      run one check once
+  sickbay probe --sink NAME             send a test to one sink
 
 Plugins of your own:
   sickbay new python my-check           a plugin to begin with; also rust, js, go and c
@@ -119,15 +121,19 @@ enum Verb {
     )]
     Validate(validate::ValidateArgs),
     #[command(
-        about = "Run one check once and end with its Nagios exit code",
+        about = "Run one check once and end with its Nagios exit code, or try a sink",
         long_about = None,
         after_help = "Nothing is stored, and Sickbay need not run. The line on standard output is what Nagios reads, with performance data. \
                       A check with `isolation = \"warm\"` runs on a fresh instance, as in its first run; --debug tells whether it would be \
                       kept.\n\n\
+                      With --sink a notification that says it is a test is delivered to one sink, as a running Sickbay would, once. What \
+                      came of it is one line: DELIVERED, or why not.\n\n\
                       Examples:\n  sickbay probe api                     the check `api` of ./sickbay.toml\n  \
                       sickbay probe api --debug             with what the plugin logged and called\n  \
-                      sickbay probe --plugin my-check.wasm  with the plugin's own example and no grants\n\n\
-                      Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown or it could not run."
+                      sickbay probe --plugin my-check.wasm  with the plugin's own example and no grants\n  \
+                      sickbay probe --sink oncall           the sink `oncall` is told of a test; with --resolve also that it is over\n\n\
+                      Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown or it could not run. Of a sink: 0 delivered, 2 not delivered, 3 it \
+                      could not be tried."
     )]
     Probe(probe::ProbeArgs),
     #[command(
@@ -157,7 +163,7 @@ enum Verb {
     )]
     Watch(watch::WatchArgs),
     #[command(
-        about = "Show what one plugin offers and needs, with a [[check]] to paste, and what it was made of",
+        about = "Show what one plugin offers and needs, with a [[check]] or a [[sink]] to paste, and what it was made of",
         long_about = None,
         after_help = "The same as `sickbay plugin inspect`. A NAME is looked up in a running Sickbay. A FILE (anything with a `/` or `.wasm` at \
                       its end) is described here, in the sandbox, without a running Sickbay and with nothing granted.\n\n\
@@ -213,7 +219,7 @@ enum Verb {
     )]
     Status(status::StatusArgs),
     #[command(
-        about = "List plugins, or show what one offers, with a [[check]] to paste",
+        about = "List plugins, or show what one offers, with a [[check]] or a [[sink]] to paste",
         long_about = None,
         after_help = "Examples:\n  sickbay plugin list\n  sickbay plugin inspect http\n  \
                       sickbay plugin inspect target/plugins/my-check.wasm\n\n\

@@ -14,7 +14,7 @@ use self::inspect::Seen;
 use super::client::{Client, ClientArgs, OutputFormat, path_segment};
 use super::status::ago;
 use super::table::{Last, Layout, table};
-use crate::api::model::{LoadFailureItem, PluginDetail, PluginItem, QuarantineItem};
+use crate::api::model::{LoadFailureItem, PluginDetail, PluginItem, QuarantineItem, Uses};
 use crate::clock;
 use crate::config::{Isolation, nearest};
 use crate::daemon::folder::name_of;
@@ -45,7 +45,7 @@ enum Verb {
     )]
     List(ListArgs),
     #[command(
-        about = "Show what one plugin offers: its kinds of check with their keys, grants and metrics, and a [[check]] to paste",
+        about = "Show what one plugin offers: its kinds with their keys, grants and metrics, and a [[check]] or a [[sink]] to paste",
         after_help = "A NAME is looked up in a running Sickbay. A FILE (anything with a `/` or `.wasm` at its end) is described here, in the sandbox, \
                       without a running Sickbay and with nothing granted.\n\n\
                       Examples:\n  sickbay plugin inspect http\n  sickbay plugin inspect target/plugins/http.wasm\n  \
@@ -66,7 +66,7 @@ pub struct InspectArgs {
     /// A plugin of a running Sickbay (its file's name without .wasm), or the .wasm file of any plugin
     #[arg(value_name = "NAME|FILE")]
     plugin: String,
-    /// Only this kind of check
+    /// Only this kind
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     #[command(flatten)]
@@ -122,7 +122,7 @@ fn inspect_file(args: &InspectArgs) -> anyhow::Result<String> {
         // A file may have a name that no plugin can.
         let slot = Registry::default().slot(&name_of(file).unwrap_or_else(|| "plugin".to_owned()), 1);
         slot.swap(loaded);
-        anyhow::Ok(PluginDetail::of(&slot, Isolation::Fresh, 0))
+        anyhow::Ok(PluginDetail::of(&slot, Isolation::Fresh, Uses::default()))
     })?;
     let plugin = only_kind(serde_json::to_value(&plugin)?, args.kind.as_deref())?;
     inspected(plugin, Seen::File, args.client.output)
@@ -141,11 +141,16 @@ fn inspected(plugin: Value, seen: Seen, output: OutputFormat) -> anyhow::Result<
 /// `plugin` with one of its kinds, where one is asked for.
 fn only_kind(mut plugin: Value, kind: Option<&str>) -> Result<Value, Failure> {
     let Some(kind) = kind else { return Ok(plugin) };
-    let Some(Value::Array(kinds)) = plugin.get_mut("checks") else { return Ok(plugin) };
     let name_of = |kind: &Value| kind.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let names: Vec<String> = kinds.iter().map(name_of).collect();
-    kinds.retain(|known| name_of(known) == kind);
-    if !kinds.is_empty() {
+    let (mut names, mut is_there) = (Vec::new(), false);
+    for sort in ["checks", "recoveries", "sinks"] {
+        let Some(Value::Array(kinds)) = plugin.get_mut(sort) else { continue };
+        names.extend(kinds.iter().map(name_of));
+        kinds.retain(|known| name_of(known) == kind);
+        is_there |= !kinds.is_empty();
+    }
+    // Where no version serves, that is what there is to tell.
+    if is_there || names.is_empty() {
         return Ok(plugin);
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -220,9 +225,11 @@ mod tests {
 
     #[test]
     fn one_kind_is_shown_where_one_is_asked_for() {
-        let plugin = || json!({ "name": "net", "checks": [{ "name": "dns" }, { "name": "smtp" }] });
+        let plugin = || json!({ "name": "net", "checks": [{ "name": "dns" }, { "name": "smtp" }], "sinks": [{ "name": "mail" }] });
         assert_eq!(only_kind(plugin(), None).expect("all of it"), plugin());
-        assert_eq!(only_kind(plugin(), Some("dns")).expect("a kind")["checks"], json!([{ "name": "dns" }]));
+        let dns = only_kind(plugin(), Some("dns")).expect("a kind");
+        assert_eq!((&dns["checks"], &dns["sinks"]), (&json!([{ "name": "dns" }]), &json!([])));
+        assert_eq!(only_kind(plugin(), Some("mail")).expect("a kind")["sinks"], json!([{ "name": "mail" }]));
         let failure = only_kind(plugin(), Some("smpt")).expect_err("no kind");
         assert_eq!((failure.to_string().as_str(), failure.hint()), ("the plugin has no kind `smpt`", Some("did you mean `smtp`?")));
     }
@@ -307,8 +314,11 @@ mod tests {
                 ],
                 failures: vec!["refused".to_owned(), "timeout".to_owned()],
             }],
+            recoveries: Vec::new(),
+            sinks: Vec::new(),
             isolation: "fresh".to_owned(),
             checks_configured: 1,
+            sinks_configured: 0,
             peak_usage: PeakUsageItem { cpu_ms: 4, memory_bytes: 0, host_calls: 1, bytes_in: 0, bytes_out: 0, rows: 0, log_bytes: 0 },
         }
     }

@@ -1,12 +1,11 @@
 //! `sickbay probe`: one run of one check, with the exit code and the line that Nagios expects.
 //!
 //! `probe NAME` runs a check of the configuration as the daemon would; `probe --plugin FILE` runs a kind of a plugin with its own example
-//! and no grants. Nothing is stored.
+//! and no grants. Nothing is stored. `probe --sink NAME` tries a sink instead of a check (`sink`).
 //!
 //! A check with `isolation = "warm"` runs as it does for the first time: on a fresh instance, through the same door as those that are kept.
 //! Whether this one would have been kept is told with `--debug`.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,25 +14,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use sickbay_capabilities::secrets::{OpenError, Placeholders, Template};
+use sickbay_capabilities::secrets::{OpenError, Template};
 use sickbay_capabilities::{Grants, Lent, RunScope, ServiceSettings, Services, Usage};
 use sickbay_core::{Finding, Judged, Judgement, Label, Metric, MetricKind, Past, Rule, Status, judge};
-use sickbay_runtime::{CheckRequest, Kind, Limits, RunOutcome, RunUsage, SandboxSettings, WarmInstance};
+use sickbay_runtime::{CheckRequest, Kind, Limits, RunOutcome, RunUsage, SandboxSettings, Sort, WarmInstance};
 use tokio::time::Instant;
 
 use super::serve::{load, mistakes, runtime};
 use crate::clock;
-use crate::config::{Check, Config, Diagnostic, Isolation, Origin, check_against, nearest, verdict};
+use crate::config::{Config, Diagnostic, Isolation, Origin, PluginUse, nearest, verdict};
 use crate::daemon::folder::{PLUGINS_MAX, name_of, nothing, read_bounded};
-use crate::daemon::{artifacts, host_calls_end, reload, sandbox};
+use crate::daemon::{artifacts, guest, host_calls_end, reload, sandbox};
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
 use crate::plugins::{Loaded, Plugin, Sandbox};
 
+mod sink;
+
 #[derive(Args)]
 pub struct ProbeArgs {
     /// A check of the configuration
-    #[arg(value_name = "NAME", required_unless_present = "plugin", conflicts_with = "plugin")]
+    #[arg(value_name = "NAME", required_unless_present_any = ["plugin", "sink"], conflicts_with_all = ["plugin", "sink"])]
     name: Option<String>,
     /// The configuration
     #[arg(long, default_value = "sickbay.toml", value_name = "FILE")]
@@ -44,7 +45,13 @@ pub struct ProbeArgs {
     /// The kind to run, where the plugin has several
     #[arg(long, requires = "plugin")]
     kind: Option<String>,
-    /// Show what the plugin logged, what it used and the whole report
+    /// A sink of the configuration, to which a test notification is delivered
+    #[arg(long, value_name = "NAME", conflicts_with = "plugin")]
+    sink: Option<String>,
+    /// Tell the sink too that the test is over
+    #[arg(long, requires = "sink")]
+    resolve: bool,
+    /// Show what the plugin logged, what it used and all that it reported
     #[arg(long)]
     debug: bool,
 }
@@ -71,6 +78,9 @@ pub fn run(args: ProbeArgs) -> anyhow::Result<ExitCode> {
         logging::start(LogFormat::Text);
     }
     runtime()?.block_on(async {
+        if let Some(name) = &args.sink {
+            return sink::run(&args, name).await;
+        }
         let probe = match (&args.plugin, &args.name) {
             (Some(file), _) => of_file(file, args.kind.as_deref()).await?,
             (None, Some(name)) => of_configuration(&args.config, name, None).await?,
@@ -101,12 +111,11 @@ pub(super) async fn of_configuration(path: &Path, name: &str, file: Option<&Path
         None => config.plugins.dir.join(format!("{}.wasm", check.plugin)),
     };
     if !file.exists() {
-        return Err(no_plugin(&config, check).into());
+        return Err(no_plugin(&config, &check.plugin_use()).into());
     }
     let loaded = open(&sandbox(&config)?, &services, &file).await?;
-    let found = check_against(check, &check.plugin, &loaded.kinds());
-    tell(&verdict(found).map_err(|errors| mistakes(&errors))?);
-    let kind = loaded.kind_of(check).map_err(Failure::usage)?.to_owned();
+    tell(&verdict(loaded.judge(&[check.plugin_use()])).map_err(|errors| mistakes(&errors))?);
+    let kind = loaded.kind_of(&check.plugin_use()).map_err(Failure::usage)?.to_owned();
     Ok(Probe {
         name: check.written_name().to_owned(),
         target: check.target.clone(),
@@ -132,24 +141,30 @@ fn tell(warnings: &[Diagnostic]) {
 }
 
 fn no_check(config: &Config, path: &Path, name: &str) -> Failure {
-    const NAMES_SHOWN_MAX: usize = 20;
     let names: Vec<&str> = config.checks.iter().map(|check| check.name.as_str()).collect();
+    no_such(Sort::Check, &names, path, name)
+}
+
+/// `names` are those that there are.
+fn no_such(sort: Sort, names: &[&str], path: &Path, name: &str) -> Failure {
+    const NAMES_SHOWN_MAX: usize = 20;
+    let sort = sort.as_str();
     let known = names.iter().take(NAMES_SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
-    let hint = match (nearest(name, &names), names.len()) {
+    let hint = match (nearest(name, names), names.len()) {
         (Some(meant), _) => format!("did you mean `{meant}`?"),
-        (None, 0) => "it has none yet; add a `[[check]]`".to_owned(),
+        (None, 0) => format!("it has none yet; add a `[[{sort}]]`"),
         (None, count) if count > NAMES_SHOWN_MAX => format!("there are: {known} and {} more", count - NAMES_SHOWN_MAX),
         (None, _) => format!("there are: {known}"),
     };
-    Failure::usage(format!("there is no check `{name}` in {}", path.display())).with_hint(hint)
+    Failure::usage(format!("there is no {sort} `{name}` in {}", path.display())).with_hint(hint)
 }
 
-fn no_plugin(config: &Config, check: &Check) -> Failure {
+fn no_plugin(config: &Config, used: &PluginUse<'_>) -> Failure {
     let names = plugins_in(&config.plugins.dir);
     let present: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (message, hint) = reload::absent(&check.plugin, &config.plugins.dir, &config.dir, &present);
-    let place = format!("{}:{}", check.place.file().display(), check.place.line());
-    Failure::usage(format!("{message}: the check `{}` at {place} waits for it", check.name)).with_hint(hint)
+    let (message, hint) = reload::absent(used.plugin, &config.plugins.dir, &config.dir, &present);
+    let place = format!("{}:{}", used.place.file().display(), used.place.line());
+    Failure::usage(format!("{message}: the {} at {place} waits for it", used.told())).with_hint(hint)
 }
 
 fn no_file(file: &Path) -> Failure {
@@ -207,6 +222,8 @@ pub(super) async fn load_file(file: &Path) -> anyhow::Result<(Arc<Services>, Loa
 fn pick<'a>(kinds: &'a [Kind], wanted: Option<&str>) -> Result<&'a Kind, Failure> {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
     match (wanted, kinds) {
+        (_, []) => Err(Failure::usage("the plugin has no kind of check")
+            .with_hint("`sickbay inspect FILE` tells what it has; a sink is tried with a configuration: `sickbay probe --sink NAME`")),
         (Some(name), _) => kinds.iter().find(|kind| kind.name == name).ok_or_else(|| {
             let hint = match nearest(name, &names) {
                 Some(meant) => format!("did you mean `{meant}`?"),
@@ -295,13 +312,7 @@ impl Probe {
             deadline: Instant::now() + host_calls_end(self.timeout),
             state: Arc::new(BTreeMap::new()),
         };
-        let (config, placeholders) = match &self.secrets {
-            None => (Cow::Borrowed(self.config.as_str()), Placeholders::default()),
-            Some(template) => {
-                let opened = self.services.open_secrets(template, scope.deadline).await?;
-                (Cow::Owned(opened.config_text), opened.placeholders)
-            }
-        };
+        let (config, placeholders) = guest::open_config(&self.services, &self.config, self.secrets.as_ref(), scope.deadline).await?;
         let lent = Lent::new(&self.services, &self.grants, &self.limits, scope).with_secrets(placeholders);
         let request = CheckRequest {
             check: &self.name,
@@ -336,10 +347,9 @@ impl Ran {
             let fate = if self.is_kept { "kept for the next run" } else { "dropped: it did not report, or left a handle open" };
             line("instance", format!("fresh; in `serve` it would be {fate}"));
         }
-        line("wall", format!("{:.3} ms", self.usage.wall_us as f64 / 1000.0));
-        line("cpu", format!("{:.3} ms", self.usage.cpu_us as f64 / 1000.0));
-        line("memory", format!("{} KiB", self.usage.memory_bytes / 1024));
-        line("host calls", format!("{} ({} bytes out, {} bytes in)", self.calls.host_calls, self.calls.bytes_out, self.calls.bytes_in));
+        for (name, value) in measured(&self.usage, &self.calls) {
+            line(name, value);
+        }
         if let Some(details) = &self.details {
             line("details", shown(details));
         }
@@ -348,6 +358,16 @@ impl Ran {
         }
         text
     }
+}
+
+/// What a run used.
+fn measured(usage: &RunUsage, calls: &Usage) -> [(&'static str, String); 4] {
+    [
+        ("wall", format!("{:.3} ms", usage.wall_us as f64 / 1000.0)),
+        ("cpu", format!("{:.3} ms", usage.cpu_us as f64 / 1000.0)),
+        ("memory", format!("{} KiB", usage.memory_bytes / 1024)),
+        ("host calls", format!("{} ({} bytes out, {} bytes in)", calls.host_calls, calls.bytes_out, calls.bytes_in)),
+    ]
 }
 
 /// Text of a guest on a terminal: control characters stay visible and without effect.
@@ -411,7 +431,7 @@ mod tests {
         let slip = no_check(&config, &path, "apj");
         assert_eq!(slip.hint(), Some("did you mean `api`?"));
         assert_eq!(no_check(&config, &path, "something-else").hint(), Some("there are: api"));
-        let plugin = no_plugin(&config, &config.checks[0]);
+        let plugin = no_plugin(&config, &config.checks[0].plugin_use());
         let place = format!("{}:1", path.display());
         assert_eq!(plugin.to_string(), format!("no plugin `htpp` in `plugins/`: the check `api` at {place} waits for it"));
         assert_eq!(plugin.hint(), Some("did you mean `http`?"));

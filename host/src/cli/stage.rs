@@ -60,7 +60,7 @@ impl Stage {
             }
         };
         let bytes = read_bounded(file).map_err(refused)?;
-        Ok(self.sandbox.load_any(&name, bytes, nothing(&self.services, &name)).await.map_err(refused)?)
+        Ok(self.sandbox.load(&name, bytes, nothing(&self.services, &name)).await.map_err(refused)?)
     }
 
     /// A version whose file is gone, where it was compiled here.

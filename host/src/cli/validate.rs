@@ -24,8 +24,8 @@ pub struct ValidateArgs {
 pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
     let config = load(&args.config)?;
     let (registry, refused) = runtime()?.block_on(load_plugins(&config))?;
-    // A file that checks wait for is told with them.
-    let unused = refused.iter().filter(|(name, ..)| config.checks.iter().all(|check| check.plugin != *name)).map(needless);
+    // A file that somebody waits for is told there.
+    let unused = refused.iter().filter(|(name, ..)| config.plugin_uses().all(|used| used.plugin != name)).map(needless);
     let warnings = match reload::against_plugins(&config, &registry) {
         Ok(warnings) => warnings.into_iter().chain(unused).collect::<Vec<_>>(),
         Err(mut errors) => {
@@ -37,8 +37,9 @@ pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
         eprintln!("{warning}\n");
     }
     let plugins = registry.all().iter().filter(|slot| slot.current().is_some()).count();
+    let sinks = if config.sinks.is_empty() { String::new() } else { format!("{}, ", counted(config.sinks.len(), "sink")) };
     println!(
-        "{}: ok ({}, {}, {})",
+        "{}: ok ({}, {sinks}{}, {})",
         args.config.display(),
         counted(config.checks.len(), "check"),
         counted(plugins, "plugin"),
@@ -50,13 +51,13 @@ pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
 /// Plugins whose files were refused, by name.
 type Refused = Vec<(String, PathBuf, sickbay_runtime::LoadError)>;
 
-/// A warning about a refused file that no check waits for.
+/// A warning about a refused file that nobody waits for.
 fn needless((name, file, error): &(String, PathBuf, sickbay_runtime::LoadError)) -> Diagnostic {
     Diagnostic {
         file: file.clone(),
         line: 0,
         column: 0,
-        message: format!("{name}.wasm is refused; no check names it"),
+        message: format!("{name}.wasm is refused; no check and no sink names it"),
         reason: Some(error.message.clone()),
         hint: error.hint.clone(),
         severity: Severity::Warning,

@@ -1,4 +1,5 @@
-//! A check against its plugin: the kind, the plugin's JSON Schema of `config`, the metrics that conditions name, and what the kind needs.
+//! A check or a sink against its plugin: the kind, the plugin's JSON Schema of `config`, the metrics that conditions name, and what the
+//! kind needs.
 //!
 //! The schema and every name come from the guest. So: the schema is bounded and cannot reach outside itself, patterns run on an
 //! engine without backtracking, and what messages quote is cut and stripped of control characters.
@@ -11,13 +12,13 @@ use super::diagnostic::{Diagnostic, Problem, listed, shown};
 use super::free::escaped;
 use super::violation::{Spot, problems};
 use super::weight::refuse_heavy;
-use super::{Check, limit_order, needs, suggest};
+use super::{PluginUse, limit_order, needs, suggest};
 
 const SCHEMA_BYTES_MAX: usize = 256 << 10;
-/// Of one check; a wrong `config` seldom has more to say.
+/// Of one `config`; a wrong one seldom has more to say.
 const CONFIG_ERRORS_MAX: usize = 10;
 
-/// What a plugin says of one kind of check.
+/// What a plugin says of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct KindInfo<'a> {
     pub name: &'a str,
@@ -29,7 +30,7 @@ pub struct KindInfo<'a> {
     pub needs: &'a [Need],
 }
 
-/// Judges the checks of one plugin; its schemas are compiled once.
+/// Judges the uses of one plugin by checks, or by sinks; its schemas are compiled once.
 pub struct PluginJudge<'a> {
     plugin: &'a str,
     kinds: Vec<JudgedKind<'a>>,
@@ -46,48 +47,40 @@ struct CompiledSchema {
     validator: Validator,
 }
 
-/// One check against one plugin; for many checks of a plugin keep a [`PluginJudge`].
-pub fn check_against(check: &Check, plugin: &str, kinds: &[KindInfo<'_>]) -> Vec<Diagnostic> {
-    PluginJudge::new(plugin, kinds).judge(check)
-}
-
 impl<'a> PluginJudge<'a> {
+    /// `kinds` are those for checks, or those for sinks.
     pub fn new(plugin: &'a str, kinds: &[KindInfo<'a>]) -> PluginJudge<'a> {
         let kinds = kinds.iter().map(|info| JudgedKind { info: *info, schema: compile(info.config_schema) }).collect();
         PluginJudge { plugin, kinds }
     }
 
-    /// The kind that a check means, where it means one.
-    pub fn kind_of(&self, check: &Check) -> Option<&'a str> {
-        self.find(check).ok().map(|kind| kind.info.name)
-    }
-
-    /// What is wrong with `check`; empty where nothing is.
-    pub fn judge(&self, check: &Check) -> Vec<Diagnostic> {
-        match self.find(check) {
+    /// What is wrong with `used`; empty where nothing is.
+    pub fn judge(&self, used: &PluginUse<'_>) -> Vec<Diagnostic> {
+        match self.find(used) {
             Err(diagnostic) => vec![*diagnostic],
             Ok(kind) => {
-                let mut found = judge_config(check, kind);
-                found.extend(self.judge_metrics(check, &kind.info));
-                let advice = self.judge_needs(check, kind, &found);
+                let mut found = judge_config(used, kind);
+                found.extend(self.judge_metrics(used, &kind.info));
+                let advice = self.judge_needs(used, kind, &found);
                 found.extend(advice);
                 found
             }
         }
     }
 
-    fn find(&self, check: &Check) -> Result<&JudgedKind<'a>, Box<Diagnostic>> {
+    fn find(&self, used: &PluginUse<'_>) -> Result<&JudgedKind<'a>, Box<Diagnostic>> {
         let plugin = shown(self.plugin);
         let names: Vec<&str> = self.kinds.iter().map(|kind| kind.info.name).collect();
-        let place = &check.place;
-        match (&check.kind, self.kinds.as_slice()) {
+        let (place, sort) = (used.place, used.sort.as_str());
+        match (used.kind, self.kinds.as_slice()) {
             (_, []) => {
-                let problem = Problem::new(format!("plugin `{plugin}` has no kinds of check")).hint("name a plugin that checks");
+                let problem = Problem::new(format!("plugin `{plugin}` has no kinds of {sort}"));
+                let problem = problem.hint(format!("name a plugin with a kind of {sort}; `sickbay inspect` tells what one has"));
                 Err(Box::new(place.diagnostic(place.plugin, problem)))
             }
             (None, [only]) => Ok(only),
             (None, _) => {
-                let problem = Problem::new("missing key `kind` in `[[check]]`")
+                let problem = Problem::new(format!("missing key `kind` in `[[{sort}]]`"))
                     .reason(format!("plugin `{plugin}` has more than one: {}", listed(names.iter().copied())))
                     .hint(format!("add a line such as: kind = \"{}\"", names.first().map_or_else(String::new, |name| shown(name))));
                 Err(Box::new(place.diagnostic(place.header, problem)))
@@ -104,11 +97,11 @@ impl<'a> PluginJudge<'a> {
         }
     }
 
-    fn judge_metrics(&self, check: &Check, kind: &KindInfo<'_>) -> Vec<Diagnostic> {
+    fn judge_metrics(&self, used: &PluginUse<'_>, kind: &KindInfo<'_>) -> Vec<Diagnostic> {
         let known: Vec<&str> = kind.metrics.iter().map(String::as_str).collect();
-        let place = &check.place;
+        let place = used.place;
         let mut found = Vec::new();
-        for (rule, span) in check.rules.iter().zip(place.rules.iter()) {
+        for (rule, span) in used.rules.iter().zip(place.rules.iter()) {
             for name in rule.condition.metric_names() {
                 if is_reported(&name, &known) {
                     continue;
@@ -139,21 +132,21 @@ impl<'a> PluginJudge<'a> {
     }
 
     /// Warnings alone: every call is authorised regardless. A value that is among the `mistakes` already needs no advice.
-    fn judge_needs(&self, check: &Check, kind: &JudgedKind<'_>, mistakes: &[Diagnostic]) -> Vec<Diagnostic> {
-        let place = &check.place;
+    fn judge_needs(&self, used: &PluginUse<'_>, kind: &JudgedKind<'_>, mistakes: &[Diagnostic]) -> Vec<Diagnostic> {
+        let place = used.place;
         let schema = kind.schema.as_ref().ok().map(|schema| &schema.value);
         let mut found = Vec::new();
         for need in kind.info.needs {
-            let problem = needs::not_granted(check, self.plugin, &kind.info, need, schema);
+            let problem = needs::not_granted(used, self.plugin, &kind.info, need, schema);
             found.extend(problem.map(|problem| place.diagnostic(place.header, problem)));
-            for problem in needs::denied(check, need, schema) {
+            for problem in needs::denied(used, need, schema) {
                 let diagnostic = place.diagnostic(place.header, problem);
                 // Two needs may ask for the same.
                 if !found.contains(&diagnostic) {
                     found.push(diagnostic);
                 }
             }
-            for (key, problem) in needs::unsendable(need, &check.config) {
+            for (key, problem) in needs::unsendable(need, used.config) {
                 let span = place.config.value(&format!("/{}", escaped(key))).unwrap_or(place.header);
                 let diagnostic = place.diagnostic(span, problem);
                 let is_told = mistakes.iter().any(|known| (known.line, known.column) == (diagnostic.line, diagnostic.column));
@@ -182,8 +175,8 @@ fn compile(schema: &str) -> Result<CompiledSchema, String> {
     Ok(CompiledSchema { value, validator })
 }
 
-fn judge_config(check: &Check, kind: &JudgedKind<'_>) -> Vec<Diagnostic> {
-    let place = &check.place;
+fn judge_config(used: &PluginUse<'_>, kind: &JudgedKind<'_>) -> Vec<Diagnostic> {
+    let place = used.place;
     let schema = match &kind.schema {
         Ok(schema) => schema,
         Err(reason) => {
@@ -193,8 +186,8 @@ fn judge_config(check: &Check, kind: &JudgedKind<'_>) -> Vec<Diagnostic> {
     };
     let mut found = Vec::new();
     // Braces are no URL: the schema sees something in place of a secret.
-    let sample = check.secrets.as_ref().and_then(|template| serde_json::from_str(&template.sample()).ok());
-    for error in schema.validator.iter_errors(sample.as_ref().unwrap_or(&check.config)).take(CONFIG_ERRORS_MAX) {
+    let sample = used.secrets.and_then(|template| serde_json::from_str(&template.sample()).ok());
+    for error in schema.validator.iter_errors(sample.as_ref().unwrap_or(used.config)).take(CONFIG_ERRORS_MAX) {
         for (spot, problem) in problems(&error, &schema.value) {
             let span = match &spot {
                 Spot::Key(pointer) => place.config.key(pointer),
@@ -203,7 +196,7 @@ fn judge_config(check: &Check, kind: &JudgedKind<'_>) -> Vec<Diagnostic> {
             found.push(place.diagnostic(span.unwrap_or(place.header), problem));
         }
     }
-    for (key, problem) in limit_order::problems(&check.config, &schema.value) {
+    for (key, problem) in limit_order::problems(used.config, &schema.value) {
         let span = place.config.value(&format!("/{}", escaped(&key)));
         found.push(place.diagnostic(span.unwrap_or(place.header), problem));
     }

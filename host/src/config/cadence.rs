@@ -13,7 +13,7 @@ use super::values::{self, DurationBounds};
 
 const EVERY: DurationBounds =
     DurationBounds { least: Duration::from_millis(100), least_text: "100ms", most: Duration::from_secs(86_400), most_text: "24h" };
-const TIMEOUT: DurationBounds =
+pub(super) const TIMEOUT: DurationBounds =
     DurationBounds { least: Duration::from_millis(10), least_text: "10ms", most: Duration::from_secs(600), most_text: "10m" };
 /// Where a composite says nothing; every other check that is run has a cadence.
 const EVERY_DEFAULT: Duration = Duration::from_secs(30);

@@ -14,8 +14,7 @@ struct Later {
 
 const REMOVE: &str = "remove it";
 
-const LATER: [Later; 6] = [
-    Later { table: "", key: "sink", written: "[[sink]]", hint: REMOVE },
+const LATER: [Later; 5] = [
     Later { table: "", key: "route", written: "[route]", hint: REMOVE },
     Later { table: "", key: "inhibit", written: "[[inhibit]]", hint: REMOVE },
     Later { table: "", key: "recovery", written: "[[recovery]]", hint: REMOVE },

@@ -1,18 +1,22 @@
 //! The configuration: `sickbay.toml` and the files of `checks.d` beside it, read, judged and merged.
 //!
 //! Who is who: [`load`] gives a [`Config`] or all its mistakes ([`ConfigErrors`]); a [`Check`] is one `[[check]]` with its
-//! conditions and grants compiled; a [`Diagnostic`] is one finding with file, line, column, reason and hint; a [`PluginJudge`]
-//! holds checks against what a plugin says of itself, once the plugin is loaded.
+//! conditions and grants compiled, a [`Sink`] one `[[sink]]`, and a [`PluginUse`] is what both have in common; a [`Diagnostic`] is one
+//! finding with file, line, column, reason and hint; a [`PluginJudge`] holds uses of a plugin against what it says of itself, once it is
+//! loaded.
 //!
 //! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
-//! `settings`, `check`, `cadence` and `targets` judge the values; `against` judges a check against its plugin: `violation` tells what breaks
-//! the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and the check does not grant. `origin` judges where results come from, `composite` finds the members of composites, `dependencies` judges `depends_on`; `access` and `certificate` judge who may ask, and
-//! the listener's TLS; `sources` judges databases and secrets. `named` knows the files that the main file names, `url_text` reads what may
-//! hold a password, `tls_files` judges certificates and keys. `values`, `later` and `suggest` are the pure parts: single values, keys of later versions, what a slip was meant to
-//! be. `place` and `diagnostic` are about messages, `veil` is about what they do not show.
+//! `settings`, `check`, `sink`, `grants`, `cadence` and `targets` judge the values; `against` judges the use of a plugin: `violation` tells
+//! what breaks the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and is not granted. `origin`
+//! judges where results come from, `composite` finds the members of composites, `dependencies` judges `depends_on`; `access` and
+//! `certificate` judge who may ask, and the listener's TLS; `sources` judges databases and secrets. `named` knows the files that the main
+//! file names, `url_text` reads what may hold a password, `tls_files` judges certificates and keys. `values`, `later` and `suggest` are the
+//! pure parts: single values, keys of later versions, what a slip was meant to be. `place` and `diagnostic` are about messages, `veil` is
+//! about what they do not show.
 //!
-//! Limits: a file has at most 8 MiB, all files 64 MiB, there are at most 100,000 checks; the `config` of a check has at most
-//! 64 KiB as JSON, 32 labels, 32 conditions, 64 grants of a kind, 1,000 targets of 256 bytes; 50 mistakes and 50 warnings are listed.
+//! Limits: a file has at most 8 MiB, all files 64 MiB, there are at most 100,000 checks and 1,000 sinks; the `config` of one has at most
+//! 64 KiB as JSON, and 64 grants of a kind; a check has 32 labels, 32 conditions, 1,000 targets of 256 bytes; 50 mistakes and 50 warnings
+//! are listed.
 //!
 //! Invariant: a [`Config`] has no mistakes that can be seen without its plugins. It is never changed: a reload makes another.
 //! Invariant: these types hold no state of the running host.
@@ -27,16 +31,19 @@ mod composite;
 mod dependencies;
 mod diagnostic;
 mod free;
+mod grants;
 mod later;
 mod limit_order;
 mod named;
 mod needs;
 mod origin;
 mod place;
+mod plugin_use;
 mod policy;
 mod read;
 mod settings;
 mod shape;
+mod sink;
 mod sources;
 mod suggest;
 mod targets;
@@ -62,17 +69,19 @@ use sickbay_runtime::Limits;
 use sickbay_store::Retention;
 
 pub use access::{Role, Token};
-pub use against::{KindInfo, PluginJudge, check_against};
+pub use against::{KindInfo, PluginJudge};
 pub use certificate::ListenerTls;
 pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity, counted, verdict};
 pub use needs::{can_be_granted, covers as covers_need, filled as filled_need, line_to_add};
+pub use plugin_use::PluginUse;
 pub use read::{CHECKS_FOLDER, Stamp};
 pub use suggest::nearest;
 pub use url_text::StoreArgument;
 
-use check::{CheckReader, Named};
+use check::CheckReader;
 use diagnostic::{Findings, Problem};
 use free::ConfigPlaces;
+use grants::Named;
 use place::{Source, Span};
 use read::ReadFile;
 use settings::{Scope, settings};
@@ -122,6 +131,8 @@ pub struct Config {
     pub services: ServiceSettings,
     /// In the order of the files. Names are unique.
     pub checks: Vec<Arc<Check>>,
+    /// In the order of the main file. Names are unique.
+    pub sinks: Vec<Arc<Sink>>,
     /// What is allowed and still odd.
     pub warnings: Vec<Diagnostic>,
 }
@@ -283,7 +294,29 @@ impl Check {
     }
 }
 
-/// Where a check and its parts stand.
+/// One `[[sink]]`.
+#[derive(Debug)]
+pub struct Sink {
+    pub name: String,
+    pub plugin: String,
+    /// None where the plugin's only kind is meant.
+    pub kind: Option<String>,
+    /// Of one delivery: 10 ms to 10 min.
+    pub timeout: Duration,
+    /// What the plugin is told: always an object.
+    pub config: Value,
+    /// `config` as text.
+    pub config_text: Arc<str>,
+    /// Where `config` names secrets.
+    pub secrets: Option<Template>,
+    pub grants: Arc<Grants>,
+    /// What one delivery may use: the plugin's limits, lowered by the sink's.
+    pub limits: Limits,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Where a check or a sink and its parts stand.
 #[derive(Clone, Debug)]
 pub struct Place {
     source: Arc<Source>,
@@ -304,7 +337,7 @@ impl Place {
         self.source.path()
     }
 
-    /// The line of the check's header, from 1.
+    /// The line of the header, from 1.
     pub fn line(&self) -> usize {
         self.source.position(self.header).line
     }
@@ -351,7 +384,10 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let (beside_stamp, stamp) = (Stamp::default().beside(&beside), stamp.beside(&beside));
     let settings = settings(&main, &mut Scope { source: &source, dir: &dir, findings: &mut findings });
     let confidential = named::confidential(&main, &dir);
-    let mut reader = CheckReader::new(&settings.plugin, Named::of(&main), &dir);
+    let names = Named::of(&main);
+    let sinks =
+        sink::sinks(&main.sink, &settings.plugin, &names, &source, &mut Scope { source: &source, dir: &dir, findings: &mut findings });
+    let mut reader = CheckReader::new(&settings.plugin, names, &dir);
     reader.read_file(main.check, &source, &mut findings);
     for ReadFile { source, file } in files {
         if let Some(file) = file {
@@ -390,6 +426,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         plugin: settings.plugin,
         services: settings.services,
         checks,
+        sinks,
         warnings,
     })
 }

@@ -1,5 +1,6 @@
-//! What a kind asks for (`needs` in its plugin's `describe`) against its check: what is not granted at all, with the line to add; what a run
-//! would be denied by the check's own values, as the run would be told it; and what no grant could allow, such as a URL without a scheme.
+//! What a kind asks for (`needs` in its plugin's `describe`) against the check or the sink that uses it: what is not granted at all, with
+//! the line to add; what a run would be denied by their own values, as the run would be told it; and what no grant could allow, such as a
+//! URL without a scheme.
 //!
 //! A need's line is TOML with `{NAME}` for keys of `config`; it is filled from what is written, else from the schema's defaults. A query may
 //! carry a credential, so a pattern stands in for it, as in the line of a denial.
@@ -11,12 +12,12 @@ use std::net::IpAddr;
 use serde_json::Value;
 use sickbay_capabilities::denial::Denial;
 use sickbay_capabilities::{Grants, files, http, net, postgres, redis, secrets, system};
-use sickbay_runtime::Need;
+use sickbay_runtime::{Need, Sort};
 use url::{Host, Url};
 
 use super::diagnostic::{Problem, listed, sentence, shown};
 use super::free::escaped;
-use super::{Check, KindInfo, suggest, values};
+use super::{KindInfo, PluginUse, suggest, values};
 
 const CAPABILITIES: [&str; 7] = ["http", "system", "files", "net", "postgres", "redis", "secrets"];
 
@@ -27,45 +28,46 @@ const PATH_BYTES_MAX: usize = 256;
 
 const SCHEMES: [&str; 4] = ["http", "https", "ws", "wss"];
 
-/// A warning where `check` grants nothing of what its kind asks for.
-pub(super) fn not_granted(check: &Check, plugin: &str, kind: &KindInfo<'_>, need: &Need, schema: Option<&Value>) -> Option<Problem> {
+/// A warning where `used` grants nothing of what its kind asks for.
+pub(super) fn not_granted(used: &PluginUse<'_>, plugin: &str, kind: &KindInfo<'_>, need: &Need, schema: Option<&Value>) -> Option<Problem> {
     let capability = need.capability.as_str();
     let reason = if need.reason.is_empty() { String::new() } else { format!(" ({})", sentence(&need.reason)) };
     let asks = format!(
-        "check `{}`: the kind `{}` of plugin `{}` asks for `{capability}`{reason}",
-        check.written_name(),
+        "{}: the kind `{}` of plugin `{}` asks for `{capability}`{reason}",
+        used.told_as_written(),
         shown(kind.name),
         shown(plugin)
     );
-    match granted(&check.grants, capability) {
+    match granted(used.grants, capability) {
         Some(true) => None,
         Some(false) => {
             let problem = Problem::warning(format!("{asks}, and nothing of `{capability}` is granted"));
-            Some(problem.hint(line_to_add(check, need, schema)))
+            Some(problem.hint(line_to_add(used, need, schema)))
         }
         // Nothing that this version knows of.
         None => None,
     }
 }
 
-/// A warning for each call that every run of `check` would make and be denied, as far as the values of `config` tell. Where nothing of the
+/// A warning for each call that every run for `used` would make and be denied, as far as the values of `config` tell. Where nothing of the
 /// capability is granted, [`not_granted`] says so.
-pub(super) fn denied(check: &Check, need: &Need, schema: Option<&Value>) -> Vec<Problem> {
-    if granted(&check.grants, &need.capability) != Some(true) {
+pub(super) fn denied(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) -> Vec<Problem> {
+    if granted(used.grants, &need.capability) != Some(true) {
         return Vec::new();
     }
+    let end = if used.sort == Sort::Check { "its runs will be `unknown`" } else { "its deliveries will fail" };
     let told = |denial: Denial| {
-        let message = format!("check `{}`: {}: its runs will be `unknown`", check.written_name(), denial.message);
+        let message = format!("{}: {}: {end}", used.told_as_written(), denial.message);
         let is_line = denial.hint.starts_with(&format!("{} = ", need.capability));
         let hint = if is_line { format!("add `{}` to its `grants`", denial.hint) } else { denial.hint };
         Problem::warning(message).hint(hint)
     };
-    denials(check, need, schema).into_iter().map(told).collect()
+    denials(used, need, schema).into_iter().map(told).collect()
 }
 
-fn denials(check: &Check, need: &Need, schema: Option<&Value>) -> Vec<Denial> {
-    let grants = &check.grants;
-    let plain = |template: &str| plain(template, &check.config, schema);
+fn denials(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) -> Vec<Denial> {
+    let grants = used.grants;
+    let plain = |template: &str| plain(template, used.config, schema);
     // What has no place in it is the word for one: `tcp://HOST:PORT`, `/HOST/DIRECTORY`.
     let own = |template: &str| template.contains('{').then(|| plain(template)).flatten();
     let denial = |entry: &toml::Value| match (need.capability.as_str(), entry) {
@@ -87,7 +89,7 @@ fn denials(check: &Check, need: &Need, schema: Option<&Value>) -> Vec<Denial> {
                 Some([toml::Value::String(only)]) if !entry.contains_key("keys") => plain(only),
                 _ => None,
             };
-            redis::foretell(&grants.redis, &source, command.as_deref(), &filled(need, &check.config, schema).0)
+            redis::foretell(&grants.redis, &source, command.as_deref(), &filled(need, used.config, schema).0)
         }
         _ => None,
     };
@@ -113,14 +115,14 @@ fn granted(grants: &Grants, capability: &str) -> Option<bool> {
     }
 }
 
-/// Whether `check` grants all of a need's line, with the values of its `config` in it. Where places stay open, or the line says nothing
+/// Whether `used` grants all of a need's line, with the values of its `config` in it. Where places stay open, or the line says nothing
 /// that can be compared, it is enough that something of the capability is granted.
-pub fn covers(check: &Check, need: &Need, schema: Option<&Value>) -> bool {
-    let grants = &check.grants;
+pub fn covers(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) -> bool {
+    let grants = used.grants;
     if granted(grants, &need.capability) != Some(true) {
         return false;
     }
-    let (line, open) = filled(need, &check.config, schema);
+    let (line, open) = filled(need, used.config, schema);
     let Some(patterns) = patterns(&line).filter(|_| open.is_empty()) else { return true };
     match need.capability.as_str() {
         "http" => {
@@ -144,12 +146,13 @@ pub fn can_be_granted(capability: &str) -> bool {
     granted(&Grants::default(), capability).is_some()
 }
 
-/// What to do in `check`, so that it grants what the need asks for.
-pub fn line_to_add(check: &Check, need: &Need, schema: Option<&Value>) -> String {
-    let (line, open) = filled(need, &check.config, schema);
-    let has_others = CAPABILITIES.iter().any(|capability| granted(&check.grants, capability) == Some(true));
+/// What to do in the table of `used`, so that it grants what the need asks for.
+pub fn line_to_add(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) -> String {
+    let (line, open) = filled(need, used.config, schema);
+    let has_others = CAPABILITIES.iter().any(|capability| granted(used.grants, capability) == Some(true));
     let add = if has_others { format!("add `{line}` to its `grants`") } else { format!("add `grants = {{ {line} }}`") };
-    if open.is_empty() { add } else { format!("{add}, with what is checked in place of {}", listed(open.iter().map(String::as_str))) }
+    let meant = if used.sort == Sort::Check { "what is checked" } else { "what is meant" };
+    if open.is_empty() { add } else { format!("{add}, with {meant} in place of {}", listed(open.iter().map(String::as_str))) }
 }
 
 /// The need's line with the values of `config`, and the places that stay open.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use sickbay_capabilities::{EgressSettings, ServiceSettings};
 use sickbay_core::Quota;
-use sickbay_runtime::Limits;
+use sickbay_runtime::{Limits, Sort};
 use sickbay_store::{Retention, StoreError};
 
 use super::diagnostic::{Findings, Problem, shown};
@@ -279,24 +279,24 @@ fn limits_within(written: &LimitsText, given: Limits, scope: &mut Scope<'_>) -> 
     }
 }
 
-/// The limits of a check whose plugin was given `given`; raising one is noted.
-pub(super) fn lowered_limits(written: &LimitsText, plugin: &str, given: Limits, scope: &mut Scope<'_>) -> Limits {
+/// The limits of a check or a sink whose plugin was given `given`; raising one is noted.
+pub(super) fn lowered_limits(written: &LimitsText, sort: Sort, plugin: &str, given: Limits, scope: &mut Scope<'_>) -> Limits {
     let wanted = limits_within(written, given, scope);
     for quota in Quota::ALL {
         if wanted.of(quota) > given.of(quota)
             && let Some(span) = span_of(written, quota)
         {
-            scope.note(span, raised(quota, plugin, given.of(quota), wanted.of(quota)));
+            scope.note(span, raised(quota, sort, plugin, given.of(quota), wanted.of(quota)));
         }
     }
     wanted.lesser(given)
 }
 
-fn raised(quota: Quota, plugin: &str, given: u64, wanted: u64) -> Problem {
+fn raised(quota: Quota, sort: Sort, plugin: &str, given: u64, wanted: u64) -> Problem {
     let key = quota.as_str();
     let (given, wanted, plugin) = (limit_written(quota, given), limit_written(quota, wanted), shown(plugin));
     Problem::new(format!("`{key}` is above the limit of the plugin"))
-        .reason(format!("a check may only lower limits, and plugin `{plugin}` has {key} = {given}"))
+        .reason(format!("a {} may only lower limits, and plugin `{plugin}` has {key} = {given}", sort.as_str()))
         .hint(format!("write at most {given}, or set `limits = {{ {key} = {wanted} }}` in `[plugin.{plugin}]`"))
 }
 

@@ -198,7 +198,7 @@ fn value_words(value: &DeValue<'_>) -> &'static str {
 fn wrong_type(schema: &Value, value: &DeValue<'_>, path: &str, key: &str) -> Problem {
     let wanted: Vec<&str> = type_names(schema).into_iter().map(type_words).collect();
     let problem = Problem::new(format!("`{}` must be {}, not {}", shown(key), wanted.join(" or "), value_words(value)));
-    if matches!(path, "check" | "token") {
+    if matches!(path, "check" | "sink" | "token") {
         return problem.hint(format!("write the header with two brackets: [[{path}]]"));
     }
     let single = matches!(value, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_));
@@ -215,7 +215,7 @@ fn wrong_type(schema: &Value, value: &DeValue<'_>, path: &str, key: &str) -> Pro
 
 /// A grant of a capability whose grants are tables.
 fn grant_example(path: &str) -> Option<&'static str> {
-    Some(match path.strip_prefix("check.grants.")? {
+    Some(match path.strip_prefix("check.grants.").or_else(|| path.strip_prefix("sink.grants."))? {
         "files" => r#"files = [{ host = "/var/backups", guest = "/backups" }]"#,
         "postgres" => r#"postgres = [{ source = "main" }]"#,
         "redis" => r#"redis = [{ source = "cache", commands = ["LLEN"], keys = ["celery*"] }]"#,
@@ -236,12 +236,12 @@ fn unknown_key(key: &str, schema: &Value, path: &str, role: FileRole) -> Problem
     let problem = problem.reason(format!("the keys here are {}", listed(known.iter().copied())));
     match suggest::nearest(key, &known) {
         // What a denial prints is a line of `grants`.
-        _ if path == "check" && matches!(key, "http" | "system" | "files" | "net") => {
+        _ if matches!(path, "check" | "sink") && matches!(key, "http" | "system" | "files" | "net") => {
             problem.hint(format!("write `grants = {{ {key} = [...] }}`"))
         }
         _ if path.is_empty() && key == "listen" => problem.hint("it belongs under `[server]`"),
         Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
-        None if path == "check" => problem.hint("what is for the plugin belongs in `config`; remove the key otherwise"),
+        None if matches!(path, "check" | "sink") => problem.hint("what is for the plugin belongs in `config`; remove the key otherwise"),
         None => problem.hint("remove it"),
     }
 }
@@ -270,7 +270,8 @@ fn missing_key(key: &str, schema: &Value, path: &str) -> Problem {
 }
 
 fn misplaced(key: &str) -> Problem {
-    Problem::new(format!("`[{key}]` does not belong in a file of `checks.d`"))
+    let written = if matches!(key, "sink" | "token") { format!("[[{key}]]") } else { format!("[{key}]") };
+    Problem::new(format!("`{written}` does not belong in a file of `checks.d`"))
         .reason("these files hold `[[check]]` and nothing else")
         .hint("move it to the main file")
 }
@@ -280,7 +281,7 @@ fn table_words(path: &str, role: FileRole) -> String {
     match (path, role) {
         ("", FileRole::Main) => "the file".to_owned(),
         ("", FileRole::Checks) => "a file of `checks.d`".to_owned(),
-        ("check" | "token", _) => format!("`[[{path}]]`"),
+        ("check" | "sink" | "token", _) => format!("`[[{path}]]`"),
         ("plugin.*" | "sources.postgres.*" | "sources.redis.*" | "secrets.*", _) => format!("`[{}NAME]`", path.trim_end_matches('*')),
         (path, _) => match path.rsplit_once('.') {
             Some((_, last)) => format!("`{last}`"),
@@ -337,8 +338,8 @@ mod tests {
 
     #[test]
     fn a_key_of_a_later_version_is_not_called_unknown() {
-        let text = format!("[[sink]]\nname = \"x\"\n{CHECK}");
-        assert_eq!(messages(&text), ["`[[sink]]` is known but not built yet in this version"]);
+        let text = format!("[[recovery]]\nname = \"x\"\n{CHECK}");
+        assert_eq!(messages(&text), ["`[[recovery]]` is known but not built yet in this version"]);
     }
 
     #[test]

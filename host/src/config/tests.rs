@@ -311,6 +311,10 @@ const SCHEMA: &str = r#"{
     }
 }"#;
 
+fn check_against(check: &Check, plugin: &str, kinds: &[KindInfo<'_>]) -> Vec<Diagnostic> {
+    PluginJudge::new(plugin, kinds).judge(&check.plugin_use())
+}
+
 fn against(extra: &str, kinds: &[&str]) -> Vec<String> {
     let metrics = ["latency_seconds".to_owned(), "phase_*".to_owned()];
     let kinds: Vec<KindInfo<'_>> =
@@ -498,6 +502,39 @@ fn what_a_run_would_be_denied_is_a_warning_in_the_words_of_the_run() {
     ] {
         assert_eq!(told(capability, asked, config, grants), Vec::<String>::new(), "{asked} with {config}");
     }
+}
+
+#[test]
+fn a_sink_has_its_defaults_and_the_limits_of_its_plugin() {
+    let config = good("[plugin.webhook]\nlimits = { host_calls = 10 }\n[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n");
+    let sink = config.sinks.first().expect("there is one sink");
+    assert_eq!((sink.timeout, &*sink.config_text, sink.limits.host_calls), (Duration::from_secs(10), "{}", 10));
+    assert_eq!((&sink.kind, &sink.secrets, &*sink.grants), (&None, &None, &Grants::default()));
+    let uses: Vec<String> = config.uses_of("webhook").iter().map(PluginUse::told).collect();
+    assert_eq!((uses, config.uses_of("http").len()), (vec!["sink `oncall`".to_owned()], 0));
+}
+
+#[test]
+fn a_sink_is_judged_against_its_plugin_as_a_check_is() {
+    let needs = [need("http", "tells", "http = [\"POST {url}\"]")];
+    let judged = |extra: &str, kinds: &[&str]| -> Vec<String> {
+        let kinds: Vec<KindInfo<'_>> =
+            kinds.iter().map(|name| KindInfo { name, config_schema: SCHEMA, metrics: &[], needs: &needs }).collect();
+        let config = good(&format!("[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n{extra}\n"));
+        let found = PluginJudge::new("webhook", &kinds).judge(&config.sinks[0].plugin_use());
+        found.iter().map(|found| format!("{}:{} {}", found.line, found.column, found.message)).collect()
+    };
+    let url = "config = { url = \"https://a.example/x\" }\ngrants = { http = [\"POST https://a.example/x\"] }";
+    assert!(judged(url, &["post"]).is_empty());
+    assert_eq!(judged(url, &[]), ["3:10 plugin `webhook` has no kinds of sink"]);
+    assert_eq!(judged(url, &["post", "file"]), ["1:1 missing key `kind` in `[[sink]]`"]);
+    assert_eq!(
+        judged("config = { url = \"https://a.example/x\", prot = 1 }", &["post"]),
+        [
+            "4:41 unknown key `prot` in `config`",
+            "1:1 sink `oncall`: the kind `post` of plugin `webhook` asks for `http` (tells), and nothing of `http` is granted"
+        ]
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! watcher, or every few seconds where nobody tells). A file counts when two looks [`DEBOUNCE`] apart found the same size, time and inode,
 //! so a copy that is still under way is left alone.
 //!
-//! A version that asks for more than the one that serves and than its checks grant waits in quarantine: it is judged again when the
+//! A version that asks for more than the one that serves and than those who use it grant waits in quarantine: it is judged again when the
 //! configuration changes ([`reconsider`]), and replaced by the next file.
 //!
 //! Invariant: any failure keeps the version that serves; a file that failed is not tried again until it changes.
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 use sickbay_capabilities::{Grants, Lent, RunScope, Services};
-use sickbay_runtime::{Limits, LoadError, WASM_BYTES_MAX};
+use sickbay_runtime::{Limits, LoadError, Sort, WASM_BYTES_MAX};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -174,7 +174,7 @@ impl Folder {
         self.live.warm.keep_only(|_, purpose| *purpose.plugin != *name);
         self.live.metrics.plugin_load(name, LoadOutcome::Removed);
         tracing::warn!(plugin = name, "the plugin's file is gone: it is unloaded");
-        let used = self.live.config.load().checks.iter().any(|check| check.plugin == name);
+        let used = self.live.config.load().plugin_uses().any(|used| used.plugin == name);
         if !used {
             self.live.plugins.remove(name);
             self.live.metrics.forget_plugin(name);
@@ -292,27 +292,27 @@ pub fn nothing(services: &Arc<Services>, plugin: &str) -> Lent {
     Lent::new(services, &Arc::new(Grants::default()), &limits, scope)
 }
 
-/// A version that serves is not replaced by one that its checks do not fit.
+/// A version that serves is not replaced by one that its checks and sinks do not fit.
 fn refuse_unfit(current: &Loaded, offered: &Loaded, config: &Config) -> Result<(), LoadError> {
     let name = &*offered.plugin.name;
-    let (before, after) = (current.kinds(), offered.kinds());
-    let (before, after) = (PluginJudge::new(name, &before), PluginJudge::new(name, &after));
-    for check in config.checks.iter().filter(|check| check.plugin == name) {
-        if let (None, Some(error)) = (error(before.judge(check)), error(after.judge(check))) {
-            return Err(LoadError::new(format!("the check `{}` does not fit this version: {}", check.name, error.message))
-                .hint("change the check's configuration first, or keep the plugin's schema compatible"));
+    let uses = config.uses_of(name);
+    for sort in Sort::ALL {
+        let (before, after) = (current.kinds(sort), offered.kinds(sort));
+        let (before, after) = (PluginJudge::new(name, &before), PluginJudge::new(name, &after));
+        for used in uses.iter().filter(|used| used.sort == sort) {
+            if let (None, Some(error)) = (error(before.judge(used)), error(after.judge(used))) {
+                return Err(LoadError::new(format!("the {} does not fit this version: {}", used.told(), error.message))
+                    .hint(format!("change the {}'s configuration first, or keep the plugin's schema compatible", sort.as_str())));
+            }
         }
     }
     Ok(())
 }
 
-/// A plugin that came after the start may find checks that were waiting for it and do not fit.
+/// A plugin that came after the start may find checks and sinks that were waiting for it and do not fit.
 fn tell_misfits(slot: &PluginSlot, config: &Config) {
     let Some(loaded) = slot.current() else { return };
-    let kinds = loaded.kinds();
-    let judge = PluginJudge::new(&slot.name, &kinds);
-    let of_this = config.checks.iter().filter(|check| check.plugin == slot.name);
-    match verdict(of_this.flat_map(|check| judge.judge(check)).collect()) {
+    match verdict(loaded.judge(&config.uses_of(&slot.name))) {
         Ok(warnings) => warnings.iter().for_each(Diagnostic::log),
         Err(errors) => errors.log(),
     }

@@ -12,6 +12,7 @@
 mod composite;
 mod conclude;
 pub mod folder;
+pub(crate) mod guest;
 pub mod import;
 mod push;
 pub mod reload;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a configuration with an error (or one that is gone, no file, too large) changes nothing; the one before it stays in force;
 //! the log says why, a line for each finding, the page and `sickbay_config_last_reload_successful` that it is so.
-//! Invariant: a file that was emptied takes no check away: it may be in the middle of being saved.
+//! Invariant: a file that was emptied takes no check and no sink away: it may be in the middle of being saved.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use sickbay_capabilities::{ServiceSettings, Services};
 use sickbay_core::Report;
+use sickbay_runtime::Sort;
 use sickbay_store::{Committed, ResultRecord, Store};
 use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, watch};
@@ -19,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::folder::{reconsider, slot};
 use crate::clock;
 use crate::config::{
-    self, Check, Config, ConfigErrors, Diagnostic, Origin, PluginJudge, Plugins, Server, Severity, Stamp, StoreSettings,
-    TranscriptSettings, counted, nearest, verdict,
+    self, Config, ConfigErrors, Diagnostic, Origin, PluginUse, Plugins, Server, Severity, Stamp, StoreSettings, TranscriptSettings,
+    counted, nearest, verdict,
 };
 use crate::live::{CheckMemory, CheckTable, Live, LiveCheck, Observed, ReloadStatus};
 use crate::plugins::{LoadFailure, Registry};
@@ -103,7 +104,7 @@ impl Reloader {
         let checks = config.checks.len();
         self.apply(config).await.map_err(Refusal::Other)?;
         warnings.iter().for_each(Diagnostic::log);
-        if let Some(removed) = removed {
+        for removed in removed {
             tracing::warn!("{removed}");
         }
         for key in waiting {
@@ -165,20 +166,30 @@ async fn unchanged(path: &Path, beside: &[PathBuf]) {
     }
 }
 
-/// Why `now` is not taken: nothing is left in a file in which something stood, while there are checks that it could take away.
+/// Why `now` is not taken: nothing is left in a file in which something stood, while there are checks or sinks that it could take away.
 fn emptied(before: &Config, now: &Config) -> Option<String> {
     let is_emptied = |file: &&PathBuf| before.files.contains(file) && !before.blank_files.contains(file);
-    let file = now.blank_files.iter().filter(|_| !before.checks.is_empty()).find(is_emptied)?;
+    let has_some = !before.checks.is_empty() || !before.sinks.is_empty();
+    let file = now.blank_files.iter().filter(|_| has_some).find(is_emptied)?;
     let hint = "where that is meant, leave a comment in it, or restart sickbay";
     Some(format!("{}: the file is empty; the configuration before stays in force; hint: {hint}", file.display()))
 }
 
-/// The checks of `before` that are none of `now`.
-fn removed(before: &Config, now: &Config) -> Option<String> {
-    let kept: HashSet<&str> = now.checks.iter().map(|check| check.name.as_str()).collect();
-    let gone: Vec<&str> = before.checks.iter().map(|check| check.name.as_str()).filter(|name| !kept.contains(name)).collect();
+/// The checks and sinks of `before` that are none of `now`.
+fn removed(before: &Config, now: &Config) -> Vec<String> {
+    let [before, now] = [before, now].map(|config| {
+        let checks: Vec<&str> = config.checks.iter().map(|check| check.name.as_str()).collect();
+        let sinks: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
+        (checks, sinks)
+    });
+    gone("check", &before.0, &now.0).into_iter().chain(gone("sink", &before.1, &now.1)).collect()
+}
+
+fn gone(noun: &str, before: &[&str], now: &[&str]) -> Option<String> {
+    let kept: HashSet<&str> = now.iter().copied().collect();
+    let gone: Vec<&str> = before.iter().copied().filter(|name| !kept.contains(name)).collect();
     let is = if gone.len() == 1 { "is" } else { "are" };
-    (!gone.is_empty()).then(|| format!("{} {is} in the configuration no more: {}", counted(gone.len(), "check"), first_names(&gone)))
+    (!gone.is_empty()).then(|| format!("{} {is} in the configuration no more: {}", counted(gone.len(), noun), first_names(&gone)))
 }
 
 /// The first few, and how many more.
@@ -253,38 +264,34 @@ impl Refusal {
     }
 }
 
-/// Judges every check against the version of its plugin that serves; gives all warnings, those of the files too. A plugin that is not
+/// Judges every check and sink against the version of its plugin that serves; gives all warnings, those of the files too. A plugin that is not
 /// there is a warning: it may come later.
 pub fn against_plugins(config: &Config, registry: &Registry) -> Result<Vec<Diagnostic>, ConfigErrors> {
-    let mut by_plugin: BTreeMap<&str, Vec<&Check>> = BTreeMap::new();
-    for check in config.checks.iter().filter(|check| check.origin == Origin::Plugin) {
-        by_plugin.entry(&check.plugin).or_default().push(check);
+    let mut by_plugin: BTreeMap<&str, Vec<PluginUse<'_>>> = BTreeMap::new();
+    for used in config.plugin_uses() {
+        by_plugin.entry(used.plugin).or_default().push(used);
     }
     let mut found = config.warnings.clone();
-    for (plugin, checks) in by_plugin {
+    for (plugin, uses) in by_plugin {
         let slot = registry.get(plugin);
         match slot.as_ref().and_then(|slot| slot.current()) {
-            Some(loaded) => {
-                let kinds = loaded.kinds();
-                let judge = PluginJudge::new(plugin, &kinds);
-                found.extend(checks.iter().flat_map(|check| judge.judge(check)));
-            }
+            Some(loaded) => found.extend(loaded.judge(&uses)),
             None => {
                 let refused = slot.and_then(|slot| slot.last_error());
-                found.extend(waiting(&checks, config, registry, refused.as_deref()));
+                found.extend(waiting(&uses, config, registry, refused.as_deref()));
             }
         }
     }
     verdict(found)
 }
 
-/// One warning for all the checks of a plugin that does not serve, at the first of them; `refused` is why its file was.
-fn waiting(checks: &[&Check], config: &Config, registry: &Registry, refused: Option<&LoadFailure>) -> Option<Diagnostic> {
-    let first = checks.first()?;
-    let plugin = first.plugin.as_str();
-    let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
-    let wait = if checks.len() == 1 { "waits" } else { "wait" };
-    let waiting = format!("{} {wait} for it: {}", counted(checks.len(), "check"), first_names(&names));
+/// One warning for all that uses a plugin that does not serve, at the first of them; `refused` is why its file was.
+fn waiting(uses: &[PluginUse<'_>], config: &Config, registry: &Registry, refused: Option<&LoadFailure>) -> Option<Diagnostic> {
+    let first = uses.first()?;
+    let plugin = first.plugin;
+    let names: Vec<&str> = uses.iter().map(|used| used.name).collect();
+    let wait = if uses.len() == 1 { "waits" } else { "wait" };
+    let waiting = format!("{} {wait} for it: {}", counted_uses(uses), first_names(&names));
     let diagnostic = match refused {
         Some(refused) => {
             let hint = refused.hint.clone().unwrap_or_else(|| "replace the file: it is looked at again when it changes".to_owned());
@@ -301,18 +308,29 @@ fn waiting(checks: &[&Check], config: &Config, registry: &Registry, refused: Opt
     Some(Diagnostic { severity: Severity::Warning, ..diagnostic })
 }
 
+/// `3 checks and 1 sink`
+fn counted_uses(uses: &[PluginUse<'_>]) -> String {
+    let count = |sort: Sort| uses.iter().filter(|used| used.sort == sort).count();
+    let counts = Sort::ALL.map(|sort| (count(sort), sort.as_str()));
+    let there = counts.into_iter().filter(|(count, _)| *count > 0);
+    there.map(|(count, noun)| counted(count, noun)).collect::<Vec<_>>().join(" and ")
+}
+
 /// What to say of a plugin whose file is not in the folder, where `present` are; and what to do.
 pub fn absent(plugin: &str, folder: &Path, base: &Path, present: &[&str]) -> (String, String) {
     let folder = folder.strip_prefix(base).unwrap_or(folder).display();
     let hint = match nearest(plugin, present) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("copy {plugin}.wasm into {folder}/; until then its checks are unknown"),
+        None => format!("copy {plugin}.wasm into {folder}/; until then its checks are unknown, its sinks silent"),
     };
     (format!("no plugin `{plugin}` in `{folder}/`"), hint)
 }
 
-/// The table of the configuration's checks, each with its memory.
+/// The table of the configuration's checks, each with its memory. Every plugin that is used has a slot from here on.
 pub fn table(config: &Arc<Config>, registry: &Registry, memories: &HashMap<String, Arc<CheckMemory>>) -> CheckTable {
+    for sink in &config.sinks {
+        slot(registry, config, &sink.plugin);
+    }
     let by_name: BTreeMap<_, _> = config
         .checks
         .iter()
@@ -320,8 +338,9 @@ pub fn table(config: &Arc<Config>, registry: &Registry, memories: &HashMap<Strin
             let memory = memories.get(&spec.name).cloned().unwrap_or_default();
             let check = LiveCheck::new(Arc::clone(spec), config.limits_of(spec), memory);
             if spec.origin == Origin::Plugin
-                && let Some(kind) =
-                    slot(registry, config, &spec.plugin).current().and_then(|loaded| loaded.kind_of(spec).ok().map(str::to_owned))
+                && let Some(kind) = slot(registry, config, &spec.plugin)
+                    .current()
+                    .and_then(|loaded| loaded.kind_of(&spec.plugin_use()).ok().map(str::to_owned))
             {
                 check.kind.store(Arc::new(kind));
             }
@@ -443,14 +462,14 @@ mod tests {
     }
 
     #[test]
-    fn checks_that_a_reload_takes_away_are_told_by_name() {
+    fn checks_and_sinks_that_a_reload_takes_away_are_told_by_name() {
         let named = |names: &[&str]| config(&names.iter().map(|name| check(name, "http")).collect::<String>()).1;
         let before = named(&["a", "b", "c", "d", "e"]);
-        assert_eq!(removed(&before, &before), None);
-        assert_eq!(removed(&named(&["a"]), &before), None);
-        assert_eq!(removed(&before, &named(&["a", "b", "c", "d"])).as_deref(), Some("1 check is in the configuration no more: e"));
-        let all = removed(&before, &named(&[]));
-        assert_eq!(all.as_deref(), Some("5 checks are in the configuration no more: a, b, c and 2 more"));
+        assert!(removed(&before, &before).is_empty() && removed(&named(&["a"]), &before).is_empty());
+        assert_eq!(removed(&before, &named(&["a", "b", "c", "d"])), ["1 check is in the configuration no more: e"]);
+        assert_eq!(removed(&before, &named(&[])), ["5 checks are in the configuration no more: a, b, c and 2 more"]);
+        let (_dir, telling) = config(&sink("a", "webhook"));
+        assert_eq!(removed(&telling, &named(&["a"])), ["1 sink is in the configuration no more: a"]);
     }
 
     #[test]
@@ -468,7 +487,28 @@ mod tests {
             ]
         );
         assert!(warnings.iter().all(|warning| warning.severity == Severity::Warning && warning.column == 10));
-        assert_eq!(warnings[0].hint.as_deref(), Some("copy htpp.wasm into plugins/; until then its checks are unknown"));
+        assert_eq!(warnings[0].hint.as_deref(), Some("copy htpp.wasm into plugins/; until then its checks are unknown, its sinks silent"));
+    }
+
+    fn sink(name: &str, plugin: &str) -> String {
+        format!("[[sink]]\nname = \"{name}\"\nplugin = \"{plugin}\"\n")
+    }
+
+    #[test]
+    fn checks_and_sinks_of_a_missing_plugin_wait_together_and_it_has_a_slot() {
+        let (_dir, config) = config(&format!("{}{}{}", check("a", "both"), sink("b", "both"), sink("c", "gone")));
+        let warnings = against_plugins(&config, &Registry::default()).expect("a plugin may come later");
+        let told: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "no plugin `both` in `plugins/`: 1 check and 1 sink wait for it: a, b",
+                "no plugin `gone` in `plugins/`: 1 sink waits for it: c"
+            ]
+        );
+        let registry = Registry::default();
+        table(&Arc::new(config), &registry, &HashMap::new());
+        assert!(registry.get("both").is_some() && registry.get("gone").is_some());
     }
 
     #[test]

@@ -15,29 +15,28 @@
 //! on is counted as skipped and leaves no record.
 //! Invariant: the permit is held while the instance lives, never while the queue is full.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use sickbay_capabilities::secrets::{OpenError, Placeholders};
+use sickbay_capabilities::secrets::OpenError;
 use sickbay_capabilities::{Lent, RunScope, Services, Usage};
 use sickbay_core::lateness::{self, Lateness};
 use sickbay_core::window::SAMPLES_MAX;
-use sickbay_core::{CheckState, EndCause, Failure, Finding, Quota, Report, StateKind, Status, Timestamp};
+use sickbay_core::{CheckState, EndCause, Failure, Finding, Report, StateKind, Status, Timestamp};
 use sickbay_runtime::transcript::{Facts, Tape, Transcript};
 use sickbay_runtime::{CheckRequest, RunOutcome as Ran, RunUsage};
 use sickbay_store::{Receipt, ResultRecord, Trigger};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::guest;
 use crate::clock;
 use crate::config::{Isolation, Origin, Record};
 use crate::live::{Live, LiveCheck};
-use crate::metrics::TrapReason;
 use crate::plugins::{Loaded, PluginSlot};
 use crate::transcripts::run_id;
 use crate::warm::Purpose;
@@ -46,8 +45,6 @@ use crate::warm::Purpose;
 pub const RUNS_MAX: usize = 512;
 /// The end of a run that is kept from host calls, so that a guest can still report what a slow service did.
 const REPORTING_TIME_MIN: Duration = Duration::from_millis(100);
-
-const OUTPUT_LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Why a check cannot be run now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +75,7 @@ struct Turn {
     slot: Arc<PluginSlot>,
     loaded: Arc<Loaded>,
     kind: Arc<String>,
-    permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    permits: guest::Permits,
 }
 
 /// What leads to a result beside the schedule.
@@ -256,16 +253,11 @@ impl Runner {
     /// Waits for permits, at most as long as the result would still be of use, and takes the version that serves now.
     async fn turn(&self, check: &LiveCheck) -> Result<Turn, EndCause> {
         let spec = &check.spec;
-        let missing = |message: String| EndCause::PluginMissing { message };
-        let slot = self.live.plugin(&spec.plugin).ok_or_else(|| missing(no_plugin(&spec.plugin)))?;
+        let slot = guest::slot(&self.live.plugins, &spec.plugin)?;
         let wait_max = spec.schedule.interval().map_or(spec.timeout, |every| every.min(spec.timeout));
-        let permits = async { (slot.permits().acquire_owned().await, Arc::clone(&self.permits).acquire_owned().await) };
-        let permits = match tokio::time::timeout(wait_max, permits).await {
-            Ok((Ok(plugin), Ok(host))) => (plugin, host),
-            _ => return Err(EndCause::Overloaded { waited_ms: 0 }),
-        };
-        let loaded = slot.current().ok_or_else(|| missing(no_version(&slot)))?;
-        let resolved = loaded.kind_of(spec).map_err(missing)?;
+        let permits = guest::permits(&slot, &self.permits, wait_max).await.ok_or(EndCause::Overloaded { waited_ms: 0 })?;
+        let loaded = guest::serving(&slot)?;
+        let resolved = loaded.kind_of(&spec.plugin_use()).map_err(|message| EndCause::PluginMissing { message })?;
         let mut kind = check.kind.load_full();
         if *kind != resolved {
             kind = Arc::new(resolved.to_owned());
@@ -285,12 +277,10 @@ impl Runner {
             state: check.memory.plugin_state.load_full(),
         };
         let services = self.services.load_full();
-        let (config, placeholders) = match &spec.secrets {
-            None => (Cow::Borrowed(&*spec.config_text), Placeholders::default()),
-            Some(template) => match services.open_secrets(template, scope.deadline).await {
-                Ok(opened) => (Cow::Owned(opened.config_text), opened.placeholders),
-                Err(error) => return Ended::without_secret(&error, &turn),
-            },
+        let opened = guest::open_config(&services, &spec.config_text, spec.secrets.as_ref(), scope.deadline).await;
+        let (config, placeholders) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Ended::without_secret(&error, &turn),
         };
         let tape = (spec.record != Record::Off).then(Tape::recording);
         let lent = Lent::new(&services, &spec.grants, &check.limits, scope).with_secrets(placeholders).with_tape(tape);
@@ -315,7 +305,7 @@ impl Runner {
         let finding = secrets.mask_finding(finding);
         let output = services.mask_output(&secrets, output).await;
         self.count(check, &turn, &finding, &usage, &calls);
-        log_output(check, &output, usage.output_bytes_dropped);
+        guest::log_output(&spec.name, &spec.plugin, &output, usage.output_bytes_dropped);
         drop(turn.permits);
         let transcript = tape.and_then(|tape| {
             let run = run_id(&check.name, scheduled_at);
@@ -343,25 +333,12 @@ impl Runner {
     }
 
     fn count(&self, check: &LiveCheck, turn: &Turn, finding: &Finding, usage: &RunUsage, calls: &Usage) {
-        let (metrics, plugin) = (&self.live.metrics, check.spec.plugin.as_str());
-        metrics.run_finished(plugin, &turn.kind, Duration::from_micros(usage.wall_us));
-        turn.slot.used(usage, calls);
-        for (capability, reason) in &calls.denials {
-            metrics.egress_denied(plugin, *capability, *reason);
-        }
-        let ended_by_log = matches!(finding, Finding::Ended(EndCause::Quota { quota: Quota::LogBytes, .. }));
-        if calls.log_bytes_dropped + usage.output_bytes_dropped > 0 && !ended_by_log {
-            metrics.quota_exceeded(plugin, Quota::LogBytes);
-        }
-        match finding {
-            Finding::Ended(EndCause::Quota { quota, .. }) => metrics.quota_exceeded(plugin, *quota),
-            Finding::Ended(EndCause::Trap { .. }) => metrics.plugin_trap(plugin, TrapReason::Trap),
-            Finding::Ended(EndCause::Deadline { .. }) => metrics.plugin_trap(plugin, TrapReason::Deadline),
-            Finding::Ended(EndCause::InvalidReport { .. }) => metrics.plugin_trap(plugin, TrapReason::InvalidReport),
-            Finding::Ended(EndCause::PluginMissing { .. } | EndCause::Overloaded { .. } | EndCause::HostLate { .. })
-            | Finding::Report(_)
-            | Finding::Failure(_) => {}
-        }
+        self.live.metrics.run_finished(&check.spec.plugin, &turn.kind, Duration::from_micros(usage.wall_us));
+        let ended = match finding {
+            Finding::Ended(cause) => Some(cause),
+            Finding::Report(_) | Finding::Failure(_) => None,
+        };
+        guest::count(&self.live.metrics, &turn.slot, ended, usage, calls);
     }
 }
 
@@ -400,32 +377,6 @@ fn waited(cause: EndCause, from: Instant) -> EndCause {
     match cause {
         EndCause::Overloaded { .. } => EndCause::Overloaded { waited_ms: u64::try_from(from.elapsed().as_millis()).unwrap_or(u64::MAX) },
         other => other,
-    }
-}
-
-fn no_plugin(name: &str) -> String {
-    format!("the plugin `{name}` is not loaded; hint: copy {name}.wasm into the plugin folder")
-}
-
-fn no_version(slot: &PluginSlot) -> String {
-    match slot.last_error() {
-        Some(error) => format!("the plugin `{}` could not be loaded: {}", slot.name, error.message),
-        None => no_plugin(&slot.name),
-    }
-}
-
-/// A line of a guest's output, at most [`OUTPUT_LINE_BYTES_MAX`].
-fn cut(line: &str) -> &str {
-    let end = line.floor_char_boundary(OUTPUT_LINE_BYTES_MAX.min(line.len()));
-    &line[..end]
-}
-
-fn log_output(check: &LiveCheck, output: &str, bytes_dropped: u64) {
-    for line in output.lines().filter(|line| !line.trim().is_empty()).take(100) {
-        tracing::info!(target: "plugin", check = check.spec.name, plugin = check.spec.plugin, "{}", cut(line).escape_debug());
-    }
-    if bytes_dropped > 0 {
-        tracing::warn!(target: "plugin", check = check.spec.name, plugin = check.spec.plugin, bytes_dropped, "more output than log_bytes was dropped");
     }
 }
 

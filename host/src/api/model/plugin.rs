@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sickbay_runtime::{HeadStart, Kind, Producer};
+use sickbay_runtime::{HeadStart, Kind, Producer, Sort};
 use utoipa::ToSchema;
 
 use super::{json, metric_kind};
 use crate::clock::rfc3339;
 use crate::config::Isolation;
-use crate::plugins::{LoadFailure, PeakUsage, PluginSlot, Quarantined};
+use crate::plugins::{LoadFailure, PeakUsage, Plugin, PluginSlot, Quarantined};
 
 /// How a plugin stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -45,7 +45,7 @@ pub struct PluginItem {
     pub state: PluginState,
     pub version: Option<String>,
     pub summary: Option<String>,
-    /// Names of the kinds of checks.
+    /// Names of the kinds: of checks, then of recoveries, then of sinks.
     pub kinds: Vec<String>,
     pub sha256: Option<String>,
     pub size_bytes: Option<u64>,
@@ -75,7 +75,7 @@ impl PluginItem {
             },
             version: plugin.map(|plugin| plugin.descriptor.version.clone()),
             summary: plugin.map(|plugin| plugin.descriptor.summary.clone()),
-            kinds: plugin.map(|plugin| plugin.descriptor.checks.iter().map(|kind| kind.name.clone()).collect()).unwrap_or_default(),
+            kinds: plugin.map(names_of_kinds).unwrap_or_default(),
             sha256: plugin.map(|plugin| plugin.sha256.clone()),
             size_bytes: plugin.map(|plugin| plugin.size_bytes),
             loaded_at: loaded.as_ref().map(|loaded| rfc3339(loaded.at)),
@@ -84,6 +84,17 @@ impl PluginItem {
             quarantine: quarantined.as_deref().map(QuarantineItem::from),
         }
     }
+}
+
+fn names_of_kinds(plugin: &Plugin) -> Vec<String> {
+    Sort::ALL.into_iter().flat_map(|sort| plugin.descriptor.kinds(sort)).map(|kind| kind.name.clone()).collect()
+}
+
+/// How much of the configuration uses a plugin.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Uses {
+    pub checks: u64,
+    pub sinks: u64,
 }
 
 /// A plugin with everything that it says of itself and what it used.
@@ -104,20 +115,33 @@ pub struct PluginDetail {
     /// Of a component that asks for its start to be done once, while it is compiled: `given`, or why each instance starts for itself.
     #[serde(default)]
     pub head_start: Option<String>,
+    /// Its kinds of checks.
     pub checks: Vec<KindItem>,
+    /// Its kinds of recoveries.
+    #[serde(default)]
+    pub recoveries: Vec<KindItem>,
+    /// Its kinds of sinks.
+    #[serde(default)]
+    pub sinks: Vec<KindItem>,
     /// What a run begins on: `fresh` or `warm`.
     pub isolation: String,
     /// How many configured checks use it.
     pub checks_configured: u64,
+    /// How many configured sinks use it.
+    #[serde(default)]
+    pub sinks_configured: u64,
     /// The most that one run used, of each quota, since the start of the process.
     pub peak_usage: PeakUsageItem,
 }
 
 impl PluginDetail {
-    pub fn of(slot: &PluginSlot, isolation: Isolation, checks_configured: u64) -> PluginDetail {
+    pub fn of(slot: &PluginSlot, isolation: Isolation, uses: Uses) -> PluginDetail {
         let loaded = slot.current();
         let plugin = loaded.as_ref().map(|loaded| &loaded.plugin);
         let descriptor = plugin.map(|plugin| &plugin.descriptor);
+        let kinds = |sort: Sort| -> Vec<KindItem> {
+            descriptor.map(|descriptor| descriptor.kinds(sort).iter().map(KindItem::from).collect()).unwrap_or_default()
+        };
         PluginDetail {
             plugin: PluginItem::of(slot),
             homepage: descriptor.and_then(|descriptor| descriptor.homepage.clone()),
@@ -127,9 +151,12 @@ impl PluginDetail {
             exports: plugin.map(|plugin| plugin.exports.clone()).unwrap_or_default(),
             producers: plugin.map(|plugin| plugin.producers.iter().map(ProducerItem::from).collect()).unwrap_or_default(),
             head_start: plugin.and_then(|plugin| head_start(&plugin.head_start)),
-            checks: descriptor.map(|descriptor| descriptor.checks.iter().map(KindItem::from).collect()).unwrap_or_default(),
+            checks: kinds(Sort::Check),
+            recoveries: kinds(Sort::Recovery),
+            sinks: kinds(Sort::Sink),
             isolation: isolation.as_str().to_owned(),
-            checks_configured,
+            checks_configured: uses.checks,
+            sinks_configured: uses.sinks,
             peak_usage: PeakUsageItem::from(&slot.peak()),
         }
     }
@@ -164,7 +191,7 @@ impl From<&Producer> for ProducerItem {
     }
 }
 
-/// One kind of check that a plugin has.
+/// One kind of check, recovery or sink that a plugin has.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct KindItem {
     pub name: String,
@@ -213,7 +240,7 @@ impl From<&Kind> for KindItem {
 pub struct NeedItem {
     pub capability: String,
     pub reason: String,
-    /// A line for the check's `grants`.
+    /// A line for `grants`.
     pub grant: String,
 }
 
@@ -247,7 +274,7 @@ impl From<&LoadFailure> for LoadFailureItem {
     }
 }
 
-/// A version that is whole and asks for more than the one that serves, and than its checks grant.
+/// A version that is whole and asks for more than the one that serves, and than those who use it grant.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct QuarantineItem {
     pub since: String,

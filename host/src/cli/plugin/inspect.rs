@@ -1,5 +1,5 @@
-//! What one plugin says of itself, as text: how it stands, and for each kind of check its keys, what it asks for, what it measures, and a
-//! `[[check]]` to paste; then which contract it was built against, what it imports and exports, and what made it.
+//! What one plugin says of itself, as text: how it stands, and for each kind its keys, what it asks for, what it measures, and a
+//! `[[check]]` or `[[sink]]` to paste; then which contract it was built against, what it imports and exports, and what made it.
 //!
 //! Limits: [`METRICS_SHOWN_MAX`] metrics of a kind and `keys::KEYS_MAX` keys; `-o json` has all of them.
 //!
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde_json::Value;
-use sickbay_runtime::Need;
+use sickbay_runtime::{Need, Sort};
 
 use super::inline::{inline, key, quoted};
 use super::keys::keys;
@@ -29,11 +29,11 @@ const WORDS_CHARACTERS_MAX: usize = 40;
 const MEANING_CHARACTERS_MAX: usize = 512;
 /// A longer `config` gets a table of its own in the block.
 const INLINE_CHARACTERS_MAX: usize = 100;
-/// No name of a check is longer.
+/// No name of a check or a sink is longer.
 const NAME_CHARACTERS_MAX: usize = 63;
 /// Every run has them, so nobody grants them.
 const ALWAYS_THERE: [&str; 2] = ["state", "log"];
-/// What a check's `grants` takes, in the schema of the configuration.
+/// What `grants` takes, in the schema of the configuration.
 const GRANTS: &str = "/properties/check/items/properties/grants/properties";
 const NONE: &str = "-";
 
@@ -62,8 +62,10 @@ pub(super) fn text(detail: &PluginDetail, seen: Seen, layout: Layout, now: Durat
     if let Some(waiting) = &plugin.quarantine {
         let _ = write!(text, "\nThe file in the folder: {}", quarantine_text(waiting, now));
     }
-    for kind in &detail.checks {
-        of_kind(&mut text, &plugin.name, kind, layout);
+    for (sort, kinds) in [(Sort::Check, &detail.checks), (Sort::Recovery, &detail.recoveries), (Sort::Sink, &detail.sinks)] {
+        for kind in kinds {
+            of_kind(&mut text, sort, &plugin.name, kind, layout);
+        }
     }
     if seen == Seen::Running {
         usage(&mut text, detail);
@@ -88,12 +90,22 @@ fn facts(text: &mut String, detail: &PluginDetail, seen: Seen, now: Duration) {
         ("start", detail.head_start.as_deref().map(start)),
         ("licence", detail.licence.clone()),
         ("homepage", detail.homepage.clone()),
-        ("used by", running(Some(counted(usize::try_from(detail.checks_configured).unwrap_or(usize::MAX), "check")))),
+        ("used by", running(Some(used_by(detail)))),
     ];
     for (name, value) in facts {
         if let Some(value) = value {
             let _ = writeln!(text, "{name:<10}{}", escaped(&value));
         }
+    }
+}
+
+/// `1 check and 2 sinks`
+fn used_by(detail: &PluginDetail) -> String {
+    let told = |count: u64, noun: &str| counted(usize::try_from(count).unwrap_or(usize::MAX), noun);
+    match (detail.checks_configured, detail.sinks_configured) {
+        (checks, 0) => told(checks, "check"),
+        (0, sinks) => told(sinks, "sink"),
+        (checks, sinks) => format!("{} and {}", told(checks, "check"), told(sinks, "sink")),
     }
 }
 
@@ -105,8 +117,9 @@ fn start(head_start: &str) -> String {
     }
 }
 
-fn of_kind(text: &mut String, plugin: &str, kind: &KindItem, layout: Layout) {
-    let _ = writeln!(text, "\nKind {}: {}", escaped(&kind.name), escaped(&kind.summary));
+fn of_kind(text: &mut String, sort: Sort, plugin: &str, kind: &KindItem, layout: Layout) {
+    let of = if sort == Sort::Check { String::new() } else { format!(" of {}", sort.as_str()) };
+    let _ = writeln!(text, "\nKind{of} {}: {}", escaped(&kind.name), escaped(&kind.summary));
     let (keys, more) = keys(&kind.config_schema);
     if keys.is_empty() {
         text.push_str("\nIts schema names no keys of `config`.\n");
@@ -132,7 +145,9 @@ fn of_kind(text: &mut String, plugin: &str, kind: &KindItem, layout: Layout) {
         let _ = writeln!(text, "\nFailures that it names: {}", escaped(&kind.failures.join(", ")));
     }
     needs(text, kind);
-    let _ = write!(text, "\nTo paste into sickbay.toml:\n\n{}", block(plugin, kind));
+    if sort != Sort::Recovery {
+        let _ = write!(text, "\nTo paste into sickbay.toml:\n\n{}", block(sort, plugin, kind));
+    }
 }
 
 fn metrics(text: &mut String, metrics: &[MetricInfoItem], layout: Layout) {
@@ -166,12 +181,15 @@ fn filled(need: &NeedItem, kind: &KindItem) -> (String, Vec<String>) {
     filled_need(&need, &kind.example, Some(&kind.config_schema))
 }
 
-/// A whole check with the example's configuration and what it asks for.
-fn block(plugin: &str, kind: &KindItem) -> String {
+/// A whole check or sink with the example's configuration and what it asks for.
+fn block(sort: Sort, plugin: &str, kind: &KindItem) -> String {
+    let table = sort.as_str();
     let name = if kind.name == plugin { plugin.to_owned() } else { format!("{plugin}-{}", kind.name) };
     let name: String = name.chars().take(NAME_CHARACTERS_MAX).collect();
-    let mut text = format!("[[check]]\nname = {}\nplugin = {}\nkind = {}\n", quoted(&name), quoted(plugin), quoted(&kind.name));
-    text.push_str("every = \"30s\"\n");
+    let mut text = format!("[[{table}]]\nname = {}\nplugin = {}\nkind = {}\n", quoted(&name), quoted(plugin), quoted(&kind.name));
+    if sort == Sort::Check {
+        text.push_str("every = \"30s\"\n");
+    }
     let config = inline(&kind.example).filter(|config| config != "{}");
     let is_long = config.as_ref().is_some_and(|config| config.chars().count() > INLINE_CHARACTERS_MAX);
     if let Some(config) = config.filter(|_| !is_long) {
@@ -180,7 +198,7 @@ fn block(plugin: &str, kind: &KindItem) -> String {
     grants(&mut text, kind);
     // A table ends with the next header, so it comes last.
     if let (true, Value::Object(members)) = (is_long, &kind.example) {
-        text.push_str("[check.config]\n");
+        let _ = writeln!(text, "[{table}.config]");
         for (name, value) in members {
             if let Some(value) = inline(value) {
                 let _ = writeln!(text, "{} = {value}", key(name));
@@ -198,7 +216,7 @@ fn grants(text: &mut String, kind: &KindItem) {
     for need in kind.needs.iter().filter(|need| !ALWAYS_THERE.contains(&need.capability.as_str())) {
         let (line, open) = filled(need, kind);
         if !open.is_empty() {
-            let _ = writeln!(text, "# Put what is checked in place of {}.", escaped(&open.join(", ")));
+            let _ = writeln!(text, "# Put what is meant in place of {}.", escaped(&open.join(", ")));
         }
         match patterns(&line).filter(|(capability, _)| is_known(capability)) {
             Some((capability, patterns)) => {
@@ -349,7 +367,7 @@ mod tests {
     fn the_block_to_paste_is_a_configuration() {
         let needs =
             vec![need("http", "http = [\"{method} {url}\"]"), need("http", "http = [\"GET {url}\"]"), need("system", "system = [\"cpu\"]")];
-        let block = block("web", &kind(json!({ "url": "http://localhost/" }), needs));
+        let block = block(Sort::Check, "web", &kind(json!({ "url": "http://localhost/" }), needs));
         assert_eq!(
             block,
             "\
@@ -366,7 +384,8 @@ grants = { http = [\"GET http://localhost/\"], system = [\"cpu\"] }
             json!({ "list": vec!["a long text of a list"; 10], "url": "http://localhost/" }),
             vec![need("http", "http = [\"GET {url}\"]")],
         );
-        for text in [block, super::block("web", &long), super::block("web", &kind(json!({}), vec![need("state", "")]))] {
+        let of_check = |kind: &KindItem| super::block(Sort::Check, "web", kind);
+        for text in [block, of_check(&long), of_check(&kind(json!({}), vec![need("state", "")]))] {
             let folder = tempfile::tempdir().expect("a temporary folder");
             let file = folder.path().join("sickbay.toml");
             std::fs::write(&file, &text).expect("the folder is writable");
@@ -376,12 +395,32 @@ grants = { http = [\"GET http://localhost/\"], system = [\"cpu\"] }
     }
 
     #[test]
+    fn a_kind_of_sink_has_a_sink_to_paste_and_one_of_recovery_nothing() {
+        let long = json!({ "list": vec!["a long text of a list"; 10], "url": "http://localhost/" });
+        for example in [json!({ "url": "http://localhost/" }), long] {
+            let text = block(Sort::Sink, "web", &kind(example, vec![need("http", "http = [\"POST {url}\"]")]));
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let file = folder.path().join("sickbay.toml");
+            std::fs::write(&file, &text).expect("the folder is writable");
+            let config = crate::config::load(&file).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+            assert_eq!((config.sinks.len(), config.sinks[0].grants.http.len()), (1, 1), "{text}");
+        }
+        let told = |sort: Sort| {
+            let mut text = String::new();
+            of_kind(&mut text, sort, "web", &kind(json!({}), Vec::new()), layout());
+            text
+        };
+        assert!(told(Sort::Sink).starts_with("\nKind of sink page: One page\n") && told(Sort::Sink).contains("\n[[sink]]\n"));
+        assert!(!told(Sort::Recovery).contains("To paste"));
+    }
+
+    #[test]
     fn what_cannot_be_granted_or_is_not_known_is_a_comment() {
         let needs = vec![need("teleport", "teleport = [\"home\"]"), need("http", "http = [\"GET {url}\"]"), need("http", "http = ")];
-        let block = block("web", &kind(json!({}), needs));
+        let block = block(Sort::Check, "web", &kind(json!({}), needs));
         for part in [
             "\n# It asks for `teleport = [\"home\"]`, which cannot be granted in this version.\n",
-            "\n# Put what is checked in place of {url}.\n",
+            "\n# Put what is meant in place of {url}.\n",
             "\ngrants = { http = [\"GET {url}\"] }\n",
         ] {
             assert!(block.contains(part), "{part}\nis not in\n{block}");
@@ -395,9 +434,11 @@ grants = { http = [\"GET http://localhost/\"], system = [\"cpu\"] }
             kind(json!({ "url": hostile, hostile: hostile }), vec![need("http", &format!("http = [\"GET {hostile}\"]"))]);
         (hostile_kind.summary, hostile_kind.failures) = (hostile.to_owned(), vec![hostile.to_owned()]);
         let mut text = String::new();
-        of_kind(&mut text, "web", &hostile_kind, layout());
+        of_kind(&mut text, Sort::Check, "web", &hostile_kind, layout());
         assert!(!text.contains('\u{1b}') && !text.lines().any(|line| line.trim() == "[server]"), "{text}");
-        let pasted: toml::Table = block("web", &hostile_kind).parse().expect("TOML");
-        assert_eq!(pasted.keys().collect::<Vec<_>>(), ["check"]);
+        for sort in [Sort::Check, Sort::Sink] {
+            let pasted: toml::Table = block(sort, "web", &hostile_kind).parse().expect("TOML");
+            assert_eq!(pasted.keys().collect::<Vec<_>>(), [sort.as_str()]);
+        }
     }
 }

@@ -1,11 +1,11 @@
-//! The `grants` of a check as they are written.
+//! The `grants` of a check or a sink as they are written.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Placed;
 
-/// What the runs of a check may reach.
+/// What runs may reach.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct GrantsText {
@@ -35,7 +35,7 @@ pub(in crate::config) struct GrantsText {
     pub secrets: Vec<Placed<SecretGrantText>>,
 }
 
-/// A PostgreSQL source that the runs of a check may ask.
+/// A PostgreSQL source that runs may ask.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct PostgresGrantText {
@@ -50,7 +50,7 @@ pub(in crate::config) struct PostgresGrantText {
     pub access: Option<Placed<String>>,
 }
 
-/// A Redis source that the runs of a check may ask.
+/// A Redis source that runs may ask.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct RedisGrantText {
@@ -67,7 +67,7 @@ pub(in crate::config) struct RedisGrantText {
     pub keys: Vec<Placed<String>>,
 }
 
-/// A secret that the runs of a check may use.
+/// A secret that runs may use.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct SecretGrantText {
@@ -80,7 +80,7 @@ pub(in crate::config) struct SecretGrantText {
     pub to: Vec<Placed<String>>,
 }
 
-/// A folder that the runs of a check may use.
+/// A folder that runs may use.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct FolderText {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{DurationText, Placed};
 
-/// Databases that checks may be granted.
+/// Databases that may be granted.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct SourcesText {
