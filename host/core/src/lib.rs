@@ -17,7 +17,7 @@ mod text;
 pub mod time;
 
 pub use condition::{CONDITION_BYTES_MAX, Condition, ConditionError, Explanation, ReportView};
-pub use cron::{Cron, CronError, Zone};
+pub use cron::{Cron, CronError, Gap, Zone};
 pub use judge::{Judgement, Rule, judge};
 pub use reason::Reason;
 pub use report::{EndCause, Evidence, Failure, Finding, Label, Metric, MetricKind, Quota, Report};

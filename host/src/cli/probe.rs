@@ -127,7 +127,7 @@ fn tell(warnings: &[Diagnostic]) {
     }
 }
 
-fn no_check(config: &Config, path: &Path, name: &str) -> Failure {
+pub(super) fn no_check(config: &Config, path: &Path, name: &str) -> Failure {
     const NAMES_SHOWN_MAX: usize = 20;
     let names: Vec<&str> = config.checks.iter().map(|check| check.name.as_str()).collect();
     let known = names.iter().take(NAMES_SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");

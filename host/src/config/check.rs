@@ -27,7 +27,6 @@ const CONFIG_BYTES_MAX: usize = 64 << 10;
 const CONDITIONS_MAX: usize = 32;
 const GRANTS_MAX: usize = 64;
 const LABELS_MAX: usize = 32;
-const LABEL_NAME_BYTES_MAX: usize = 128;
 const LABEL_VALUE_BYTES_MAX: usize = 1 << 10;
 /// Labels that Sickbay itself may give to what it tells of a check.
 const LABELS_RESERVED: [&str; 4] = ["alertname", "check", "kind", "plugin"];
@@ -256,14 +255,7 @@ fn label_name(name: &str) -> Result<(), Problem> {
             .reason("Prometheus and Alertmanager keep such names for themselves")
             .hint("remove the underscores"));
     }
-    let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
-    let well_formed = begins && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
-    if !well_formed || name.len() > LABEL_NAME_BYTES_MAX {
-        return Err(Problem::new(format!("`{}` is not the name of a label", shown(name)))
-            .reason(format!("a name has letters, digits and `_`, begins with no digit, and has at most {LABEL_NAME_BYTES_MAX} bytes"))
-            .hint("write a name such as \"service\""));
-    }
-    Ok(())
+    values::label_name(name)
 }
 
 fn grants(written: &GrantsText, target: Option<&str>, names: &Named, scope: &mut Scope<'_>) -> Grants {

@@ -7,7 +7,7 @@
 //! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
 //! `settings`, `check`, `cadence` and `targets` judge the values; `against` judges a check against its plugin: `violation` tells what breaks
 //! the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and the check does not grant. `access` and `certificate` judge who may ask, and
-//! the listener's TLS; `sources` judges databases and secrets. `named` knows the files that the main file names, `url_text` reads what may
+//! the listener's TLS; `sources` judges databases and secrets; `alerting` (with `routing`, `calendar` and `matching`) who is told of alerts. `named` knows the files that the main file names, `url_text` reads what may
 //! hold a password. `values`, `later` and `suggest` are the pure parts: single values, keys of later versions, what a slip was meant to
 //! be. `place` and `diagnostic` are about messages.
 //!
@@ -20,17 +20,21 @@
 
 mod access;
 mod against;
+mod alerting;
 mod cadence;
+mod calendar;
 mod certificate;
 mod check;
 mod diagnostic;
 mod free;
 mod later;
 mod limit_order;
+mod matching;
 mod named;
 mod needs;
 mod place;
 mod read;
+mod routing;
 mod settings;
 mod shape;
 mod sources;
@@ -51,6 +55,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sickbay_capabilities::secrets::Template;
 use sickbay_capabilities::{Grants, ServiceSettings};
+use sickbay_core::alerting::AlertingConfig;
 use sickbay_core::{Policy, Rule, Schedule};
 use sickbay_runtime::Limits;
 use sickbay_store::Retention;
@@ -70,6 +75,7 @@ use place::{Source, Span};
 use read::ReadFile;
 use settings::{Scope, settings};
 
+use crate::clock;
 use crate::warm::WARM_MAX;
 
 /// Runs of one plugin at once, where nothing is written.
@@ -115,6 +121,8 @@ pub struct Config {
     pub services: ServiceSettings,
     /// In the order of the files. Names are unique.
     pub checks: Vec<Arc<Check>>,
+    /// Who is told of alerts, and when.
+    pub alerting: Arc<AlertingConfig>,
     /// What is allowed and still odd.
     pub warnings: Vec<Diagnostic>,
 }
@@ -322,6 +330,16 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         }
     }
     let checks = reader.into_checks();
+    let tables = alerting::Tables {
+        sinks: &main.sink,
+        route: main.route.as_ref(),
+        inhibit: &main.inhibit,
+        time_intervals: &main.time_interval,
+        maintenance: &main.maintenance,
+        alerting: main.alerting.as_ref(),
+    };
+    let scope = &mut Scope { source: &source, dir: &dir, findings: &mut findings };
+    let alerting = alerting::alerting(&tables, &sinks, &checks, clock::now(), scope);
     if checks.is_empty() && !findings.has_errors() {
         findings.add_to_file(
             path,
@@ -351,6 +369,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         plugin: settings.plugin,
         services: settings.services,
         checks,
+        alerting: Arc::new(alerting),
         warnings,
     })
 }
