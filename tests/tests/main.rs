@@ -34,6 +34,7 @@ mod redis_kinds;
 mod reload;
 mod replay;
 mod restart;
+mod routes;
 mod schedule;
 mod secrets_boundary;
 mod secrets_kinds;

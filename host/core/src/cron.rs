@@ -11,9 +11,13 @@
 //! Limits: [`CRON_BYTES_MAX`]. An expression that names no day of any year (30 February) is refused.
 //! Invariant: no clock and no zone of this machine: the zones are those of the IANA database that is built in.
 
+mod gap;
+
 use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 use croner::parser::{CronParser, Seconds, Year};
+
+pub use gap::Gap;
 
 use crate::Timestamp;
 

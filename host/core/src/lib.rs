@@ -24,7 +24,7 @@ pub mod time;
 pub mod window;
 
 pub use condition::{CONDITION_BYTES_MAX, Condition, ConditionError, Explanation, ReportView};
-pub use cron::{Cron, CronError, Zone};
+pub use cron::{Cron, CronError, Gap, Zone};
 pub use dependency::{Dependencies, DependencyError, Reach, Requirement};
 pub use flapping::{FlapBegin, FlapChange, FlapThresholds, Flapping};
 pub use judge::{Holding, Judged, Judgement, Lasting, Past, Rule, judge};

@@ -140,7 +140,7 @@ fn tell(warnings: &[Diagnostic]) {
     }
 }
 
-fn no_check(config: &Config, path: &Path, name: &str) -> Failure {
+pub(super) fn no_check(config: &Config, path: &Path, name: &str) -> Failure {
     let names: Vec<&str> = config.checks.iter().map(|check| check.name.as_str()).collect();
     no_such(Sort::Check, &names, path, name)
 }

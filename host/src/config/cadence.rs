@@ -1,4 +1,5 @@
 //! When a check runs: `every`, or `cron` with its `timezone`; how often while it is soft, `retry_every`; how long a run may take, `timeout`.
+//! Expressions and zones of maintenance are read here too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,23 +92,27 @@ fn cadence(written: &CheckText, scope: &mut Scope<'_>) -> Cadence {
         (None, _) => {}
     }
     match &written.cron {
-        Some(text) => match Cron::parse(text.value(), zone) {
-            Ok(cron) => Cadence::Cron(Arc::new(cron)),
-            Err(error) => {
-                let span = scope.source.inside_text(text.span(), text.value(), error.offset);
-                let problem = Problem::new("`cron` cannot be used").reason(shown_reason(&error.reason));
-                let hint =
-                    "write minute, hour, day of the month, month and day of the week, for example \"0 2 * * *\" for every night at two";
-                scope.note(span, problem.hint(hint));
-                Cadence::Every(TIMEOUT_DEFAULT_MOST)
-            }
-        },
+        Some(text) => cron(text, zone, scope).map_or(Cadence::Every(TIMEOUT_DEFAULT_MOST), Cadence::Cron),
         None => Cadence::Every(scope.read(written.every.as_ref(), EVERY_DEFAULT, |text| values::duration("every", text, &EVERY))),
     }
 }
 
+/// The expression; none where it cannot be used (which is noted).
+pub(super) fn cron(text: &Placed<String>, zone: Zone, scope: &mut Scope<'_>) -> Option<Arc<Cron>> {
+    match Cron::parse(text.value(), zone) {
+        Ok(cron) => Some(Arc::new(cron)),
+        Err(error) => {
+            let span = scope.source.inside_text(text.span(), text.value(), error.offset);
+            let problem = Problem::new("`cron` cannot be used").reason(shown_reason(&error.reason));
+            let hint = "write minute, hour, day of the month, month and day of the week, for example \"0 2 * * *\" for every night at two";
+            scope.note(span, problem.hint(hint));
+            None
+        }
+    }
+}
+
 /// The reason quotes what was written.
-fn shown_reason(reason: &str) -> String {
+pub(super) fn shown_reason(reason: &str) -> String {
     reason.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
@@ -120,7 +125,7 @@ fn retry_every(text: &Placed<DurationText>, every: Option<Duration>, scope: &mut
     retry_every
 }
 
-fn zone(name: &str) -> Result<Zone, Problem> {
+pub(super) fn zone(name: &str) -> Result<Zone, Problem> {
     Zone::named(name).ok_or_else(|| {
         let problem = Problem::new(format!("`timezone` is no time zone: \"{}\"", shown(name)));
         let problem = problem.reason("it is not in the IANA time zone database");

@@ -32,7 +32,6 @@ const CONDITIONS_MAX: usize = 32;
 const LASTING: DurationBounds =
     DurationBounds { least: Duration::from_secs(1), least_text: "1s", most: Duration::from_secs(86_400), most_text: "24h" };
 const LABELS_MAX: usize = 32;
-const LABEL_NAME_BYTES_MAX: usize = 128;
 const LABEL_VALUE_BYTES_MAX: usize = 1 << 10;
 /// Labels that Sickbay itself may give to what it tells of a check.
 const LABELS_RESERVED: [&str; 4] = ["alertname", "check", "kind", "plugin"];
@@ -295,14 +294,7 @@ fn label_name(name: &str) -> Result<(), Problem> {
             .reason("Prometheus and Alertmanager keep such names for themselves")
             .hint("remove the underscores"));
     }
-    let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
-    let well_formed = begins && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
-    if !well_formed || name.len() > LABEL_NAME_BYTES_MAX {
-        return Err(Problem::new(format!("`{}` is not the name of a label", shown(name)))
-            .reason(format!("a name has letters, digits and `_`, begins with no digit, and has at most {LABEL_NAME_BYTES_MAX} bytes"))
-            .hint("write a name such as \"service\""));
-    }
-    Ok(())
+    values::label_name(name)
 }
 
 /// The message of a condition carries its hint behind this.

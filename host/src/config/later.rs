@@ -14,9 +14,7 @@ struct Later {
 
 const REMOVE: &str = "remove it";
 
-const LATER: [Later; 5] = [
-    Later { table: "", key: "route", written: "[route]", hint: REMOVE },
-    Later { table: "", key: "inhibit", written: "[[inhibit]]", hint: REMOVE },
+const LATER: [Later; 3] = [
     Later { table: "", key: "recovery", written: "[[recovery]]", hint: REMOVE },
     Later { table: "", key: "heartbeat", written: "[heartbeat]", hint: REMOVE },
     Later { table: "", key: "cluster", written: "[cluster]", hint: REMOVE },

@@ -9,7 +9,8 @@
 //! `settings`, `check`, `sink`, `grants`, `cadence` and `targets` judge the values; `against` judges the use of a plugin: `violation` tells
 //! what breaks the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and is not granted. `origin`
 //! judges where results come from, `composite` finds the members of composites, `dependencies` judges `depends_on`; `access` and
-//! `certificate` judge who may ask, and the listener's TLS; `sources` judges databases and secrets. `named` knows the files that the main
+//! `certificate` judge who may ask, and the listener's TLS; `sources` judges databases and secrets; `alerting` (with `routing`,
+//! `calendar` and `matching`) who is told of alerts. `named` knows the files that the main
 //! file names, `url_text` reads what may hold a password, `tls_files` judges certificates and keys. `values`, `later` and `suggest` are the
 //! pure parts: single values, keys of later versions, what a slip was meant to be. `place` and `diagnostic` are about messages, `veil` is
 //! about what they do not show.
@@ -24,7 +25,9 @@
 
 mod access;
 mod against;
+mod alerting;
 mod cadence;
+mod calendar;
 mod certificate;
 mod check;
 mod composite;
@@ -34,6 +37,7 @@ mod free;
 mod grants;
 mod later;
 mod limit_order;
+mod matching;
 mod named;
 mod needs;
 mod origin;
@@ -41,6 +45,7 @@ mod place;
 mod plugin_use;
 mod policy;
 mod read;
+mod routing;
 mod settings;
 mod shape;
 mod sink;
@@ -64,6 +69,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sickbay_capabilities::secrets::Template;
 use sickbay_capabilities::{Grants, ServiceSettings};
+use sickbay_core::alerting::AlertingConfig;
 use sickbay_core::{Policy, Requirement, Rule, Schedule};
 use sickbay_runtime::Limits;
 use sickbay_store::Retention;
@@ -86,6 +92,7 @@ use place::{Source, Span};
 use read::ReadFile;
 use settings::{Scope, settings};
 
+use crate::clock;
 use crate::warm::WARM_MAX;
 
 /// Runs of one plugin at once, where nothing is written.
@@ -133,6 +140,8 @@ pub struct Config {
     pub checks: Vec<Arc<Check>>,
     /// In the order of the main file. Names are unique.
     pub sinks: Vec<Arc<Sink>>,
+    /// Who is told of alerts, and when.
+    pub alerting: Arc<AlertingConfig>,
     /// What is allowed and still odd.
     pub warnings: Vec<Diagnostic>,
 }
@@ -397,6 +406,16 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let mut checks = reader.into_checks();
     composite::resolve(&mut checks, &mut findings);
     dependencies::judge(&checks, &mut findings);
+    let tables = alerting::Tables {
+        sinks: &main.sink,
+        route: main.route.as_ref(),
+        inhibit: &main.inhibit,
+        time_intervals: &main.time_interval,
+        maintenance: &main.maintenance,
+        alerting: main.alerting.as_ref(),
+    };
+    let scope = &mut Scope { source: &source, dir: &dir, findings: &mut findings };
+    let alerting = alerting::alerting(&tables, &sinks, &checks, clock::now(), scope);
     if checks.is_empty() && !findings.has_errors() {
         findings.add_to_file(
             path,
@@ -427,6 +446,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         services: settings.services,
         checks,
         sinks,
+        alerting: Arc::new(alerting),
         warnings,
     })
 }

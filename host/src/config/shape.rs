@@ -4,7 +4,7 @@
 //! (`text.rs`), every mistake is noted, and what is wrong is taken out: an unknown key, a value of a wrong type, a table that
 //! lacks a required key. What is left deserialises, and the values of all the rest can be judged in the same pass.
 //!
-//! Tables are named by their path in the schema: `` (the root), `check`, `check.grants`, `plugin.*.limits`.
+//! Tables are named by their path in the schema: `` (the root), `check`, `check.grants`, `plugin.*.limits`, `route.routes.routes`.
 //!
 //! Invariant: what `fit` returns has the shape of `FileText`.
 
@@ -30,13 +30,15 @@ pub(super) enum FileRole {
 
 /// `root` without its mistakes, which are noted.
 pub(super) fn fit<'i>(root: DeTable<'i>, role: FileRole, schema: &Value, source: &Source, findings: &mut Findings) -> Spanned<DeValue<'i>> {
-    let mut walk = Walk { role, source, findings };
+    let mut walk = Walk { role, root: schema, source, findings };
     let fitting = walk.table(root, 0..0, schema, "").unwrap_or_default();
     Spanned::new(0..0, DeValue::Table(fitting))
 }
 
 struct Walk<'a> {
     role: FileRole,
+    /// The whole schema, in which references are looked up.
+    root: &'a Value,
     source: &'a Source,
     findings: &'a mut Findings,
 }
@@ -47,6 +49,7 @@ impl Walk<'_> {
     /// `key` is how the value is called in messages.
     fn value<'i>(&mut self, value: Spanned<DeValue<'i>>, schema: &Value, path: &str, key: &str) -> Option<Spanned<DeValue<'i>>> {
         let span = value.span();
+        let schema = referred(self.root, schema);
         if !accepts(schema, value.get_ref()) {
             self.note(&span, wrong_type(schema, value.get_ref(), path, key));
             return None;
@@ -145,9 +148,20 @@ impl Walk<'_> {
     }
 }
 
+/// What a schema refers to; itself where it refers to nothing.
+fn referred<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+    target.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
+}
+
 fn accepts(schema: &Value, value: &DeValue<'_>) -> bool {
     let types = type_names(schema);
-    types.is_empty() || types.iter().any(|name| has_type(value, name))
+    types.is_empty() || types.iter().any(|name| has_type(value, name)) || (is_time(schema) && matches!(value, DeValue::Datetime(_)))
+}
+
+/// Whether a text is a time, which TOML also has without quotes.
+fn is_time(schema: &Value) -> bool {
+    schema.get("format").and_then(Value::as_str) == Some("date-time")
 }
 
 fn type_names(schema: &Value) -> Vec<&str> {
@@ -201,9 +215,15 @@ fn wrong_type(schema: &Value, value: &DeValue<'_>, path: &str, key: &str) -> Pro
     if matches!(path, "check" | "sink" | "token") {
         return problem.hint(format!("write the header with two brackets: [[{path}]]"));
     }
+    if is_headed_list(path) {
+        return problem.hint(format!("write the header with two brackets: [[{path}]]"));
+    }
+    if path == "route" && matches!(value, DeValue::Array(_)) {
+        return problem.hint("write the header with one bracket: [route]; the routes below it are [[route.routes]]");
+    }
     let single = matches!(value, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_));
-    if let Some(grant) = grant_example(path) {
-        return problem.hint(format!("for example: {grant}"));
+    if let Some(written) = grant_example(path).or_else(|| example_of_tables(path)) {
+        return problem.hint(format!("for example: {written}"));
     }
     match (example(schema), wanted.as_slice()) {
         (Some(example), _) => problem.hint(format!("for example: {key} = {example}")),
@@ -224,6 +244,25 @@ fn grant_example(path: &str) -> Option<&'static str> {
     })
 }
 
+/// A list of tables that mostly stands on one line.
+fn example_of_tables(path: &str) -> Option<&'static str> {
+    Some(match path.rsplit_once('.')? {
+        (_, "escalate") => r#"escalate = [{ after = "15m", sinks = ["lead"] }]"#,
+        ("time_interval", "times") => r#"times = [{ start = "09:00", end = "17:00" }]"#,
+        _ => return None,
+    })
+}
+
+/// Lists of tables about alerts, which have a header each; routes may be inside each other.
+fn is_headed_list(path: &str) -> bool {
+    matches!(path, "inhibit" | "time_interval" | "maintenance") || path.strip_prefix("route").is_some_and(is_below_routes)
+}
+
+/// `.routes`, as often as wanted.
+fn is_below_routes(path: &str) -> bool {
+    path.strip_prefix(".routes").is_some_and(|rest| rest.is_empty() || is_below_routes(rest))
+}
+
 /// The first example of a schema, as TOML.
 fn example(schema: &Value) -> Option<String> {
     // Texts, numbers and lists of them are written in TOML as in JSON.
@@ -240,6 +279,9 @@ fn unknown_key(key: &str, schema: &Value, path: &str, role: FileRole) -> Problem
             problem.hint(format!("write `grants = {{ {key} = [...] }}`"))
         }
         _ if path.is_empty() && key == "listen" => problem.hint("it belongs under `[server]`"),
+        _ if path == "route" && matches!(key, "match" | "continue" | "mute_times" | "active_times") => {
+            problem.hint("the root takes what no other route does, at all times; write it in a `[[route.routes]]`")
+        }
         Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
         None if matches!(path, "check" | "sink") => problem.hint("what is for the plugin belongs in `config`; remove the key otherwise"),
         None => problem.hint("remove it"),
@@ -283,6 +325,8 @@ fn table_words(path: &str, role: FileRole) -> String {
         ("", FileRole::Checks) => "a file of `checks.d`".to_owned(),
         ("check" | "sink" | "token", _) => format!("`[[{path}]]`"),
         ("plugin.*" | "sources.postgres.*" | "sources.redis.*" | "secrets.*", _) => format!("`[{}NAME]`", path.trim_end_matches('*')),
+        ("route.unknown", _) => "`[route.unknown]`".to_owned(),
+        (path, _) if is_headed_list(path) => format!("`[[{path}]]`"),
         (path, _) => match path.rsplit_once('.') {
             Some((_, last)) => format!("`{last}`"),
             None => format!("`[{path}]`"),
@@ -294,7 +338,7 @@ fn table_words(path: &str, role: FileRole) -> String {
 mod tests {
     use super::*;
     use crate::config::diagnostic::Diagnostic;
-    use crate::config::text::{FileText, Placed, schema};
+    use crate::config::text::{ChildRouteText, FileText, Placed, schema};
     use serde::Deserialize;
     use std::path::PathBuf;
     use toml::de::ValueDeserializer;
@@ -388,8 +432,43 @@ mod tests {
     }
 
     #[test]
+    fn routes_inside_each_other_are_judged_like_any_table() {
+        let text = format!(
+            "[route]\ngroup_wait = 30\n[[route.routes]]\nreciever = \"x\"\n[[route.routes.routes]]\nsinks = \"a\"\n[[route.routes.routes.routes]]\n\
+             match = [\"a=1\"]\nescalate = {{}}\n{CHECK}"
+        );
+        assert_eq!(
+            messages(&text),
+            [
+                "`group_wait` must be a text, not a whole number",
+                "unknown key `reciever` in `[[route.routes]]`",
+                "`sinks` must be a list, not a text",
+                "`escalate` must be a list, not a table",
+            ]
+        );
+        let (file, _) = judged(&text);
+        let routes = |route: &ChildRouteText| route.routes.len();
+        let deepest = file.route.as_ref().and_then(|root| root.value().routes.first()).and_then(|first| first.value().routes.first());
+        assert_eq!(deepest.map(|route| routes(route.value())), Some(1));
+    }
+
+    #[test]
+    fn a_time_needs_no_quotes_where_a_time_is_meant() {
+        let window =
+            |start: &str| format!("[[maintenance]]\nname = \"a\"\nmatch = []\nstart = {start}\nend = 2027-01-02T00:00:00Z\n{CHECK}");
+        assert!(messages(&window("2027-01-01T00:00:00Z")).is_empty());
+        assert_eq!(messages(&window("7")), ["`start` must be a text, not a whole number"]);
+        assert_eq!(messages(&format!("{CHECK}kind = 2027-01-01\n")), ["`kind` must be a text, not a date"]);
+    }
+
+    #[test]
     fn one_bracket_too_few_is_explained() {
         let (_, found) = judged("[check]\nname = \"a\"\n");
         assert_eq!(found.first().and_then(|diagnostic| diagnostic.hint.as_deref()), Some("write the header with two brackets: [[check]]"));
+        let (_, found) = judged("[route.routes]\nsinks = []\n");
+        assert_eq!(
+            found.first().and_then(|diagnostic| diagnostic.hint.as_deref()),
+            Some("write the header with two brackets: [[route.routes]]")
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What a person probably meant by a word that is not known.
 
 /// Words from other systems for keys.
-const SYNONYMS: [(&str, &str); 32] = [
+const SYNONYMS: [(&str, &str); 45] = [
     ("args", "config"),
     ("attempts", "failures"),
     ("crit", "critical"),
@@ -34,6 +34,19 @@ const SYNONYMS: [(&str, &str); 32] = [
     ("uri", "url"),
     ("max_connections", "connections_max"),
     ("pool_size", "connections_max"),
+    ("receiver", "sinks"),
+    ("receivers", "sink"),
+    ("matcher", "match"),
+    ("matchers", "match"),
+    ("mute_time_intervals", "mute_times"),
+    ("active_time_intervals", "active_times"),
+    ("inhibit_rules", "inhibit"),
+    ("source_matchers", "source"),
+    ("target_matchers", "target"),
+    ("location", "timezone"),
+    ("start_time", "start"),
+    ("end_time", "end"),
+    ("ends_at", "end"),
 ];
 
 /// The known name that `written` is a slip or another word for.

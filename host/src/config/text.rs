@@ -9,6 +9,7 @@ mod check;
 mod choices;
 mod grants;
 mod parts;
+mod routing;
 mod sink;
 mod sources;
 
@@ -24,6 +25,9 @@ pub(super) use check::CheckText;
 pub(super) use choices::{ConditionText, FlappingText, ParentText};
 pub(super) use grants::{FolderText, GrantsText, PostgresGrantText, RedisGrantText, SecretGrantText};
 pub(super) use parts::{DurationText, Free, Placed, SizeText};
+pub(super) use routing::{
+    AlertingText, ChildRouteText, InhibitText, MaintenanceText, RouteKeys, RouteText, RungsText, SinkNames, TimeIntervalText, TimesText,
+};
 pub(super) use sink::SinkText;
 pub(super) use sources::{PostgresSourceText, RedisSourceText, SecretText, SourcesText};
 
@@ -56,6 +60,19 @@ pub(super) struct FileText {
     /// Secrets that a `config` may name as `{{secret:NAME}}`.
     #[serde(default)]
     pub secrets: BTreeMap<Placed<String>, Placed<SecretText>>,
+    /// Who is told of alerts. Default: the only sink, where there is one alone.
+    pub route: Option<Placed<RouteText>>,
+    /// Which alerts keep others from being told.
+    #[serde(default)]
+    pub inhibit: Vec<Placed<InhibitText>>,
+    /// Times that routes name.
+    #[serde(default)]
+    pub time_interval: Vec<Placed<TimeIntervalText>>,
+    /// Times in which nobody is told of some alerts.
+    #[serde(default)]
+    pub maintenance: Vec<Placed<MaintenanceText>>,
+    /// How long alerts and notifications live.
+    pub alerting: Option<AlertingText>,
     /// What is checked. Files in `checks.d` hold more of these.
     #[serde(default)]
     pub check: Vec<Placed<CheckText>>,
@@ -215,7 +232,7 @@ pub(super) struct EgressText {
     pub ca_file: Option<Placed<String>>,
 }
 
-/// The JSON Schema (2020-12) of the file, without references, made once.
+/// The JSON Schema (2020-12) of the file, made once. Only routes, which are inside each other, are referred to.
 pub(super) fn schema() -> &'static Value {
     static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
         let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
@@ -261,15 +278,16 @@ mod tests {
     use crate::config::place::Span;
 
     #[test]
-    fn the_schema_has_no_null_and_no_reference() {
+    fn the_schema_has_no_null_and_refers_to_nothing_but_routes() {
         let text = schema().to_string();
-        assert!(!text.contains("\"null\"") && !text.contains("$ref"), "{text}");
+        assert!(!text.contains("\"null\""), "{text}");
+        assert_eq!(text.matches("$ref").count(), text.matches("\"$ref\":\"#/$defs/Route\"").count(), "{text}");
     }
 
     #[test]
     fn the_descriptions_promise_nothing_of_later_versions() {
         let text = schema().to_string().to_lowercase();
-        for later in ["alert", "recover", "silence"] {
+        for later in ["recover", "silence"] {
             assert!(!text.contains(later), "{later}");
         }
     }
@@ -291,6 +309,7 @@ mod tests {
             }
         }
         walk("", schema());
+        walk("route.routes", &schema()["$defs"]["Route"]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ const DURATION_HINT: &str = "write a number and a unit, for example \"500ms\", \
 const SIZE_HINT: &str = "write a number and a unit, for example \"64KiB\", \"8MiB\" or \"2GB\"";
 const NAME_REASON: &str = "a name has at most 63 of a-z, 0-9, `.`, `_` and `-`, and begins with a letter or a digit";
 const NAME_CHARACTERS_MAX: usize = 63;
+const LABEL_NAME_BYTES_MAX: usize = 128;
 
 pub(super) fn duration(key: &str, written: &DurationText, bounds: &DurationBounds) -> Result<Duration, Problem> {
     let text = written.0.as_str();
@@ -149,6 +150,18 @@ fn name_like(text: &str) -> String {
     let lower = text.trim().to_lowercase();
     let mapped: String = lower.chars().map(|character| if is_name_character(character) { character } else { '-' }).collect();
     mapped.trim_matches(['.', '_', '-']).chars().take(NAME_CHARACTERS_MAX).collect()
+}
+
+/// The name of a label, as Prometheus has them.
+pub(super) fn label_name(name: &str) -> Result<(), Problem> {
+    let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    let well_formed = begins && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+    if !well_formed || name.len() > LABEL_NAME_BYTES_MAX {
+        return Err(Problem::new(format!("`{}` is not the name of a label", shown(name)))
+            .reason(format!("a name has letters, digits and `_`, begins with no digit, and has at most {LABEL_NAME_BYTES_MAX} bytes"))
+            .hint("write a name such as \"service\""));
+    }
+    Ok(())
 }
 
 /// Methods of HTTP that servers know, those of WebDAV and of caches included.

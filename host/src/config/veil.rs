@@ -14,7 +14,21 @@ use toml_parser::Source;
 use toml_parser::lexer::{Token, TokenKind};
 
 /// Tables of the file in which no credential stands.
-const OPEN_TABLES: [&str; 8] = ["check", "egress", "plugin", "plugins", "retention", "server", "sink", "transcripts"];
+const OPEN_TABLES: [&str; 13] = [
+    "alerting",
+    "check",
+    "egress",
+    "inhibit",
+    "maintenance",
+    "plugin",
+    "plugins",
+    "retention",
+    "route",
+    "server",
+    "sink",
+    "time_interval",
+    "transcripts",
+];
 /// Those in which some stand mostly.
 const CLOSED_TABLES: [&str; 4] = ["secrets", "sources", "store", "token"];
 
