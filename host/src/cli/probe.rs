@@ -17,6 +17,7 @@ use std::time::Duration;
 use clap::Args;
 use sickbay_capabilities::secrets::{OpenError, Placeholders, Template};
 use sickbay_capabilities::{Grants, Lent, RunScope, ServiceSettings, Services, Usage};
+use sickbay_core::masking::mask_finding;
 use sickbay_core::{Finding, Judged, Judgement, Label, Metric, MetricKind, Past, Rule, Status, judge};
 use sickbay_runtime::{CheckRequest, Kind, Limits, RunOutcome, RunUsage, SandboxSettings, WarmInstance};
 use tokio::time::Instant;
@@ -26,6 +27,7 @@ use crate::clock;
 use crate::config::{Check, Config, Diagnostic, Isolation, Origin, check_against, nearest, verdict};
 use crate::daemon::folder::{PLUGINS_MAX, name_of, nothing, read_bounded};
 use crate::daemon::{artifacts, host_calls_end, reload, sandbox};
+use crate::escape::escaped;
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
 use crate::plugins::{Loaded, Plugin, Sandbox};
@@ -94,6 +96,7 @@ pub(super) async fn of_configuration(path: &Path, name: &str, file: Option<&Path
         let told = format!("the check `{name}` is none of a plugin");
         return Err(Failure::usage(format!("{told}; hint: `sickbay status {name}` asks a running Sickbay for it")).into());
     }
+    logging::mask_by(&config.services.shapes);
     let services = Services::new(&config.services)?;
     let file = match file {
         Some(file) if !file.exists() => return Err(no_file(file).into()),
@@ -267,7 +270,8 @@ impl Probe {
         };
         let secrets = outcome.lent.secrets().clone();
         // One run knows no past: conditions with a duration do not count yet.
-        let Judged { judgement, report, .. } = judge(secrets.mask_finding(outcome.finding), &self.rules, Past::default());
+        let finding = mask_finding(&**self.services.shapes(), secrets.mask_finding(outcome.finding));
+        let Judged { judgement, report, .. } = judge(finding, &self.rules, Past::default());
         let (metrics, details) = report.map(|report| (report.metrics, report.details)).unwrap_or_default();
         Ran {
             judgement,
@@ -275,7 +279,7 @@ impl Probe {
             details,
             usage: outcome.usage,
             calls: outcome.lent.finish(),
-            output: secrets.mask_text(&outcome.output).into_owned(),
+            output: self.services.shapes().masked(secrets.mask_text(&outcome.output).into_owned()),
             is_kept: kept.is_some(),
         }
     }
@@ -350,11 +354,9 @@ impl Ran {
     }
 }
 
-/// Text of a guest on a terminal: control characters stay visible and without effect.
+/// Text of a guest on a terminal: what would act on it stays visible and without effect.
 fn shown(text: &str) -> String {
-    text.chars()
-        .flat_map(|character| if character.is_control() { character.escape_default().collect::<Vec<_>>() } else { vec![character] })
-        .collect()
+    escaped(text).to_string()
 }
 
 fn exit_code(status: Status) -> u8 {

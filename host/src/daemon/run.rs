@@ -26,7 +26,7 @@ use sickbay_capabilities::secrets::{OpenError, Placeholders};
 use sickbay_capabilities::{Lent, RunScope, Services, Usage};
 use sickbay_core::lateness::{self, Lateness};
 use sickbay_core::window::SAMPLES_MAX;
-use sickbay_core::{CheckState, EndCause, Failure, Finding, Quota, Report, StateKind, Status, Timestamp};
+use sickbay_core::{CheckState, EndCause, Failure, Finding, Quota, Report, Shapes, StateKind, Status, Timestamp};
 use sickbay_runtime::transcript::{Facts, Tape, Transcript};
 use sickbay_runtime::{CheckRequest, RunOutcome as Ran, RunUsage};
 use sickbay_store::{Receipt, ResultRecord, Trigger};
@@ -47,6 +47,8 @@ pub const RUNS_MAX: usize = 512;
 /// The end of a run that is kept from host calls, so that a guest can still report what a slow service did.
 const REPORTING_TIME_MIN: Duration = Duration::from_millis(100);
 
+/// Of what a guest printed, so much is logged.
+const OUTPUT_LINES_MAX: usize = 100;
 const OUTPUT_LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Why a check cannot be run now.
@@ -315,7 +317,7 @@ impl Runner {
         let finding = secrets.mask_finding(finding);
         let output = services.mask_output(&secrets, output).await;
         self.count(check, &turn, &finding, &usage, &calls);
-        log_output(check, &output, usage.output_bytes_dropped);
+        log_output(check, services.shapes(), &output, usage.output_bytes_dropped);
         drop(turn.permits);
         let transcript = tape.and_then(|tape| {
             let run = run_id(&check.name, scheduled_at);
@@ -414,15 +416,21 @@ fn no_version(slot: &PluginSlot) -> String {
     }
 }
 
-/// A line of a guest's output, at most [`OUTPUT_LINE_BYTES_MAX`].
-fn cut(line: &str) -> &str {
-    let end = line.floor_char_boundary(OUTPUT_LINE_BYTES_MAX.min(line.len()));
-    &line[..end]
+/// The lines of a guest's output that are logged, each cut.
+fn logged(output: &str) -> String {
+    let mut logged = String::new();
+    for line in output.lines().filter(|line| !line.trim().is_empty()).take(OUTPUT_LINES_MAX) {
+        let end = line.floor_char_boundary(OUTPUT_LINE_BYTES_MAX);
+        logged.push_str(&line[..end]);
+        logged.push_str(if end < line.len() { "…\n" } else { "\n" });
+    }
+    logged
 }
 
-fn log_output(check: &LiveCheck, output: &str, bytes_dropped: u64) {
-    for line in output.lines().filter(|line| !line.trim().is_empty()).take(100) {
-        tracing::info!(target: "plugin", check = check.spec.name, plugin = check.spec.plugin, "{}", cut(line).escape_debug());
+/// Masked as one text: a private key has many lines.
+fn log_output(check: &LiveCheck, shapes: &Shapes, output: &str, bytes_dropped: u64) {
+    for line in shapes.masked(logged(output)).lines() {
+        tracing::info!(target: "plugin", check = check.spec.name, plugin = check.spec.plugin, "{}", line.escape_debug());
     }
     if bytes_dropped > 0 {
         tracing::warn!(target: "plugin", check = check.spec.name, plugin = check.spec.plugin, bytes_dropped, "more output than log_bytes was dropped");
