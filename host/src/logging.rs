@@ -5,14 +5,19 @@
 //!
 //! Limits: the message and the values of an event together are cut at [`LINE_BYTES_MAX`].
 //!
+//! What looks like a secret is masked in every message and every value, whoever wrote it: from the start on what everybody knows by its
+//! shape, later what the configuration says ([`mask_by`]).
+//!
 //! Invariant: an event is exactly one line, whatever its message and its values hold; what a terminal would act on is written as its code
 //! point.
 
 use std::fmt::{self, Write};
 use std::io::IsTerminal;
+use std::sync::{Arc, LazyLock};
 
+use arc_swap::ArcSwap;
 use serde_json::Value;
-use sickbay_core::Timestamp;
+use sickbay_core::{Shapes, Timestamp};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
@@ -29,6 +34,14 @@ const LINE_BYTES_MAX: usize = 64 << 10;
 const DEFAULT_DIRECTIVE: &str = "info";
 /// What guests log and print.
 const GUEST_TARGET: &str = "plugin";
+
+/// As the log itself there is one of the process.
+static SHAPES: LazyLock<ArcSwap<Shapes>> = LazyLock::new(ArcSwap::default);
+
+/// From now on these are masked.
+pub fn mask_by(shapes: &Arc<Shapes>) {
+    SHAPES.store(Arc::clone(shapes));
+}
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -150,7 +163,7 @@ impl<'a> Line<'a> {
             bounded.text.push('…');
         }
         self.bytes_left = self.bytes_left.saturating_sub(bounded.text.len());
-        self.add(field, Value::String(bounded.text));
+        self.add(field, Value::String(SHAPES.load().masked(bounded.text)));
     }
 }
 
@@ -288,6 +301,19 @@ mod tests {
             assert_eq!(lines.len(), 1);
             assert!(lines[0].len() < LINE_BYTES_MAX + 256, "{} bytes", lines[0].len());
             assert!(lines[0].contains('…'));
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_masked_in_messages_and_values() {
+        let act = || {
+            let url = "postgres://sickbay:hunter2@db/x";
+            tracing::error!(url, error = ?format!("no {url}"), "cannot enter {url} with password=hunter2");
+        };
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let lines = logged(format, false, act);
+            assert!(lines[0].contains("postgres://sickbay:[masked]@db/x with password=[masked]"), "{lines:?}");
+            assert!(!lines[0].contains("hunter2"), "{lines:?}");
         }
     }
 

@@ -7,7 +7,7 @@ const NEIGHBOURS: usize = 20;
 const RUNS: u64 = 4;
 
 /// Kind of the guest, status, reason, and what the reason tells.
-const WAYS: [(&str, &str, &str, &str); 18] = [
+const WAYS: [(&str, &str, &str, &str); 21] = [
     ("spin", "unknown", "QuotaExceeded", "`cpu_ms` = 200"),
     ("trap", "unknown", "PluginTrapped", "the guest gives up"),
     ("recurse", "unknown", "PluginTrapped", "wasm trap"),
@@ -21,8 +21,11 @@ const WAYS: [(&str, &str, &str, &str); 18] = [
     ("slow-http", "critical", "Reported", "timeout"),
     ("big-report", "unknown", "InvalidReport", "bytes to the host at once"),
     ("long-text", "unknown", "InvalidReport", "bytes to the host at once"),
+    ("megabyte", "ok", "Passed", ""),
     ("bad-metrics", "unknown", "InvalidReport", "metric name"),
+    ("bad-labels", "unknown", "InvalidReport", "the label name"),
     ("hostile-text", "critical", "Reported", "content"),
+    ("hostile-log", "ok", "Passed", ""),
     ("hostile-names", "unknown", "InvalidReport", "is not"),
     ("hostile-failure", "unknown", "PluginFailure", "could not judge"),
     ("lie", "unknown", "InvalidReport", "not a JSON object"),
@@ -55,6 +58,7 @@ async fn every_way_to_misbehave_ends_with_its_reason_and_disturbs_nobody() {
     neighbours_keep_their_cadence(&sickbay).await;
     metrics_are_valid_and_bounded(&sickbay).await;
     answers_hold_no_markup_and_no_control_characters(&sickbay).await;
+    verbs_act_on_no_terminal(&sickbay, &["way-hostile-text", "way-hostile-failure", "way-bad-labels"]).await;
     log_lines_cannot_be_forged(&sickbay.log());
 }
 
@@ -74,6 +78,8 @@ async fn reasons_fit(sickbay: &Sickbay) {
         }
     }
     assert_eq!(sickbay.check("way-slow-http").await["failure"], "timeout");
+    let long = sickbay.check("way-megabyte").await;
+    assert!(long["summary"].as_str().is_some_and(|summary| summary.starts_with("long long") && summary.ends_with('…')), "{long}");
     assert_eq!(sickbay.get("/healthz").await.status, 503, "a critical answer is believed, also of this plugin");
 }
 
@@ -93,6 +99,7 @@ async fn metrics_are_valid_and_bounded(sickbay: &Sickbay) {
     let text = sickbay.get("/metrics").await.text();
     let judged = program::pipe("promtool", &["check", "metrics"], &text).await;
     assert_eq!((judged.code, judged.out.as_str(), judged.err.as_str()), (0, "", ""));
+    assert!(!text.contains(|character: char| character != '\n' && misleads(character)), "a label misleads");
     let metrics = Samples::parse(&text);
     for quota in ["cpu_ms", "memory_bytes", "host_calls", "log_bytes"] {
         let exceeded = metrics.sum("sickbay_quota_exceeded_total", &[("plugin", "hostile"), ("quota", quota)]);
@@ -116,23 +123,20 @@ async fn metrics_are_valid_and_bounded(sickbay: &Sickbay) {
     }
     let reported = metrics.series("sickbay_check_metric", &[("check", "way-hostile-text")]).count();
     assert_eq!(reported, 1);
-    assert_eq!(metrics.series("sickbay_check_metric", &[("check", "way-bad-metrics")]).count(), 0);
+    for refused in ["way-bad-metrics", "way-bad-labels"] {
+        assert_eq!(metrics.series("sickbay_check_metric", &[("check", refused)]).count(), 0, "{refused}");
+    }
 }
 
 async fn answers_hold_no_markup_and_no_control_characters(sickbay: &Sickbay) {
-    let page = sickbay.get("/").await;
-    assert_eq!(page.status, 200);
-    let html = page.text();
-    assert!(html.contains("onerror=alert(1)"), "the hostile text is not on the page");
-    for markup in ["<img", "<script", "</script", "check=\"forged\""] {
-        assert!(!html.contains(markup), "{markup} is on the page");
-    }
+    page_holds_the_text_as_text(sickbay).await;
     for path in [
         "/api/v1/checks?limit=1000",
         "/api/v1/checks/way-hostile-text",
         "/api/v1/checks/way-hostile-text/results",
         "/healthz",
         "/api/v1/plugins",
+        "/api/v1/plugins/hostile",
     ] {
         let answer = sickbay.get(path).await;
         assert_eq!(answer.header("content-type"), "application/json", "{path}");
@@ -140,18 +144,45 @@ async fn answers_hold_no_markup_and_no_control_characters(sickbay: &Sickbay) {
     }
 }
 
-/// No text for people breaks a line, moves a cursor or turns its direction; `details` are the guest's own data.
+async fn page_holds_the_text_as_text(sickbay: &Sickbay) {
+    let page = sickbay.get("/").await;
+    assert_eq!(page.status, 200);
+    let html = page.text();
+    assert!(html.contains("onerror=alert(1)"), "the hostile text is not on the page");
+    for markup in ["<img", "<script", "</script", "check=\"forged\""] {
+        assert!(!html.contains(markup), "{markup} is on the page");
+    }
+    assert!(!html.contains(|character: char| character != '\n' && misleads(character)), "the page misleads");
+}
+
+/// What the verbs that ask a running Sickbay print of these checks, and of the plugin where there is one.
+async fn verbs_act_on_no_terminal(sickbay: &Sickbay, checks: &[&str]) {
+    let url = sickbay.url();
+    let of_checks = checks.iter().map(|check| vec!["status", *check]);
+    let of_plugins = [vec!["status"], vec!["plugin", "list"], vec!["plugin", "inspect", "hostile"]];
+    for verb in of_plugins.into_iter().chain(of_checks) {
+        let arguments = [verb.as_slice(), &["--url", url.as_str()]].concat();
+        let ran = program::run(sickbay.folder(), &arguments).await;
+        let is_told = ran.code == 0 || (verb.contains(&"inspect") && ran.err.contains("no plugin is named"));
+        assert!(is_told, "{ran:?}");
+        assert!(!(ran.out + &ran.err).contains(|character: char| character != '\n' && misleads(character)), "{verb:?} misleads");
+    }
+}
+
+/// Breaks a line, moves a cursor, or turns the direction of writing.
+fn misleads(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// No text for people misleads; `details` and an `example` are the guest's own data.
 fn assert_texts_are_lines(value: &Value, path: &str) {
     match value {
-        Value::String(text) => {
-            let misleads =
-                |character: char| character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            assert!(!text.contains(misleads), "{path}: {text:?}");
-        }
+        Value::String(text) => assert!(!text.contains(misleads), "{path}: {text:?}"),
         Value::Array(items) => items.iter().for_each(|item| assert_texts_are_lines(item, path)),
-        Value::Object(fields) => {
-            fields.iter().filter(|(name, _)| *name != "details").for_each(|(_, field)| assert_texts_are_lines(field, path))
-        }
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, _)| *name != "details" && *name != "example")
+            .for_each(|(_, field)| assert_texts_are_lines(field, path)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -161,6 +192,37 @@ fn log_lines_cannot_be_forged(log: &str) {
     const LOG_LINE_BYTES_MAX: usize = 80 << 10;
     for line in log.lines() {
         assert!(line.starts_with("20") && line.get(10..11) == Some("T"), "a line of another author: {line:.200}");
-        assert!(!line.contains('\u{1b}') && line.len() <= LOG_LINE_BYTES_MAX, "{line:.200}");
+        assert!(!line.contains(misleads) && line.len() <= LOG_LINE_BYTES_MAX, "{line:.200}");
     }
+    for said in [" WARN plugin: ", " INFO plugin: "] {
+        let arrived = log.lines().any(|line| line.contains(said) && line.contains("onerror=alert(1)"));
+        assert!(arrived, "what was logged and printed is not in the log behind `{said}`");
+    }
+}
+
+#[tokio::test]
+async fn what_is_pushed_misleads_nobody() {
+    let pushed = r#"{"status": "warning", "summary": "down\u001b[2J\u202ekcab\n</script><img src=x onerror=alert(1)>\u2028", "labels": {"note": "\u001b[2J"}}"#;
+    let sickbay = Sickbay::started("[[check]]\nname = \"job\"\npush = { within = \"25h\" }\n", &[]).await;
+    let push = async |body: &str| sickbay.client().post_body("/api/v1/push/job", body).await;
+    let taken = push(pushed).await;
+    assert_eq!(taken.status, 200, "{}", taken.text());
+    assert_texts_are_lines(&taken.json(), "the push");
+    for body in [
+        r#"{"labels": {"a b\u001b[2J\u202e": "x"}}"#,
+        r#"{"metrics": {"a\n\u2066b": 1}}"#,
+        r#"{"\u001b[2J\u202e": 1}"#,
+        r#"{"status": "\u001b[2J\u202e"}"#,
+    ] {
+        let refused = push(body).await;
+        assert_eq!(refused.status, 400, "{body}");
+        assert_texts_are_lines(&refused.json(), body);
+    }
+    for path in ["/api/v1/checks/job", "/api/v1/checks/job/results", "/healthz"] {
+        assert_texts_are_lines(&sickbay.json(path).await, path);
+    }
+    page_holds_the_text_as_text(&sickbay).await;
+    verbs_act_on_no_terminal(&sickbay, &["job"]).await;
+    let misleading = sickbay.log().lines().any(|line| line.contains(misleads));
+    assert!(!misleading, "{}", sickbay.log());
 }

@@ -20,6 +20,7 @@ mod import;
 mod json_kinds;
 mod judging;
 mod languages;
+mod masking;
 mod named_files;
 mod neighbours;
 mod net_kinds;

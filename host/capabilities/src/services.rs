@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 #[cfg(test)]
 use rustls::RootCertStore;
+use sickbay_core::Shapes;
 
 use crate::dns::Resolver;
 use crate::egress::{EgressPolicy, EgressSettings};
@@ -29,6 +30,7 @@ pub struct Services {
     pub(crate) redis: redis::Sources,
     pub(crate) secrets: secrets::Vault,
     pub(crate) masking: secrets::MaskThreads,
+    pub(crate) shapes: Arc<Shapes>,
     pub(crate) files: files::Reader,
 }
 
@@ -39,6 +41,8 @@ pub struct ServiceSettings {
     pub postgres: BTreeMap<String, postgres::PostgresSettings>,
     pub redis: BTreeMap<String, redis::RedisSettings>,
     pub secrets: BTreeMap<String, secrets::SecretSettings>,
+    /// What is masked in all that is told, whoever says it.
+    pub shapes: Arc<Shapes>,
 }
 
 /// The host's own means cannot be had. `place` is where the configuration names a file: `[sources.redis.cache]`.
@@ -85,6 +89,11 @@ impl Services {
         self.redis.retire_for(&successor.redis);
     }
 
+    /// What is masked in all that is told.
+    pub fn shapes(&self) -> &Arc<Shapes> {
+        &self.shapes
+    }
+
     fn made(
         settings: &ServiceSettings,
         postgres: &postgres::Sources,
@@ -101,6 +110,7 @@ impl Services {
             redis: redis.renewed(&settings.redis)?,
             secrets: secrets::Vault::new(&settings.secrets),
             masking,
+            shapes: Arc::clone(&settings.shapes),
             files: files::Reader::default(),
         }))
     }
@@ -121,6 +131,7 @@ impl Services {
             redis: redis::Sources::default(),
             secrets: secrets::Vault::default(),
             masking: secrets::MaskThreads::default(),
+            shapes: Arc::default(),
             files: files::Reader::default(),
         }))
     }

@@ -123,7 +123,7 @@ impl SinkRunner {
         };
         guest::count(&self.metrics, &turn.slot, ended, &usage, &calls);
         let output = services.mask_output(&secrets, output).await;
-        guest::log_output(&who, &sink.plugin, &output, usage.output_bytes_dropped);
+        guest::log_output(&who, &sink.plugin, services.shapes(), &output, usage.output_bytes_dropped);
         drop(turn.permits);
         // What a guest writes into folders through WASI is no call that is counted.
         let may_have_told = calls.host_calls > 0 || !sink.grants.files.is_empty();

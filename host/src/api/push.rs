@@ -3,6 +3,7 @@
 //! Invariant: what is pushed has the bounds of a plugin's report before it is judged.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -19,6 +20,7 @@ use super::parameters::{Named, Parameters};
 use super::problem::{Problem, ProblemKind, quoted};
 use super::run::{not_ready, recorded};
 use crate::daemon::RunNowError;
+use crate::escape::escaped;
 
 /// Those of a plugin's report.
 const METRICS_MAX: usize = 256;
@@ -52,7 +54,9 @@ impl Pushed {
         if body.trim_ascii().is_empty() {
             return Ok(Pushed::default());
         }
-        let pushed: Pushed = serde_json::from_slice(body).map_err(|error| invalid(format!("it is not what can be pushed: {error}")))?;
+        let pushed: Pushed = serde_json::from_slice(body)
+            // The message quotes keys and values.
+            .map_err(|error| invalid(format!("it is not what can be pushed: {}", escaped(&error.to_string()))))?;
         pushed.check()?;
         Ok(pushed)
     }
@@ -132,7 +136,8 @@ pub(crate) async fn push(
     if api.live.checks().get(&name).is_none() {
         return Err(unknown(&name, &api.live.checks()));
     }
-    let pushed = Pushed::read(&body)?;
+    let shapes = Arc::clone(&api.live.config.load().services.shapes);
+    let pushed = Pushed::read(&body).map_err(|problem| Problem { detail: shapes.masked(problem.detail), ..problem })?;
     let took = pushed.took();
     let (record, receipt) = runner.pushed(&name, pushed.into_report(), took).await.map_err(|error| match error {
         RunNowError::UnknownCheck => unknown(&name, &api.live.checks()),

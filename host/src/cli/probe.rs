@@ -16,6 +16,7 @@ use std::time::Duration;
 use clap::Args;
 use sickbay_capabilities::secrets::{OpenError, Template};
 use sickbay_capabilities::{Grants, Lent, RunScope, ServiceSettings, Services, Usage};
+use sickbay_core::masking::mask_finding;
 use sickbay_core::{Finding, Judged, Judgement, Label, Metric, MetricKind, Past, Rule, Status, judge};
 use sickbay_runtime::{CheckRequest, Kind, Limits, RunOutcome, RunUsage, SandboxSettings, Sort, WarmInstance};
 use tokio::time::Instant;
@@ -25,6 +26,7 @@ use crate::clock;
 use crate::config::{Config, Diagnostic, Isolation, Origin, PluginUse, nearest, verdict};
 use crate::daemon::folder::{PLUGINS_MAX, name_of, nothing, read_bounded};
 use crate::daemon::{artifacts, guest, host_calls_end, reload, sandbox};
+use crate::escape::escaped;
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
 use crate::plugins::{Loaded, Plugin, Sandbox};
@@ -104,6 +106,7 @@ pub(super) async fn of_configuration(path: &Path, name: &str, file: Option<&Path
         let told = format!("the check `{name}` is none of a plugin");
         return Err(Failure::usage(format!("{told}; hint: `sickbay status {name}` asks a running Sickbay for it")).into());
     }
+    logging::mask_by(&config.services.shapes);
     let services = Services::new(&config.services)?;
     let file = match file {
         Some(file) if !file.exists() => return Err(no_file(file).into()),
@@ -284,7 +287,8 @@ impl Probe {
         };
         let secrets = outcome.lent.secrets().clone();
         // One run knows no past: conditions with a duration do not count yet.
-        let Judged { judgement, report, .. } = judge(secrets.mask_finding(outcome.finding), &self.rules, Past::default());
+        let finding = mask_finding(&**self.services.shapes(), secrets.mask_finding(outcome.finding));
+        let Judged { judgement, report, .. } = judge(finding, &self.rules, Past::default());
         let (metrics, details) = report.map(|report| (report.metrics, report.details)).unwrap_or_default();
         Ran {
             judgement,
@@ -292,7 +296,7 @@ impl Probe {
             details,
             usage: outcome.usage,
             calls: outcome.lent.finish(),
-            output: secrets.mask_text(&outcome.output).into_owned(),
+            output: self.services.shapes().masked(secrets.mask_text(&outcome.output).into_owned()),
             is_kept: kept.is_some(),
         }
     }
@@ -370,11 +374,9 @@ fn measured(usage: &RunUsage, calls: &Usage) -> [(&'static str, String); 4] {
     ]
 }
 
-/// Text of a guest on a terminal: control characters stay visible and without effect.
+/// Text of a guest on a terminal: what would act on it stays visible and without effect.
 fn shown(text: &str) -> String {
-    text.chars()
-        .flat_map(|character| if character.is_control() { character.escape_default().collect::<Vec<_>>() } else { vec![character] })
-        .collect()
+    escaped(text).to_string()
 }
 
 fn exit_code(status: Status) -> u8 {

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use sickbay_capabilities::{EgressSettings, ServiceSettings};
-use sickbay_core::Quota;
+use sickbay_core::masking::{Pattern, WellKnown};
+use sickbay_core::{Quota, Shapes};
 use sickbay_runtime::{Limits, Sort};
 use sickbay_store::{Retention, StoreError};
 
 use super::diagnostic::{Findings, Problem, shown};
 use super::place::{Source, Span};
-use super::text::{EgressText, FileText, LimitsText, Placed, PluginText, RetentionText, StoreText, TranscriptsText};
+use super::text::{EgressText, FileText, LimitsText, MaskingText, Placed, PluginText, RetentionText, StoreText, TranscriptsText};
 use super::url_text::UrlKey;
 use super::values::{self, DurationBounds};
 use super::{
@@ -40,6 +42,8 @@ const CONCURRENCY_MOST: u32 = 10_000;
 const RUNS_MOST: u32 = 1_000_000;
 const OWNER_BYTES_MAX: usize = 256;
 const PRIVATE_NETWORKS_MAX: usize = 256;
+/// Each is one more pass over every text.
+const MASKING_PATTERNS_MAX: usize = 32;
 const PLUGIN_TABLES_MAX: usize = 10_000;
 
 /// A file that is being judged, and where its findings go.
@@ -98,6 +102,7 @@ pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
             postgres: sources.postgres,
             redis: sources.redis,
             secrets: sources::secrets(&file.secrets, scope),
+            shapes: Arc::new(file.masking.as_ref().map_or_else(Shapes::default, |masking| shapes(masking, scope))),
         },
     }
 }
@@ -353,6 +358,28 @@ fn private_network(text: &str) -> Result<IpNet, Problem> {
             .hint("write a network such as \"10.0.0.0/8\"; names are granted in `grants`")
     })?;
     Ok(network.trunc())
+}
+
+fn shapes(written: &MaskingText, scope: &mut Scope<'_>) -> Shapes {
+    let mut patterns = Vec::new();
+    for text in &written.patterns {
+        if patterns.len() >= MASKING_PATTERNS_MAX {
+            let reason = format!("there are more than {MASKING_PATTERNS_MAX}");
+            scope.note(text.span(), Problem::new("too many patterns").reason(reason).hint("join some of them with `|`"));
+            break;
+        }
+        patterns.extend(scope.read(Some(text), None, |text| masking_pattern(text).map(Some)));
+    }
+    let is_on = written.well_known.as_ref().is_none_or(|well_known| *well_known.value());
+    Shapes::new(if is_on { WellKnown::Masked } else { WellKnown::Shown }, patterns)
+}
+
+fn masking_pattern(text: &str) -> Result<Pattern, Problem> {
+    Pattern::parse(text).map_err(|error| {
+        Problem::new("`patterns` holds what is no pattern")
+            .reason(error.to_string())
+            .hint("write a regular expression such as \"EMP-[0-9]{6}\"; a dot or a bracket that is meant as such is written `[.]`, `[(]`")
+    })
 }
 
 #[cfg(test)]

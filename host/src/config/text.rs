@@ -51,6 +51,8 @@ pub(super) struct FileText {
     pub plugin: BTreeMap<Placed<String>, PluginText>,
     /// What network addresses plugins may reach beside public ones.
     pub egress: Option<EgressText>,
+    /// What is masked in all that is told: the log, results, answers, metrics.
+    pub masking: Option<MaskingText>,
     /// Who may ask where `listen` is not a loopback address.
     #[serde(default)]
     pub token: Vec<Placed<TokenText>>,
@@ -230,6 +232,19 @@ pub(super) struct EgressText {
     /// A PEM file with certificates that are trusted beside the system's.
     #[schemars(example = &"ca.pem")]
     pub ca_file: Option<Placed<String>>,
+}
+
+/// What is masked in all that is told: the log, results, answers, metrics. Configured secrets always are.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MaskingText {
+    /// Regular expressions: what one of them finds is `[masked]`. At most 32, each of at most 256 bytes. Default: none.
+    #[serde(default)]
+    #[schemars(example = ["EMP-[0-9]{6}"])]
+    pub patterns: Vec<Placed<String>>,
+    /// Whether keys, tokens and passwords that are known by their shape are masked. Default: true.
+    #[schemars(example = true)]
+    pub well_known: Option<Placed<bool>>,
 }
 
 /// The JSON Schema (2020-12) of the file, made once. Only routes, which are inside each other, are referred to.

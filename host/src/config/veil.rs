@@ -14,12 +14,13 @@ use toml_parser::Source;
 use toml_parser::lexer::{Token, TokenKind};
 
 /// Tables of the file in which no credential stands.
-const OPEN_TABLES: [&str; 13] = [
+const OPEN_TABLES: [&str; 14] = [
     "alerting",
     "check",
     "egress",
     "inhibit",
     "maintenance",
+    "masking",
     "plugin",
     "plugins",
     "retention",

@@ -1,9 +1,12 @@
 //! From a finding to a record: judge, advance the state, and let readers see it.
 //!
+//! What looks like a secret is masked first (`core/src/masking.rs`), in a pushed report too: nothing behind this place sees it.
+//!
 //! Invariant: what readers see of a check, its record and what its transition changed for other checks come about in this order.
 
 use std::sync::{Arc, PoisonError};
 
+use sickbay_core::masking::mask_finding;
 use sickbay_core::{CheckState, Finding, FlapChange, Judged, Judgement, Past, Reason, Status, Transition, judge};
 use sickbay_store::{ResultRecord, Trigger};
 
@@ -31,6 +34,8 @@ impl Runner {
     pub(super) fn conclude(&self, check: &LiveCheck, ended: Ended, times: Times, trigger: Trigger) -> Arc<ResultRecord> {
         let before = Runner::before(check);
         let Ended { finding, run } = ended;
+        // Here everything passes that is told of a result: conditions, record, readers and store see the same.
+        let finding = mask_finding(&**self.services().shapes(), finding);
         let mut reports = check.past.as_ref().map(|past| past.lock().unwrap_or_else(PoisonError::into_inner));
         if let (Some(reports), Finding::Report(report)) = (&mut reports, &finding) {
             reports.windows.note(times.started_at, &report.metrics, report.status == Status::Critical);

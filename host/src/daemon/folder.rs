@@ -206,7 +206,9 @@ impl Folder {
                 let message = error.message.replace(char::is_control, " ");
                 let (file, hint) = (path.to_string_lossy(), error.hint.as_deref());
                 tracing::error!(plugin = name, file = &*file, hint, "refused: {message}{kept}");
-                slot.refuse(LoadFailure { at: clock::now(), message: error.message, hint: error.hint, sha256 });
+                let shapes = Arc::clone(&self.live.config.load().services.shapes);
+                let (message, hint) = (shapes.masked(error.message), error.hint.map(|hint| shapes.masked(hint)));
+                slot.refuse(LoadFailure { at: clock::now(), message, hint, sha256 });
             }
         }
     }

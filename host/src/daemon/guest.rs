@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sickbay_capabilities::secrets::{OpenError, Placeholders, Template};
 use sickbay_capabilities::{Services, Usage};
-use sickbay_core::{EndCause, Quota};
+use sickbay_core::{EndCause, Quota, Shapes};
 use sickbay_runtime::RunUsage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -76,20 +76,25 @@ pub(crate) fn count(metrics: &Metrics, slot: &PluginSlot, ended: Option<&EndCaus
     }
 }
 
-/// `who` is the check, or what else ran.
-pub(crate) fn log_output(who: &str, plugin: &str, output: &str, bytes_dropped: u64) {
-    for line in output.lines().filter(|line| !line.trim().is_empty()).take(OUTPUT_LINES_MAX) {
-        tracing::info!(target: "plugin", check = who, plugin, "{}", cut(line).escape_debug());
+/// Masked as one text: a private key has many lines. `who` is the check, or what else ran.
+pub(crate) fn log_output(who: &str, plugin: &str, shapes: &Shapes, output: &str, bytes_dropped: u64) {
+    for line in shapes.masked(logged(output)).lines() {
+        tracing::info!(target: "plugin", check = who, plugin, "{}", line.escape_debug());
     }
     if bytes_dropped > 0 {
         tracing::warn!(target: "plugin", check = who, plugin, bytes_dropped, "more output than log_bytes was dropped");
     }
 }
 
-/// A line of a guest's output, at most [`OUTPUT_LINE_BYTES_MAX`].
-fn cut(line: &str) -> &str {
-    let end = line.floor_char_boundary(OUTPUT_LINE_BYTES_MAX.min(line.len()));
-    &line[..end]
+/// The lines of a guest's output that are logged, each cut.
+fn logged(output: &str) -> String {
+    let mut logged = String::new();
+    for line in output.lines().filter(|line| !line.trim().is_empty()).take(OUTPUT_LINES_MAX) {
+        let end = line.floor_char_boundary(OUTPUT_LINE_BYTES_MAX);
+        logged.push_str(&line[..end]);
+        logged.push_str(if end < line.len() { "…\n" } else { "\n" });
+    }
+    logged
 }
 
 fn no_plugin(name: &str) -> String {

@@ -41,7 +41,7 @@ pub use run::{RUNS_MAX, RunNowError, Runner, host_calls_end};
 use crate::config::{Config, ConfigErrors};
 use crate::live::{Events, Live};
 use crate::plugins::{Registry, Sandbox};
-use crate::{api, clock};
+use crate::{api, clock, logging};
 
 /// Plain results are durable this long after they were made, at the latest.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
@@ -72,6 +72,7 @@ impl Daemon {
     /// Starts everything; returns when the first scan is done and the scheduler runs.
     pub async fn start(config: Config) -> Result<Daemon, StartError> {
         let config = Arc::new(config);
+        logging::mask_by(&config.services.shapes);
         // From the beginning: SIGHUP would end a process that does not listen to it.
         let hangup = signal(SignalKind::hangup()).map_err(anyhow::Error::from)?;
         let (stop, api_stop) = (CancellationToken::new(), CancellationToken::new());

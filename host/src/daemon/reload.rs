@@ -24,6 +24,7 @@ use crate::config::{
     counted, nearest, verdict,
 };
 use crate::live::{CheckMemory, CheckTable, Live, LiveCheck, Observed, ReloadStatus};
+use crate::logging;
 use crate::plugins::{LoadFailure, Registry};
 
 /// Editors write a file in several steps: it is read when nothing of it changed for so long.
@@ -88,7 +89,8 @@ impl Reloader {
         self.live.metrics.config_reload(outcome.is_ok());
         let at = clock::now();
         let loaded_at = if outcome.is_ok() { at } else { self.live.reload.load().loaded_at };
-        let error = outcome.err().map(|refusal| refusal.told());
+        let shapes = Arc::clone(&self.live.config.load().services.shapes);
+        let error = outcome.err().map(|refusal| shapes.masked(refusal.told()));
         self.live.reload.store(Arc::new(ReloadStatus { at, loaded_at, error }));
     }
 
@@ -130,6 +132,7 @@ impl Reloader {
         if let (Some(runner), Some(services)) = (runner, services) {
             runner.replace_services(services);
         }
+        logging::mask_by(&config.services.shapes);
         self.live.config.store(config);
         self.live.replace_checks(table);
         for slot in self.live.plugins.all() {

@@ -305,7 +305,7 @@ impl Runner {
         let finding = secrets.mask_finding(finding);
         let output = services.mask_output(&secrets, output).await;
         self.count(check, &turn, &finding, &usage, &calls);
-        guest::log_output(&spec.name, &spec.plugin, &output, usage.output_bytes_dropped);
+        guest::log_output(&spec.name, &spec.plugin, services.shapes(), &output, usage.output_bytes_dropped);
         drop(turn.permits);
         let transcript = tape.and_then(|tape| {
             let run = run_id(&check.name, scheduled_at);

@@ -28,13 +28,13 @@ impl Host for Lent {
 
 /// The level of a `tracing` event is part of its place in the code, so there is one event for each.
 macro_rules! emit {
-    ($level:ident, $scope:expr, $fields:expr, $message:expr) => {
+    ($level:ident, $lent:expr, $fields:expr, $message:expr) => {
         tracing::$level!(
             target: "plugin",
-            check = &*$scope.check,
-            plugin = &*$scope.plugin,
-            run = $scope.run_id,
-            fields = %Fields($fields),
+            check = &*$lent.scope.check,
+            plugin = &*$lent.scope.plugin,
+            run = $lent.scope.run_id,
+            fields = %Fields { labels: $fields, shapes: $lent.services.shapes() },
             "{}",
             Escaped { text: $message, bytes_max: MESSAGE_BYTES_MAX }
         )
@@ -54,11 +54,11 @@ impl Lent {
     /// Nothing is escaped or copied for a level that nobody reads.
     fn emit(&self, level: Level, message: &str, fields: &[Label]) {
         match level {
-            Level::Trace => emit!(trace, self.scope, fields, message),
-            Level::Debug => emit!(debug, self.scope, fields, message),
-            Level::Info => emit!(info, self.scope, fields, message),
-            Level::Warn => emit!(warn, self.scope, fields, message),
-            Level::Error => emit!(error, self.scope, fields, message),
+            Level::Trace => emit!(trace, self, fields, message),
+            Level::Debug => emit!(debug, self, fields, message),
+            Level::Info => emit!(info, self, fields, message),
+            Level::Warn => emit!(warn, self, fields, message),
+            Level::Error => emit!(error, self, fields, message),
         }
     }
 }

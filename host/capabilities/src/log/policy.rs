@@ -2,6 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
+use sickbay_core::Shapes;
+use sickbay_core::masking::{Bond, MASKED};
+
 use crate::contract::types::Label;
 
 /// A message is cut here.
@@ -44,17 +47,22 @@ fn misleads(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Fields as `name=value name=value`.
-pub(super) struct Fields<'fields>(pub(super) &'fields [Label]);
+/// Fields as `name=value name=value`. A value whose name says that it is secret is left out here, where its end is known; the log itself masks
+/// what else looks like one.
+pub(super) struct Fields<'fields> {
+    pub(super) labels: &'fields [Label],
+    pub(super) shapes: &'fields Shapes,
+}
 
 impl fmt::Display for Fields<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, field) in self.0.iter().take(FIELDS_MAX).enumerate() {
+        for (index, field) in self.labels.iter().take(FIELDS_MAX).enumerate() {
             if index > 0 {
                 formatter.write_char(' ')?;
             }
             let name = Escaped { text: &field.name, bytes_max: FIELD_NAME_BYTES_MAX };
-            let value = Escaped { text: &field.value, bytes_max: FIELD_VALUE_BYTES_MAX };
+            let is_secret = self.shapes.is_secret(&field.name, &field.value, Bond::Assigned);
+            let value = Escaped { text: if is_secret { MASKED } else { &field.value }, bytes_max: FIELD_VALUE_BYTES_MAX };
             write!(formatter, "{name}={value}")?;
         }
         Ok(())
@@ -71,6 +79,10 @@ mod tests {
 
     fn label(name: &str, value: &str) -> Label {
         Label { name: name.into(), value: value.into() }
+    }
+
+    fn told(labels: &[Label]) -> String {
+        Fields { labels, shapes: &Shapes::default() }.to_string()
     }
 
     #[test]
@@ -95,11 +107,17 @@ mod tests {
 
     #[test]
     fn fields_are_bounded_in_number_and_length() {
-        assert_eq!(Fields(&[label("a", "1"), label("b\n", "2")]).to_string(), r"a=1 b\u{a}=2");
+        assert_eq!(told(&[label("a", "1"), label("b\n", "2")]), r"a=1 b\u{a}=2");
         let many: Vec<Label> = (0..FIELDS_MAX + 8).map(|index| label("n", &index.to_string())).collect();
-        assert_eq!(Fields(&many).to_string().split(' ').count(), FIELDS_MAX);
+        assert_eq!(told(&many).split(' ').count(), FIELDS_MAX);
         let long = [label(&"n".repeat(1000), &"v".repeat(10_000))];
-        assert!(Fields(&long).to_string().len() <= FIELD_NAME_BYTES_MAX + FIELD_VALUE_BYTES_MAX + "...=...".len());
+        assert!(told(&long).len() <= FIELD_NAME_BYTES_MAX + FIELD_VALUE_BYTES_MAX + "...=...".len());
+    }
+
+    #[test]
+    fn a_field_whose_name_says_that_it_is_secret_is_masked_to_its_end() {
+        let labels = [label("dbPassword", "correct horse battery"), label("token", "ok"), label("api_key", "k-1"), label("host", "a b")];
+        assert_eq!(told(&labels), "dbPassword=[masked] token=ok api_key=[masked] host=a b");
     }
 
     #[test]

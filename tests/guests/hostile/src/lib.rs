@@ -13,7 +13,7 @@ use sickbay_sdk::{Descriptor, Failure, Kind, MetricInfo, Report};
 
 type Run = fn(&Request) -> Result<Report, Failure>;
 
-const KINDS: [(&str, &str, Run); 18] = [
+const KINDS: [(&str, &str, Run); 21] = [
     ("spin", "computes for ever", exhaust::spin),
     ("trap", "panics", exhaust::trap),
     ("recurse", "overflows the stack", exhaust::recurse),
@@ -26,8 +26,12 @@ const KINDS: [(&str, &str, Run); 18] = [
     ("slow-http", "requests the configured url and waits", exhaust::slow_http),
     ("big-report", "reports 100,000 metrics and a summary of 10 MiB", lie::big_report),
     ("long-text", "reports texts of 5 MB", lie::long_text),
+    ("megabyte", "reports a summary of 1 MiB", lie::megabyte),
     ("bad-metrics", "reports metrics with wrong names and values", lie::bad_metrics),
-    ("hostile-text", "reports hostile text wherever text is free", lie::hostile_text),
+    ("bad-labels", "reports a label with a wrong name", lie::bad_labels),
+    // Reports hostile text wherever text is free, and is described by it.
+    ("hostile-text", lie::HOSTILE, lie::hostile_text),
+    ("hostile-log", "logs and prints hostile text", lie::hostile_log),
     ("hostile-names", "reports hostile text as every name", lie::hostile_names),
     ("hostile-failure", "fails with hostile text", lie::hostile_failure),
     ("lie", "reports details that are not JSON", lie::details),
@@ -42,7 +46,7 @@ impl PluginGuest for Hostile {
             name: name.to_owned(),
             summary: summary.to_owned(),
             config_schema: "{}".to_owned(),
-            example: "{}".to_owned(),
+            example: if summary == lie::HOSTILE { lie::example() } else { "{}".to_owned() },
             needs: Vec::new(),
             metrics: vec![MetricInfo::gauge("value*", "", "whatever it reports")],
             failures: Vec::new(),
@@ -55,8 +59,8 @@ impl PluginGuest for Hostile {
             checks: KINDS.into_iter().map(kind).collect(),
             recoveries: Vec::new(),
             sinks: Vec::new(),
-            homepage: None,
-            licence: None,
+            homepage: Some(lie::HOSTILE.to_owned()),
+            licence: Some(lie::HOSTILE.to_owned()),
             extras: Vec::new(),
         }
     }

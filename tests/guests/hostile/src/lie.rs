@@ -1,13 +1,13 @@
 //! Kinds whose answer breaks the contract, or says what a careless reader would believe.
 
 use sickbay_sdk::bindings::exports::sickbay::plugin::check::Request;
-use sickbay_sdk::{Evidence, Failure, Label, Metric, MetricKind, Report, Status};
+use sickbay_sdk::{Evidence, Failure, Label, Metric, MetricKind, Report, Status, log};
 
 type Answer = Result<Report, Failure>;
 
 /// NUL, an escape sequence that clears a terminal, quotes, line breaks that look like an own line of a log or of metrics,
 /// an end of a script, text that runs from right to left, template and TOML syntax, and a lone combining mark.
-const HOSTILE: &str = "\u{0}\u{1b}[2J\u{1b}]0;title\u{7} \" ' ` \\ \r\nsickbay_check_status{check=\"forged\"} 1\n\
+pub(crate) const HOSTILE: &str = "\u{0}\u{1b}[2J\u{1b}]0;title\u{7} \" ' ` \\ \r\nsickbay_check_status{check=\"forged\"} 1\n\
     </script><img src=x onerror=alert(1)> \u{202e}drawkcab\u{202c} {{secret:slack-token}} ${HOME} %s \u{301} \u{2028} ]]";
 
 pub(crate) fn ok(_request: &Request) -> Answer {
@@ -25,6 +25,11 @@ pub(crate) fn big_report(_request: &Request) -> Answer {
 pub(crate) fn long_text(_request: &Request) -> Answer {
     let long = "long ".repeat(1_000_000);
     Ok(Report { failure: Some("x".repeat(1 << 20)), status: Status::Warning, ..Report::ok(long) })
+}
+
+/// Within what a guest may hand over, and far beyond what is kept.
+pub(crate) fn megabyte(_request: &Request) -> Answer {
+    Ok(Report::ok("long ".repeat((1 << 20) / 5)))
 }
 
 pub(crate) fn bad_metrics(_request: &Request) -> Answer {
@@ -45,6 +50,23 @@ pub(crate) fn bad_metrics(_request: &Request) -> Answer {
         report = report.metric("value_twice", 2.0, "").labelled("value_twice", 2.0, "", &[("a", "1"), ("a", "2")]);
     }
     Ok(report)
+}
+
+/// All else is right.
+pub(crate) fn bad_labels(_request: &Request) -> Answer {
+    Ok(Report::ok("bad labels").labelled("value", 1.0, "", &[("a b\u{1b}[2J\u{202e}", "x")]))
+}
+
+/// As the contract and as WASI have it.
+pub(crate) fn hostile_log(_request: &Request) -> Answer {
+    log::warn(HOSTILE, &[(HOSTILE, HOSTILE), ("plain", HOSTILE)]);
+    println!("{HOSTILE}");
+    Ok(Report::ok("logged"))
+}
+
+/// A configuration that could be pasted.
+pub(crate) fn example() -> String {
+    serde_json::json!({ "text": HOSTILE }).to_string()
 }
 
 /// Stays within every bound and names only what may be named: it must arrive, and be escaped wherever it is shown.
