@@ -35,6 +35,7 @@ mod restart;
 mod schedule;
 mod secrets_boundary;
 mod secrets_kinds;
+mod slo;
 mod sources;
 mod support_http;
 mod system_kinds;

@@ -8,6 +8,7 @@
 mod check;
 mod plugin;
 mod result;
+mod slo;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +22,7 @@ pub use plugin::{
     KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, ProducerItem, QuarantineItem,
 };
 pub use result::{EvidenceItem, MetricItem, ResultItem, TransitionItem};
+pub use slo::{BudgetItem, BurnRateItem, FiringItem, LatencyItem, PercentilesItem, SloDetail, SloItem, SloRow};
 
 /// One part of a list.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

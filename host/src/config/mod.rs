@@ -6,7 +6,7 @@
 //!
 //! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
 //! `settings`, `check`, `cadence` and `targets` judge the values; `against` judges a check against its plugin: `violation` tells what breaks
-//! the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and the check does not grant. `origin` judges where results come from, `composite` finds the members of composites, `dependencies` judges `depends_on`; `access` and `certificate` judge who may ask, and
+//! the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and the check does not grant. `origin` judges where results come from, `composite` finds the members of composites, `dependencies` judges `depends_on`; `slo` judges objectives and makes a check of each; `access` and `certificate` judge who may ask, and
 //! the listener's TLS; `sources` judges databases and secrets. `named` knows the files that the main file names, `url_text` reads what may
 //! hold a password, `tls_files` judges certificates and keys. `values`, `later` and `suggest` are the pure parts: single values, keys of later versions, what a slip was meant to
 //! be. `place` and `diagnostic` are about messages, `veil` is about what they do not show.
@@ -37,6 +37,7 @@ mod policy;
 mod read;
 mod settings;
 mod shape;
+mod slo;
 mod sources;
 mod suggest;
 mod targets;
@@ -67,6 +68,7 @@ pub use certificate::ListenerTls;
 pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity, counted, verdict};
 pub use needs::{can_be_granted, covers as covers_need, filled as filled_need, line_to_add};
 pub use read::{CHECKS_FOLDER, Stamp};
+pub use slo::{SLO_CHECK_PREFIX, SLO_CHECKS_MAX, SLO_MEMBERS_MAX, SLOS_MAX, Slo, SloMember};
 pub use suggest::nearest;
 pub use url_text::StoreArgument;
 
@@ -120,8 +122,10 @@ pub struct Config {
     pub plugin: BTreeMap<String, PluginSettings>,
     /// Egress, sources and secrets.
     pub services: ServiceSettings,
-    /// In the order of the files. Names are unique.
+    /// In the order of the files, then those of the objectives. Names are unique.
     pub checks: Vec<Arc<Check>>,
+    /// In the order of the file. Names are unique.
+    pub slos: Vec<Arc<Slo>>,
     /// What is allowed and still odd.
     pub warnings: Vec<Diagnostic>,
 }
@@ -189,6 +193,8 @@ pub enum Origin {
     Push { within: Duration },
     /// They are made of what is confirmed of other checks; see [`Check::composite`].
     Composite,
+    /// They tell how the error budget of an objective burns.
+    Slo,
 }
 
 /// What a composite check is made of.
@@ -309,6 +315,20 @@ impl Place {
         self.source.position(self.header).line
     }
 
+    /// Of a check that stands under no `[[check]]`.
+    fn of_header(source: &Arc<Source>, header: Span) -> Place {
+        Place {
+            source: Arc::clone(source),
+            header,
+            plugin: header,
+            kind: None,
+            rules: Box::default(),
+            parents: Box::default(),
+            members: Box::default(),
+            config: ConfigPlaces::default(),
+        }
+    }
+
     /// An error that points at the plugin's name, for whoever knows which plugins there are.
     pub fn at_plugin(&self, message: impl Into<String>, hint: impl Into<String>) -> Diagnostic {
         self.diagnostic(self.plugin, Problem::new(message).hint(hint))
@@ -361,6 +381,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let mut checks = reader.into_checks();
     composite::resolve(&mut checks, &mut findings);
     dependencies::judge(&checks, &mut findings);
+    let (slos, of_slos) = slo::read(&main.slo, &checks, &source, &mut Scope { source: &source, dir: &dir, findings: &mut findings });
     if checks.is_empty() && !findings.has_errors() {
         findings.add_to_file(
             path,
@@ -370,6 +391,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     if let Some(problem) = crowded(&checks) {
         findings.add_to_file(path, problem);
     }
+    checks.extend(of_slos);
     let warnings = findings.into_result()?;
     Ok(Config {
         path: path.to_path_buf(),
@@ -390,6 +412,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         plugin: settings.plugin,
         services: settings.services,
         checks,
+        slos,
         warnings,
     })
 }

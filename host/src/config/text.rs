@@ -9,6 +9,7 @@ mod check;
 mod choices;
 mod grants;
 mod parts;
+mod slo;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub(super) use check::CheckText;
 pub(super) use choices::{ConditionText, FlappingText, ParentText};
 pub(super) use grants::{FolderText, GrantsText, PostgresGrantText, RedisGrantText, SecretGrantText};
 pub(super) use parts::{DurationText, Free, Placed, SizeText};
+pub(super) use slo::{LatencyText, SloText};
 pub(super) use sources::{PostgresSourceText, RedisSourceText, SecretText, SourcesText};
 
 /// The whole configuration of Sickbay. Relative paths resolve against the folder of the file.
@@ -57,6 +59,9 @@ pub(super) struct FileText {
     /// What is checked. Files in `checks.d` hold more of these.
     #[serde(default)]
     pub check: Vec<Placed<CheckText>>,
+    /// What is promised of checks: which share of their results is good.
+    #[serde(default)]
+    pub slo: Vec<Placed<SloText>>,
 }
 
 /// Where the API, the metrics and the page are served.

@@ -14,7 +14,7 @@ use toml_parser::Source;
 use toml_parser::lexer::{Token, TokenKind};
 
 /// Tables of the file in which no credential stands.
-const OPEN_TABLES: [&str; 7] = ["check", "egress", "plugin", "plugins", "retention", "server", "transcripts"];
+const OPEN_TABLES: [&str; 8] = ["check", "egress", "plugin", "plugins", "retention", "server", "slo", "transcripts"];
 /// Those in which some stand mostly.
 const CLOSED_TABLES: [&str; 4] = ["secrets", "sources", "store", "token"];
 

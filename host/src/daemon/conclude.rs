@@ -1,6 +1,7 @@
 //! From a finding to a record: judge, advance the state, and let readers see it.
 //!
-//! Invariant: what readers see of a check, its record and what its transition changed for other checks come about in this order.
+//! Invariant: what readers see of a check, what its objectives count, its record and what its transition changed for other checks come about in
+//! this order.
 
 use std::sync::{Arc, PoisonError};
 
@@ -88,6 +89,7 @@ impl Runner {
             plugin_state: run.plugin_state,
         });
         check.with(|observed| observed.note(Arc::clone(&record), report));
+        self.live.slos.load().note(&record);
         if let Some(transition) = &record.transition {
             self.live.confirmed(&check.name, transition.to);
             self.wake_composites(&check.name);
