@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod page;
 pub mod plugins;
 pub mod quarantine;
+pub mod slo;
 pub mod toolchain;
 pub mod transcripts;
 pub mod warm;

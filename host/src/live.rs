@@ -21,6 +21,7 @@ use crate::config::{Check, Config};
 use crate::daemon::Runner;
 use crate::metrics::Metrics;
 use crate::plugins::{PluginSlot, Registry};
+use crate::slo::SloTable;
 use crate::transcripts::Transcripts;
 use crate::warm::WarmInstances;
 
@@ -231,6 +232,8 @@ pub struct Live {
     pub config: ArcSwap<Config>,
     pub reload: ArcSwap<ReloadStatus>,
     checks: ArcSwap<CheckTable>,
+    /// The objectives, which count the results of checks.
+    pub slos: ArcSwap<SloTable>,
     /// Of the checks in the table. Locked before what has been observed of a check, never behind it.
     dependencies: Mutex<Dependencies>,
     /// The composites of the table, by the names of their members.
@@ -289,6 +292,7 @@ impl Live {
             config: ArcSwap::from(config),
             reload: ArcSwap::from_pointee(ReloadStatus { at: now, loaded_at: now, error: None }),
             checks: ArcSwap::default(),
+            slos: ArcSwap::default(),
             dependencies: Mutex::default(),
             composites: ArcSwap::default(),
             scanned: AtomicBool::new(false),

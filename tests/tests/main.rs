@@ -40,6 +40,7 @@ mod schedule;
 mod secrets_boundary;
 mod secrets_kinds;
 mod sinks;
+mod slo;
 mod sources;
 mod support_http;
 mod system_kinds;

@@ -18,6 +18,7 @@ pub mod push;
 pub mod reason;
 pub mod report;
 pub mod schedule;
+pub mod slo;
 pub mod state;
 pub mod status;
 mod text;

@@ -76,14 +76,8 @@ pub(crate) async fn list_checks(State(api): State<Api>, RawQuery(query): RawQuer
     let parameters = Parameters::read(query.as_deref(), &["limit", "cursor", "status", "plugin", "label"])?;
     let limit = limit(&parameters)?;
     let filter = Filter::read(&parameters)?;
-    let behind = match parameters.text("cursor")? {
-        Some(cursor) if cursor.len() > CURSOR_BYTES_MAX => return Err(invalid("`cursor` is none of ours").hint("pass `next` as it came")),
-        // A cursor is the name before: what is added or removed meanwhile neither repeats nor hides a check.
-        Some(cursor) => Bound::Excluded(cursor),
-        None => Bound::Unbounded,
-    };
     let table = api.live.checks();
-    let mut wanted = table.by_name.range::<str, _>((behind, Bound::Unbounded)).map(|(_, check)| check).filter(|check| filter.wants(check));
+    let mut wanted = table.by_name.range::<str, _>(behind(&parameters)?).map(|(_, check)| check).filter(|check| filter.wants(check));
     let items: Vec<CheckItem> = wanted.by_ref().take(limit).map(|check| CheckItem::of(check, &check.observed())).collect();
     let next = wanted.next().and(items.last()).map(|last| last.name.clone());
     Ok(Json(Page { items, next }))
@@ -145,7 +139,17 @@ pub(crate) async fn check_results(
     Ok(Json(Page { items: results.iter().map(ResultItem::from).collect(), next }))
 }
 
-fn limit(parameters: &Parameters) -> Result<usize, Problem> {
+/// The names behind the cursor. A cursor is the name before: what is added or removed meanwhile neither repeats nor hides an item.
+pub(super) fn behind(parameters: &Parameters) -> Result<(Bound<&str>, Bound<&str>), Problem> {
+    let begin = match parameters.text("cursor")? {
+        Some(cursor) if cursor.len() > CURSOR_BYTES_MAX => return Err(invalid("`cursor` is none of ours").hint("pass `next` as it came")),
+        Some(cursor) => Bound::Excluded(cursor),
+        None => Bound::Unbounded,
+    };
+    Ok((begin, Bound::Unbounded))
+}
+
+pub(super) fn limit(parameters: &Parameters) -> Result<usize, Problem> {
     // At most ITEMS_MAX, so it fits.
     Ok(parameters.number("limit", 1..=ITEMS_MAX)?.unwrap_or(ITEMS_DEFAULT) as usize)
 }

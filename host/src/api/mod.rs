@@ -1,7 +1,7 @@
 //! The HTTP side of the daemon: what dashboards, scripts and browsers ask.
 //!
 //! Who is who: [`router`] puts every path together; `model` are the shapes of the JSON; `problem` are the errors; [`server`] takes the
-//! connections, `places` says which are closed where there are too many, `tls` makes their sessions. `health`, `checks`, `run`, `plugins`,
+//! connections, `places` says which are closed where there are too many, `tls` makes their sessions. `health`, `checks`, `run`, `plugins`, `slos`,
 //! `config`, `events` and `scrape` answer, one module per family of paths; `guard` and `layers` stand round all of them; beyond loopback
 //! `guard` asks `tokens` whose a request is, and `attempts` counts the wrong ones.
 //!
@@ -30,6 +30,7 @@ mod push;
 mod run;
 mod scrape;
 pub mod server;
+mod slos;
 mod stall;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -83,6 +84,7 @@ impl Api {
         (name = "health", description = "Is Sickbay alive, is it ready, are the checks well?"),
         (name = "checks", description = "State, history and runs of checks."),
         (name = "plugins", description = "What the plugins are and how they stand."),
+        (name = "slos", description = "What is promised of checks, and what is left of the error budgets."),
         (name = "events", description = "Results as they come."),
         (name = "config", description = "Which configuration is in force."),
     )
@@ -119,6 +121,8 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .routes(routes!(checks::check_results))
         .routes(routes!(plugins::list_plugins))
         .routes(routes!(plugins::get_plugin))
+        .routes(routes!(slos::list_slos))
+        .routes(routes!(slos::get_slo))
         .routes(routes!(config::get_config))
         .layer(middleware::from_fn(layers::bounded_time));
     let unhurried: OpenApiRouter<Api> =
@@ -172,6 +176,7 @@ mod tests {
             ("GET", "/api/v1/checks/absent/results", 404, "check-unknown"),
             ("GET", "/api/v1/checks/%ff", 404, "path-unknown"),
             ("GET", "/api/v1/plugins/absent", 404, "plugin-unknown"),
+            ("GET", "/api/v1/slos/absent", 404, "slo-unknown"),
             ("DELETE", "/api/v1/checks", 405, "method-not-allowed"),
             ("GET", "/api/v1/checks/absent/run", 405, "method-not-allowed"),
             ("POST", "/livez", 405, "method-not-allowed"),
@@ -317,12 +322,14 @@ mod tests {
             "/api/v1/push/{name}",
             "/api/v1/plugins",
             "/api/v1/plugins/{name}",
+            "/api/v1/slos",
+            "/api/v1/slos/{name}",
             "/api/v1/config",
             "/api/v1/events",
         ] {
             assert!(paths.iter().any(|known| *known == path), "{path} is not in {paths:?}");
         }
-        assert_eq!(paths.len(), 13);
+        assert_eq!(paths.len(), 15);
         let refused = &document["paths"]["/api/v1/checks"]["get"]["responses"]["400"]["content"];
         assert!(refused["application/problem+json"].is_object(), "{refused}");
         let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"]

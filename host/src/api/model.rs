@@ -8,6 +8,7 @@
 mod check;
 mod plugin;
 mod result;
+mod slo;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,6 +23,7 @@ pub use plugin::{
     QuarantineItem, Uses,
 };
 pub use result::{EvidenceItem, MetricItem, ResultItem, TransitionItem};
+pub use slo::{BudgetItem, BurnRateItem, FiringItem, LatencyItem, PercentilesItem, SloDetail, SloItem, SloRow};
 
 /// One part of a list.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

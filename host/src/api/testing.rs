@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::live::{self, CheckMemory, CheckTable, Live, LiveCheck, Observed};
 use crate::plugins::Registry;
+use crate::slo::SloTable;
 use crate::{clock, config};
 
 const ADDRESS: &str = "127.0.0.1:9470";
@@ -142,6 +143,8 @@ impl Host {
             table.by_name.insert(spec.name.clone(), Arc::new(check));
         }
         live.replace_checks(table);
+        let slos = SloTable::read(&config, &SloTable::default(), &*live.store).await.unwrap();
+        live.slos.store(Arc::new(slos));
         let address: SocketAddr = ADDRESS.parse().unwrap();
         Host { router: super::router(live.clone(), address), live, folder }
     }

@@ -30,6 +30,7 @@ pub mod replay;
 pub mod routes;
 pub mod schema;
 pub mod serve;
+pub mod slo;
 mod stage;
 pub mod status;
 mod table;
@@ -50,6 +51,7 @@ First steps:
   sickbay quickstart                    build two plugins, write a configuration, serve it
   sickbay status                        in a second terminal: what the checks say
   sickbay status NAME                   one check in detail
+  sickbay slo list                      what is left of the error budgets
   sickbay inspect http                  what a plugin can check, with a [[check]] to paste
   sickbay validate --config FILE        is a configuration right?
   sickbay probe NAME --config FILE      run one check once
@@ -72,7 +74,7 @@ Exit codes:
   `probe` ends as Nagios expects: 0 ok, 1 warning, 2 critical, 3 unknown.
 
 Environment:
-  SICKBAY_URL        where `status` and `plugin` find a running Sickbay
+  SICKBAY_URL        where `status`, `slo` and `plugin` find a running Sickbay
   SICKBAY_LOG        what is logged: debug, or by part: sickbay=debug,plugin=off
   SICKBAY_CACHE_DIR  where compiled plugins are kept, by default ~/.cache/sickbay/artifacts
   SICKBAY_TOOLS_DIR  where `doctor --fix` puts what builds plugins, by default ~/.cache/sickbay/tools
@@ -229,6 +231,13 @@ enum Verb {
     )]
     Status(status::StatusArgs),
     #[command(
+        about = "List the objectives of a running Sickbay: what is good, what is left of the error budget, how fast it burns",
+        long_about = None,
+        after_help = "Example:\n  sickbay slo list\n\n\
+                      Exit codes: 0 answered, also where a budget burns; 1 Sickbay does not answer; 2 wrong usage."
+    )]
+    Slo(slo::SloArgs),
+    #[command(
         about = "List plugins, or show what one offers, with a [[check]] or a [[sink]] to paste",
         long_about = None,
         after_help = "Examples:\n  sickbay plugin list\n  sickbay plugin inspect http\n  \
@@ -268,6 +277,7 @@ impl Verb {
             Verb::Routes(args) => routes::run(args),
             Verb::Doctor(args) => doctor::run(args),
             Verb::Status(args) => status::run(args),
+            Verb::Slo(args) => slo::run(args),
             Verb::Plugin(args) => plugin::run(args),
             Verb::Schema(args) => schema::run(args),
             Verb::Completions(args) => completions::run(args),

@@ -87,7 +87,7 @@ impl<'a> CheckReader<'a> {
         let shared = Shared {
             origin,
             times: match origin {
-                Origin::Plugin | Origin::Composite => times(written, scope),
+                Origin::Plugin | Origin::Composite | Origin::Slo => times(written, scope),
                 Origin::Push { within } => cadence::looks(within),
             },
             config,
@@ -212,6 +212,7 @@ fn check_of(written: &CheckText, shared: &Shared, target: Option<&str>, names: &
             Origin::Plugin => written.kind.as_ref().map(|kind| kind.value().clone()),
             Origin::Push { .. } => Some("push".to_owned()),
             Origin::Composite => Some("composite".to_owned()),
+            Origin::Slo => Some("slo".to_owned()),
         },
         target: target.map(str::to_owned),
         schedule: shared.times.schedule(&name),
@@ -257,8 +258,17 @@ pub(super) fn judge_size(table: Option<&Placed<Free>>, config: &str, scope: &mut
 }
 
 fn labels(written: &CheckText, scope: &mut Scope<'_>) -> BTreeMap<String, String> {
+    if let Some(name) = written.labels.keys().find(|name| written.targets.is_some() && name.value() == targets::LABEL) {
+        let problem = Problem::new("the label `target` stands beside `targets`").reason("it says which of the targets a check has");
+        scope.note(name.span(), problem.hint("give it another name, or remove it"));
+    }
+    labels_of(&written.labels, scope)
+}
+
+/// The operator's labels of one check.
+pub(super) fn labels_of(written: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<'_>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
-    for (name, value) in &written.labels {
+    for (name, value) in written {
         if labels.len() >= LABELS_MAX {
             scope
                 .note(name.span(), Problem::new("too many labels").reason(format!("a check has at most {LABELS_MAX}")).hint("remove some"));
@@ -266,10 +276,6 @@ fn labels(written: &CheckText, scope: &mut Scope<'_>) -> BTreeMap<String, String
         }
         if let Err(problem) = label_name(name.value()) {
             scope.note(name.span(), problem);
-        }
-        if written.targets.is_some() && name.value() == targets::LABEL {
-            let problem = Problem::new("the label `target` stands beside `targets`").reason("it says which of the targets a check has");
-            scope.note(name.span(), problem.hint("give it another name, or remove it"));
         }
         if value.value().len() > LABEL_VALUE_BYTES_MAX {
             let reason = format!("it has {} bytes, the limit is {LABEL_VALUE_BYTES_MAX}", value.value().len());

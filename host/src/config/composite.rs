@@ -84,7 +84,7 @@ fn unmatched(pattern: &str, own: &str, names: &[String]) -> Problem {
 }
 
 /// Whether `name` is `pattern` with any characters for each `*`.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut left) = name.strip_prefix(first) else { return false };
     let mut parts = rest.split('*').peekable();

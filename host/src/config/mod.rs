@@ -8,7 +8,7 @@
 //! How: `read` finds, bounds and parses the files; `shape` takes out (and notes) what the types of `text` do not know;
 //! `settings`, `check`, `sink`, `grants`, `cadence` and `targets` judge the values; `against` judges the use of a plugin: `violation` tells
 //! what breaks the plugin's schema, `limit_order` which limits never count, `needs` what the plugin asks for and is not granted. `origin`
-//! judges where results come from, `composite` finds the members of composites, `dependencies` judges `depends_on`; `access` and
+//! judges where results come from, `slo` objectives, `composite` finds the members of composites, `dependencies` judges `depends_on`; `access` and
 //! `certificate` judge who may ask, and the listener's TLS; `sources` judges databases and secrets; `alerting` (with `routing`,
 //! `calendar` and `matching`) who is told of alerts. `named` knows the files that the main
 //! file names, `url_text` reads what may hold a password, `tls_files` judges certificates and keys. `values`, `later` and `suggest` are the
@@ -49,6 +49,7 @@ mod routing;
 mod settings;
 mod shape;
 mod sink;
+mod slo;
 mod sources;
 mod suggest;
 mod targets;
@@ -81,6 +82,7 @@ pub use diagnostic::{ConfigErrors, Diagnostic, Excerpt, Severity, counted, verdi
 pub use needs::{can_be_granted, covers as covers_need, filled as filled_need, line_to_add};
 pub use plugin_use::PluginUse;
 pub use read::{CHECKS_FOLDER, Stamp};
+pub use slo::{SLO_CHECK_PREFIX, SLO_CHECKS_MAX, SLO_MEMBERS_MAX, SLOS_MAX, Slo, SloMember};
 pub use suggest::nearest;
 pub use url_text::StoreArgument;
 
@@ -136,12 +138,14 @@ pub struct Config {
     pub plugin: BTreeMap<String, PluginSettings>,
     /// Egress, sources and secrets.
     pub services: ServiceSettings,
-    /// In the order of the files. Names are unique.
+    /// In the order of the files, then those of the objectives. Names are unique.
     pub checks: Vec<Arc<Check>>,
     /// In the order of the main file. Names are unique.
     pub sinks: Vec<Arc<Sink>>,
     /// Who is told of alerts, and when.
     pub alerting: Arc<AlertingConfig>,
+    /// In the order of the file. Names are unique.
+    pub slos: Vec<Arc<Slo>>,
     /// What is allowed and still odd.
     pub warnings: Vec<Diagnostic>,
 }
@@ -209,6 +213,8 @@ pub enum Origin {
     Push { within: Duration },
     /// They are made of what is confirmed of other checks; see [`Check::composite`].
     Composite,
+    /// They tell how the error budget of an objective burns.
+    Slo,
 }
 
 /// What a composite check is made of.
@@ -351,6 +357,20 @@ impl Place {
         self.source.position(self.header).line
     }
 
+    /// Of a check that stands under no `[[check]]`.
+    fn of_header(source: &Arc<Source>, header: Span) -> Place {
+        Place {
+            source: Arc::clone(source),
+            header,
+            plugin: header,
+            kind: None,
+            rules: Box::default(),
+            parents: Box::default(),
+            members: Box::default(),
+            config: ConfigPlaces::default(),
+        }
+    }
+
     /// An error that points at the plugin's name, for whoever knows which plugins there are.
     pub fn at_plugin(&self, message: impl Into<String>, hint: impl Into<String>) -> Diagnostic {
         self.diagnostic(self.plugin, Problem::new(message).hint(hint))
@@ -406,6 +426,8 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let mut checks = reader.into_checks();
     composite::resolve(&mut checks, &mut findings);
     dependencies::judge(&checks, &mut findings);
+    let (slos, of_slos) = slo::read(&main.slo, &checks, &source, &mut Scope { source: &source, dir: &dir, findings: &mut findings });
+    checks.extend(of_slos);
     let tables = alerting::Tables {
         sinks: &main.sink,
         route: main.route.as_ref(),
@@ -447,6 +469,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         checks,
         sinks,
         alerting: Arc::new(alerting),
+        slos,
         warnings,
     })
 }

@@ -212,7 +212,7 @@ fn value_words(value: &DeValue<'_>) -> &'static str {
 fn wrong_type(schema: &Value, value: &DeValue<'_>, path: &str, key: &str) -> Problem {
     let wanted: Vec<&str> = type_names(schema).into_iter().map(type_words).collect();
     let problem = Problem::new(format!("`{}` must be {}, not {}", shown(key), wanted.join(" or "), value_words(value)));
-    if matches!(path, "check" | "sink" | "token") {
+    if matches!(path, "check" | "sink" | "slo" | "token") {
         return problem.hint(format!("write the header with two brackets: [[{path}]]"));
     }
     if is_headed_list(path) {
@@ -323,7 +323,7 @@ fn table_words(path: &str, role: FileRole) -> String {
     match (path, role) {
         ("", FileRole::Main) => "the file".to_owned(),
         ("", FileRole::Checks) => "a file of `checks.d`".to_owned(),
-        ("check" | "sink" | "token", _) => format!("`[[{path}]]`"),
+        ("check" | "sink" | "slo" | "token", _) => format!("`[[{path}]]`"),
         ("plugin.*" | "sources.postgres.*" | "sources.redis.*" | "secrets.*", _) => format!("`[{}NAME]`", path.trim_end_matches('*')),
         ("route.unknown", _) => "`[route.unknown]`".to_owned(),
         (path, _) if is_headed_list(path) => format!("`[[{path}]]`"),

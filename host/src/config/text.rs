@@ -11,6 +11,7 @@ mod grants;
 mod parts;
 mod routing;
 mod sink;
+mod slo;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub(super) use routing::{
     AlertingText, ChildRouteText, InhibitText, MaintenanceText, RouteKeys, RouteText, RungsText, SinkNames, TimeIntervalText, TimesText,
 };
 pub(super) use sink::SinkText;
+pub(super) use slo::{LatencyText, SloText};
 pub(super) use sources::{PostgresSourceText, RedisSourceText, SecretText, SourcesText};
 
 /// The whole configuration of Sickbay. Relative paths resolve against the folder of the file.
@@ -81,6 +83,9 @@ pub(super) struct FileText {
     /// Where notifications go.
     #[serde(default)]
     pub sink: Vec<Placed<SinkText>>,
+    /// What is promised of checks: which share of their results is good.
+    #[serde(default)]
+    pub slo: Vec<Placed<SloText>>,
 }
 
 /// Where the API, the metrics and the page are served.

@@ -14,7 +14,7 @@ use toml_parser::Source;
 use toml_parser::lexer::{Token, TokenKind};
 
 /// Tables of the file in which no credential stands.
-const OPEN_TABLES: [&str; 14] = [
+const OPEN_TABLES: [&str; 15] = [
     "alerting",
     "check",
     "egress",
@@ -27,6 +27,7 @@ const OPEN_TABLES: [&str; 14] = [
     "route",
     "server",
     "sink",
+    "slo",
     "time_interval",
     "transcripts",
 ];

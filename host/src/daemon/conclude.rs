@@ -2,7 +2,8 @@
 //!
 //! What looks like a secret is masked first (`core/src/masking.rs`), in a pushed report too: nothing behind this place sees it.
 //!
-//! Invariant: what readers see of a check, its record and what its transition changed for other checks come about in this order.
+//! Invariant: what readers see of a check, what its objectives count, its record and what its transition changed for other checks come about in
+//! this order.
 
 use std::sync::{Arc, PoisonError};
 
@@ -93,6 +94,7 @@ impl Runner {
             plugin_state: run.plugin_state,
         });
         check.with(|observed| observed.note(Arc::clone(&record), report));
+        self.live.slos.load().note(&record);
         if let Some(transition) = &record.transition {
             self.live.confirmed(&check.name, transition.to);
             self.wake_composites(&check.name);

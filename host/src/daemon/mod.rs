@@ -3,8 +3,8 @@
 //! Start: configuration -> store -> listener and API -> sandbox -> first scan of the folder -> the checks against their plugins -> scheduler,
 //! folder, reloader, retention. An error before the scheduler ends the process with nothing run. Where asked, `import` comes before the
 //! store is opened.
-//! End (SIGTERM, Ctrl-C): the scheduler stops, runs under way finish within [`DRAIN_MAX`], the queue is flushed, recorded runs are written,
-//! the store is closed.
+//! End (SIGTERM, Ctrl-C): the scheduler stops, runs under way finish within [`DRAIN_MAX`], what objectives count is written, the queue is
+//! flushed, recorded runs are written, the store is closed.
 //!
 //! Invariant: every task of the daemon is started here; what runs checks ends by one token, the API by a second one after the last result
 //! is written.
@@ -18,6 +18,7 @@ mod push;
 pub mod reload;
 mod run;
 mod scheduler;
+mod slo;
 mod watcher;
 
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ use sickbay_store::{ResultQueue, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,6 +43,7 @@ pub use run::{RUNS_MAX, RunNowError, Runner, host_calls_end};
 use crate::config::{Config, ConfigErrors};
 use crate::live::{Events, Live};
 use crate::plugins::{Registry, Sandbox};
+use crate::slo::SloTable;
 use crate::{api, clock, logging};
 
 /// Plain results are durable this long after they were made, at the latest.
@@ -66,6 +69,9 @@ pub struct Daemon {
     api_stop: CancellationToken,
     tasks: TaskTracker,
     runs: TaskTracker,
+    /// Ends when the last counts of objectives are written, after it was told to.
+    counts_kept: JoinHandle<()>,
+    counts_stop: CancellationToken,
 }
 
 impl Daemon {
@@ -92,6 +98,8 @@ impl Daemon {
         }
         let memories = reload::remembered(&*live.store).await.map_err(anyhow::Error::from)?;
         live.replace_checks(reload::table(&config, &live.plugins, &memories));
+        let slos = SloTable::read(&config, &SloTable::default(), &*live.store).await.map_err(anyhow::Error::from)?;
+        live.slos.store(Arc::new(slos));
 
         let runner = Arc::new(Runner::new(Arc::clone(&live), services, runs.clone()));
         live.runner.store(Some(Arc::clone(&runner)));
@@ -104,8 +112,10 @@ impl Daemon {
         tasks.spawn(reloader.run(stop.clone()));
         tasks.spawn(retention(Arc::clone(&live), stop.clone()));
         tasks.spawn(watcher::watch(Arc::clone(&live), folder_woken, config_woken, watched, stop.clone()));
+        let counts_stop = CancellationToken::new();
+        let counts_kept = tasks.spawn(slo::keep(Arc::clone(&live), counts_stop.clone()));
         live.scanned.store(true, Ordering::Release);
-        Ok(Daemon { live, address, stop, api_stop, tasks, runs })
+        Ok(Daemon { live, address, stop, api_stop, tasks, runs, counts_kept, counts_stop })
     }
 
     /// Stops in order; nothing that was recorded is lost.
@@ -116,6 +126,10 @@ impl Daemon {
             tracing::warn!("{} runs did not end within {} s and are given up", self.runs.len(), DRAIN_MAX.as_secs());
         }
         self.live.runner.store(None);
+        self.counts_stop.cancel();
+        if tokio::time::timeout(DRAIN_MAX, self.counts_kept).await.is_err() {
+            tracing::warn!("the counts of objectives were not written within {} s", DRAIN_MAX.as_secs());
+        }
         self.live.queue.shutdown().await.context("the last results could not be written")?;
         if tokio::time::timeout(DRAIN_MAX, self.live.transcripts.close()).await.is_err() {
             tracing::warn!("the last recorded runs were not written within {} s", DRAIN_MAX.as_secs());

@@ -26,6 +26,7 @@ use crate::config::{
 use crate::live::{CheckMemory, CheckTable, Live, LiveCheck, Observed, ReloadStatus};
 use crate::logging;
 use crate::plugins::{LoadFailure, Registry};
+use crate::slo::SloTable;
 
 /// Editors write a file in several steps: it is read when nothing of it changed for so long.
 const UNCHANGED_MIN: Duration = Duration::from_millis(500);
@@ -129,11 +130,13 @@ impl Reloader {
         let config = Arc::new(config);
         let memories = memories(&self.live, &config).await?;
         let table = table(&config, &self.live.plugins, &memories);
+        let slos = SloTable::read(&config, &self.live.slos.load_full(), &*self.live.store).await.map_err(|error| error.to_string())?;
         if let (Some(runner), Some(services)) = (runner, services) {
             runner.replace_services(services);
         }
         logging::mask_by(&config.services.shapes);
         self.live.config.store(config);
+        self.live.slos.store(Arc::new(slos));
         self.live.replace_checks(table);
         for slot in self.live.plugins.all() {
             reconsider(&self.live, &slot);

@@ -170,10 +170,11 @@ impl Runner {
         }
         let runner = Arc::clone(self);
         let run = self.runs.spawn(async move {
-            let record = match what {
-                OutOfTurn::Run if check.spec.origin == Origin::Composite => runner.composed(&check, clock::now(), Trigger::Manual).await,
-                OutOfTurn::Run => runner.run(&check, clock::now(), Trigger::Manual).await,
-                OutOfTurn::Pushed { report, took } => runner.take_pushed(&check, report, took).await,
+            let record = match (what, check.spec.origin) {
+                (OutOfTurn::Run, Origin::Composite) => runner.composed(&check, clock::now(), Trigger::Manual).await,
+                (OutOfTurn::Run, Origin::Slo) => runner.weighed(&check, clock::now(), Trigger::Manual),
+                (OutOfTurn::Run, Origin::Plugin | Origin::Push { .. }) => runner.run(&check, clock::now(), Trigger::Manual).await,
+                (OutOfTurn::Pushed { report, took }, _) => runner.take_pushed(&check, report, took).await,
             };
             let receipt = runner.live.queue.push_urgent(Arc::clone(&record)).await;
             drop(running);
@@ -188,6 +189,7 @@ impl Runner {
             Origin::Plugin => Some(self.run(check, scheduled_at, Trigger::Schedule).await),
             Origin::Push { within } => self.listened(check, scheduled_at, within),
             Origin::Composite => Some(self.composed(check, scheduled_at, Trigger::Schedule).await),
+            Origin::Slo => Some(self.weighed(check, scheduled_at, Trigger::Schedule)),
         };
         if let Some(record) = record {
             self.live.queue.push(record).await;

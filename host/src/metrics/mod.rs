@@ -1,13 +1,13 @@
 //! What Sickbay counts of itself and exports at `/metrics`, in the Prometheus text format.
 //!
 //! Who is who: [`Metrics`] holds the counters and histograms that the daemon feeds; [`checks`] writes the families that have one
-//! series or more per check straight from the live state; [`process`] reads what the kernel knows of this process; [`exposition`]
-//! is the writer that both use.
+//! series or more per check straight from the live state, [`slos`] those of objectives; [`process`] reads what the kernel knows of this
+//! process; [`exposition`] is the writer that all of them use.
 //!
 //! How: what is per check is not counted twice. A counter per check here would double the memory of 10,000 checks and could disagree
 //! with the API, so those families are written from [`Live`] in one pass each.
 //!
-//! Limits: labels are names of checks, plugins and kinds, and words of closed lists. Never a URL, an error text or anything that a
+//! Limits: labels are names of checks, plugins, kinds and objectives, and words of closed lists. Never a URL, an error text or anything that a
 //! guest invents without a cap ([`checks::SERIES_PER_CHECK_MAX`]).
 //!
 //! Invariant: this module and its children are the only place where the name of a metric is written.
@@ -15,6 +15,7 @@
 pub mod checks;
 pub mod exposition;
 pub mod process;
+pub mod slos;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -261,6 +262,7 @@ impl Metrics {
         plugins(&mut out, live);
         process::write(&mut out, live.started_at);
         checks::write(&mut out, &observed);
+        slos::write(&mut out, live);
         let mut text = out.into_text();
         // Fails only for a family without a name or without series, and the registry gathers none of these.
         if let Err(error) = TextEncoder::new().encode_utf8(&self.families.registry.gather(), &mut text) {

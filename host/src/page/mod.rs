@@ -1,4 +1,4 @@
-//! The page at `/`: all checks in a table, the worst first, made on the server.
+//! The page at `/`: all checks in a table, the worst first, and below them the objectives (`slos`), made on the server.
 //!
 //! It has no script: the browser asks again every [`REFRESH_SECONDS`]. Statuses are words; colour only repeats them.
 //!
@@ -6,6 +6,8 @@
 //!
 //! Invariant: text of plugins and of the configuration is written as text (maud escapes it), never as markup, and no attribute but
 //! `title` and `href` of our own paths is made of it.
+
+mod slos;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 use sickbay_core::Timestamp;
 
+use self::slos::Slos;
 use crate::api::Api;
 use crate::api::model::{CheckItem, StatusWord};
 use crate::api::parameters::Parameters;
@@ -67,6 +70,7 @@ struct Shown {
     /// In the order of [`StatusWord::WORST_FIRST`], of all checks.
     counts: [usize; 4],
     rows: Vec<Row>,
+    slos: Slos,
     reload_failed: bool,
     /// Why results are not stored.
     store_trouble: Option<Unready>,
@@ -113,6 +117,7 @@ impl Shown {
             pages,
             counts,
             rows,
+            slos: Slos::of(live, now),
             reload_failed: live.reload.load().error.is_some(),
             store_trouble,
             refused: told_of(live, |slot| slot.last_error().map(|error| error.message.clone())),
@@ -139,6 +144,7 @@ impl Shown {
                     main {
                         (self.notices())
                         @if self.rows.is_empty() { (empty()) } @else { (self.table()) (self.pages()) }
+                        (self.slos.table())
                     }
                     (self.footer())
                 }
@@ -244,7 +250,7 @@ impl Shown {
         html! {
             footer {
                 "As of " time datetime=(clock::rfc3339(self.now)) { (clock::rfc3339(self.now)) } ", again in " (REFRESH_SECONDS) " s. "
-                a href="/api/v1/checks" { "checks" } " " a href="/api/v1/plugins" { "plugins" } " " a href="/metrics" { "metrics" } " "
+                a href="/api/v1/checks" { "checks" } " " a href="/api/v1/slos" { "objectives" } " " a href="/api/v1/plugins" { "plugins" } " " a href="/metrics" { "metrics" } " "
                 a href="/api/openapi.json" { "API" }
             }
         }

@@ -1,4 +1,4 @@
-//! What is kept beside results: incidents, silences, deliveries and their like.
+//! What is kept beside results: incidents, silences, deliveries, counts of objectives and their like.
 //!
 //! A document is a JSON object with what the store needs to find it again. What it means is known to who wrote it.
 //!
@@ -20,10 +20,12 @@ pub enum Kind {
     Delivery = 4,
     Group = 5,
     Silence = 6,
+    /// What one day counted for an objective; the parent is the objective.
+    Slo = 7,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] = [Kind::Incident, Kind::Event, Kind::Ledger, Kind::Delivery, Kind::Group, Kind::Silence];
+    pub const ALL: [Kind; 7] = [Kind::Incident, Kind::Event, Kind::Ledger, Kind::Delivery, Kind::Group, Kind::Silence, Kind::Slo];
 
     pub(crate) fn number(self) -> i16 {
         self as i16
@@ -129,6 +131,6 @@ mod tests {
     #[test]
     fn every_kind_is_known_by_its_number() {
         assert_eq!(Kind::ALL.map(|kind| Kind::of(kind.number())), Kind::ALL.map(Some));
-        assert_eq!((Kind::of(0), Kind::of(7)), (None, None));
+        assert_eq!((Kind::of(0), Kind::of(8)), (None, None));
     }
 }

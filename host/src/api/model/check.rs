@@ -194,7 +194,7 @@ impl CheckDetail {
         };
         let within = match check.spec.origin {
             Origin::Push { within } => Some(within),
-            Origin::Plugin | Origin::Composite => None,
+            Origin::Plugin | Origin::Composite | Origin::Slo => None,
         };
         CheckDetail {
             check: CheckItem::of(check, observed),
