@@ -1,5 +1,6 @@
 //! Sickbay as a library: the daemon, its configuration, its API and its command line. See `host/ARCHITECTURE.md`.
 
+pub mod alerting;
 pub mod api;
 pub mod cli;
 pub mod clock;

@@ -145,7 +145,7 @@ pub(crate) async fn check_results(
     Ok(Json(Page { items: results.iter().map(ResultItem::from).collect(), next }))
 }
 
-fn limit(parameters: &Parameters) -> Result<usize, Problem> {
+pub(super) fn limit(parameters: &Parameters) -> Result<usize, Problem> {
     // At most ITEMS_MAX, so it fits.
     Ok(parameters.number("limit", 1..=ITEMS_MAX)?.unwrap_or(ITEMS_DEFAULT) as usize)
 }

@@ -6,8 +6,11 @@
 //! Invariant: times are RFC 3339 in UTC with milliseconds, or null.
 
 mod check;
+mod delivery;
+mod incident;
 mod plugin;
 mod result;
+mod silence;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,10 +20,16 @@ use utoipa::ToSchema;
 use crate::clock::rfc3339;
 
 pub use check::{CheckDetail, CheckItem, HoldingItem};
+pub use delivery::DeliveryItem;
+pub(crate) use delivery::{STATE_NAMES, state_name};
+pub use incident::{
+    AckItem, ExplanationItem, IncidentDetail, IncidentItem, MuteItem, NextItem, RouteItem, RungItem, TimelineItem, ToldItem,
+};
 pub use plugin::{
     KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, ProducerItem, QuarantineItem,
 };
 pub use result::{EvidenceItem, MetricItem, ResultItem, TransitionItem};
+pub use silence::SilenceItem;
 
 /// One part of a list.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

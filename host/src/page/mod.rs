@@ -1,11 +1,13 @@
-//! The page at `/`: all checks in a table, the worst first, made on the server.
+//! The page at `/`: open incidents, and all checks in a table, the worst first, made on the server.
 //!
 //! It has no script: the browser asks again every [`REFRESH_SECONDS`]. Statuses are words; colour only repeats them.
 //!
 //! Limits: [`ROWS_MAX`] checks on a page, with links to the next ones; texts are cut at [`TEXT_CHARACTERS_MAX`].
 //!
 //! Invariant: text of plugins and of the configuration is written as text (maud escapes it), never as markup, and no attribute but
-//! `title` and `href` of our own paths is made of it.
+//! `title` and `href` of our own paths is made of it; an `id` is one that we gave.
+
+mod incidents;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 use sickbay_core::Timestamp;
 
+use self::incidents::OpenIncidents;
 use crate::api::Api;
 use crate::api::model::{CheckItem, StatusWord};
 use crate::api::parameters::Parameters;
@@ -67,6 +70,7 @@ struct Shown {
     /// In the order of [`StatusWord::WORST_FIRST`], of all checks.
     counts: [usize; 4],
     rows: Vec<Row>,
+    incidents: OpenIncidents,
     reload_failed: bool,
     /// Why results are not stored.
     store_trouble: Option<Unready>,
@@ -113,6 +117,7 @@ impl Shown {
             pages,
             counts,
             rows,
+            incidents: OpenIncidents::of(live),
             reload_failed: live.reload.load().error.is_some(),
             store_trouble,
             refused: told_of(live, |slot| slot.last_error().map(|error| error.message.clone())),
@@ -138,6 +143,7 @@ impl Shown {
                     }
                     main {
                         (self.notices())
+                        (self.incidents.markup(self.now))
                         @if self.rows.is_empty() { (empty()) } @else { (self.table()) (self.pages()) }
                     }
                     (self.footer())
@@ -244,7 +250,8 @@ impl Shown {
         html! {
             footer {
                 "As of " time datetime=(clock::rfc3339(self.now)) { (clock::rfc3339(self.now)) } ", again in " (REFRESH_SECONDS) " s. "
-                a href="/api/v1/checks" { "checks" } " " a href="/api/v1/plugins" { "plugins" } " " a href="/metrics" { "metrics" } " "
+                a href="/api/v1/checks" { "checks" } " " a href="/api/v1/incidents" { "incidents" } " "
+                a href="/api/v1/plugins" { "plugins" } " " a href="/metrics" { "metrics" } " "
                 a href="/api/openapi.json" { "API" }
             }
         }
