@@ -17,6 +17,7 @@ use sickbay_runtime::Limits;
 use sickbay_store::{Committed, ResultQueue, ResultRecord, Store};
 use tokio::sync::broadcast;
 
+use crate::alerting::Alerts;
 use crate::config::{Check, Config};
 use crate::daemon::Runner;
 use crate::metrics::Metrics;
@@ -222,6 +223,7 @@ impl Unready {
 pub struct Live {
     pub store: Arc<dyn Store>,
     pub queue: ResultQueue,
+    pub alerts: Alerts,
     pub metrics: Metrics,
     pub plugins: Arc<Registry>,
     /// Instances between two runs of their checks.
@@ -276,6 +278,7 @@ impl Live {
     pub fn new(
         store: Arc<dyn Store>,
         queue: ResultQueue,
+        alerts: Alerts,
         events: Events,
         plugins: Arc<Registry>,
         config: Arc<Config>,
@@ -284,6 +287,7 @@ impl Live {
         Live {
             store,
             queue,
+            alerts,
             metrics: Metrics::new(),
             plugins,
             warm: WarmInstances::default(),
@@ -308,6 +312,8 @@ impl Live {
     /// Instances that were kept for a check as it was configured before are dropped.
     pub fn replace_checks(&self, table: CheckTable) {
         let checks = Arc::new(table);
+        // Before anybody can run one of them.
+        self.alerts.adopt(self.config.load_full(), Arc::clone(&checks));
         let mut dependencies = self.dependencies.lock().unwrap_or_else(PoisonError::into_inner);
         self.checks.store(Arc::clone(&checks));
         *dependencies = dependencies_of(&checks);
@@ -371,7 +377,7 @@ fn composites_of(checks: &CheckTable) -> BTreeMap<String, Vec<Arc<LiveCheck>>> {
 }
 
 /// The graph of the table, with what is confirmed of each check.
-fn dependencies_of(checks: &CheckTable) -> Dependencies {
+pub(crate) fn dependencies_of(checks: &CheckTable) -> Dependencies {
     let specs = checks.by_name.values().map(|check| (&*check.spec.name, check.spec.depends_on.as_slice()));
     let mut dependencies = Dependencies::new(specs).unwrap_or_else(|error| {
         // The configuration was refused where this could happen.

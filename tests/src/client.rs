@@ -83,6 +83,10 @@ impl Client {
         self.send(Request::from_parts(parts, Full::new(Bytes::copy_from_slice(body.as_bytes())))).await
     }
 
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request("DELETE", path)).await
+    }
+
     /// None where nobody answers.
     pub async fn try_get(&self, path: &str) -> Option<Answer> {
         tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(self.request("GET", path))).await.ok()?.ok()
@@ -102,12 +106,14 @@ impl Client {
         answer.json()
     }
 
-    /// All items of a list, part by part of at most `limit`; `cursor` is the name of the parameter that takes `next`.
+    /// All items of a list, part by part of at most `limit`; `cursor` is the name of the parameter that takes `next`. `path` may have
+    /// parameters.
     pub async fn list(&self, path: &str, cursor: &str, limit: u32) -> Vec<Value> {
         let mut items = Vec::new();
         let mut next = String::new();
+        let separator = if path.contains('?') { '&' } else { '?' };
         loop {
-            let mut part = self.json(&format!("{path}?limit={limit}{next}")).await;
+            let mut part = self.json(&format!("{path}{separator}limit={limit}{next}")).await;
             let Value::Array(more) = part["items"].take() else { panic!("{path} is not a list") };
             assert!(more.len() <= limit as usize, "{path} gave {} items, {limit} were asked for", more.len());
             items.extend(more);

@@ -2,7 +2,7 @@
 //!
 //! Who is who: [`Sickbay`] is one daemon in a folder of its own; [`Client`] asks its API, [`EventStream`] follows its events and
 //! [`Samples`] are its metrics; [`program`] runs the other verbs; [`services`] are servers that a check can look at, [`redis`],
-//! [`postgres`], [`mail`] and [`dns`] real ones, [`process`] holds them up; [`receiver`] keeps the notifications that come to it; a [`Verdict`] is what a run must
+//! [`postgres`], [`mail`] and [`dns`] real ones, [`process`] holds them up; [`receiver`] keeps the [`notifications`] that come to it; a [`Verdict`] is what a run must
 //! come to, and [`postgres_checks`] rounds of statements for it; [`ask`] has a check make the calls of a table; [`until`] and [`found`] wait.
 //!
 //! Invariant: a test waits for a condition, with a bound, and never for a time to pass.
@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod dns;
 pub mod events;
 pub mod mail;
+pub mod notifications;
 pub mod postgres;
 pub mod postgres_checks;
 pub mod process;

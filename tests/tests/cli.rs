@@ -459,9 +459,7 @@ async fn what_machines_read_is_well_formed() {
 #[tokio::test]
 async fn verbs_of_later_versions_are_known_and_slips_are_not_taken_for_them() {
     let sickbay = Sickbay::prepared("", &[]);
-    for line in ["incident list", "silence add x", "plugin rollback http"] {
-        assert_fails(&run(&sickbay, line).await, 2, &["is not built yet in this version", "hint:"]);
-    }
+    assert_fails(&run(&sickbay, "plugin rollback http").await, 2, &["is not built yet in this version", "hint:"]);
     let slip = run(&sickbay, "sreve").await;
     assert_fails(&slip, 2, &["unrecognized subcommand", "serve"]);
     assert!(!slip.err.contains("not built yet"), "{slip:?}");

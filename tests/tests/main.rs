@@ -1,5 +1,7 @@
 //! The program as users run it, as one test program: `cargo test --test e2e http::` runs one file.
 
+mod alerts;
+mod alerts_kill;
 mod api;
 mod author;
 mod bare_target;

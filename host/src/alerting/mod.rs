@@ -1,9 +1,175 @@
-//! Telling: what is to be told on its way to the sinks of the configuration.
+//! Alerts in the daemon: what the machine of `sickbay_core::alerting` is told, where its rows go, and who acts on them.
 //!
-//! Who is who: a [`SinkRunner`] has the plugin of a sink make one [`Attempt`] to deliver a notification; an [`Outcome`] is how it ended.
+//! Who is who: [`Alerts`] is the way to the machine; `facts` makes facts of results and of the configuration; `rows` turns what the machine
+//! answers into documents and back; `start` makes it of the store's rows; `tick` tells it the time; `workers` attempt what is due, each
+//! by a [`SinkRunner`], which has the plugin of a sink tell a `notification`.
+//!
+//! How: the machine is told facts in the order of the queue of results alone. A result whose check changes and the rows that follow from it
+//! are one transaction ([`Alongside::changes`]); everything else ([`Alerts::tell`]) is a decision of its own in the same order. What the
+//! machine is to know of the configuration is laid ready ([`Alerts::adopt`]) and taken up before the next fact, whichever it is.
+//!
+//! Invariant: a sink is called only after the attempt, what is told in it and the ledger are on the disk.
+//! Invariant: the machine is locked for a decision or a look, never across an await.
+//! Invariant: readers may see what is not on the disk yet, as they do with results; nobody acts on it.
 
-mod outcome;
+pub(crate) mod facts;
+mod notification;
+pub(crate) mod rows;
 mod sink;
+mod start;
+mod tally;
+pub(crate) mod tick;
+pub(crate) mod workers;
 
-pub use outcome::Outcome;
-pub use sink::{Attempt, DELIVERIES_MAX, SinkRunner};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwapOption;
+use sickbay_core::Timestamp;
+pub use sickbay_core::alerting::Outcome;
+use sickbay_core::alerting::{Alerting, Changes, Fact};
+use sickbay_store::{Alongside, Change, Committed, QueueError, ResultQueue, ResultRecord};
+use tokio::sync::{oneshot, watch};
+
+pub(crate) use self::notification::resolution_name;
+pub use self::sink::{Attempt, DELIVERIES_MAX, SinkRunner};
+pub use self::start::start;
+pub use self::tally::{NotificationOutcome, Tally};
+
+use self::facts::{Wanted, Watched};
+use self::tally::Notifications;
+use crate::clock;
+use crate::config::Config;
+use crate::live::{CheckTable, Events};
+
+/// The way to the machine; cheap to clone.
+#[derive(Clone)]
+pub struct Alerts {
+    shared: Arc<Shared>,
+    queue: ResultQueue,
+}
+
+struct Shared {
+    machine: Mutex<Machine>,
+    /// What it is to know of the configuration; taken up before the next fact.
+    wanted: ArcSwapOption<Wanted>,
+    /// Told after each commit, and when something else is to be looked at.
+    changed: watch::Sender<()>,
+}
+
+/// The machine, and what it was told of the checks.
+struct Machine {
+    alerting: Alerting,
+    watched: Watched,
+    notifications: Notifications,
+}
+
+impl Alerts {
+    /// Tells the machine a fact when its turn has come. Returns when what it answered is on the disk: while the store fails it waits, and a
+    /// limit around it takes nothing back.
+    ///
+    /// # Errors
+    /// After a shutdown, where the machine was not told, and where its rows could not be stored before the end.
+    pub async fn tell(&self, fact: Fact) -> Result<Changes, QueueError> {
+        let shared = Arc::clone(&self.shared);
+        let (sender, answer) = oneshot::channel();
+        let decide = move || {
+            let mut rows = Vec::new();
+            let changes = shared.machine().take(&shared.wanted, fact, clock::now(), &mut rows);
+            // Whoever asked may have stopped waiting.
+            let _ = sender.send(changes);
+            rows
+        };
+        self.queue.decide(decide).await?;
+        answer.await.map_err(|_| QueueError::Stopped)
+    }
+
+    /// A look at the machine; `look` must not block.
+    pub fn read<T>(&self, look: impl FnOnce(&Alerting) -> T) -> T {
+        look(&self.shared.machine().alerting)
+    }
+
+    /// What the metrics tell of it.
+    pub fn tally(&self, now: Timestamp) -> Tally {
+        let machine = self.shared.machine();
+        Tally::of(&machine.alerting, &machine.notifications, now)
+    }
+
+    /// Lays ready the configuration and the checks that the machine is to know from its next fact on.
+    pub(crate) fn adopt(&self, config: Arc<Config>, checks: Arc<CheckTable>) {
+        self.shared.wanted.store(Some(Arc::new(Wanted { config, checks })));
+        self.wake();
+    }
+
+    /// Whether the machine has something to do without a fact: time has come, or another configuration.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let machine = self.shared.machine();
+        let is_behind = self.shared.wanted.load().as_ref().is_some_and(|wanted| !machine.watched.is_of(wanted));
+        is_behind || machine.alerting.next_tick().is_some_and(|at| at <= now)
+    }
+
+    fn changes(&self) -> watch::Receiver<()> {
+        self.shared.changed.subscribe()
+    }
+
+    fn wake(&self) {
+        self.shared.changed.send_replace(());
+    }
+}
+
+impl Shared {
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Machine {
+    /// What follows from a fact; before it, from another configuration. All of it is to be stored, in this order.
+    fn take(&mut self, wanted: &ArcSwapOption<Wanted>, fact: Fact, now: Timestamp, rows: &mut Vec<Change>) -> Changes {
+        self.catch_up(wanted, now, rows);
+        self.apply(fact, now, rows)
+    }
+
+    /// What follows from the configuration that was laid ready, where it is another one.
+    fn catch_up(&mut self, wanted: &ArcSwapOption<Wanted>, now: Timestamp, rows: &mut Vec<Change>) {
+        let Some(wanted) = wanted.load_full().filter(|wanted| !self.watched.is_of(wanted)) else { return };
+        self.notifications.know(wanted.config.sinks.iter().map(|sink| sink.name.as_str()));
+        for fact in self.watched.adopt(wanted, &self.alerting) {
+            self.apply(fact, now, rows);
+        }
+    }
+
+    fn apply(&mut self, fact: Fact, now: Timestamp, rows: &mut Vec<Change>) -> Changes {
+        self.notifications.note_attempt(&fact, &self.alerting);
+        let changes = self.alerting.apply(fact, now);
+        self.notifications.note_ends(&changes);
+        rows.extend(rows::of(&changes));
+        changes
+    }
+}
+
+/// Goes with the results through their queue.
+struct InOrder {
+    shared: Arc<Shared>,
+    events: Events,
+}
+
+impl Alongside for InOrder {
+    fn changes(&self, record: &ResultRecord) -> Vec<Change> {
+        let now = clock::now();
+        let mut machine = self.shared.machine();
+        let mut rows = Vec::new();
+        machine.catch_up(&self.shared.wanted, now, &mut rows);
+        for fact in machine.watched.facts_of(record) {
+            machine.apply(fact, now, &mut rows);
+        }
+        rows
+    }
+
+    fn written(&self, committed: &[Committed]) {
+        self.events.publish(committed);
+        self.shared.changed.send_replace(());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,8 @@
 //!
 //! Who is who: [`router`] puts every path together; `model` are the shapes of the JSON; `problem` are the errors; [`server`] takes the
 //! connections, `places` says which are closed where there are too many, `tls` makes their sessions. `health`, `checks`, `run`, `plugins`, `slos`,
-//! `config`, `events` and `scrape` answer, one module per family of paths; `guard` and `layers` stand round all of them; beyond loopback
+//! `config`, `events`, `incidents`, `silences`, `deliveries` and `scrape` answer, one module per family of paths; `documents` makes parts of
+//! lists of what is kept beside results, `told` reads what people say of alerts; `guard` and `layers` stand round all of them; beyond loopback
 //! `guard` asks `tokens` whose a request is, and `attempts` counts the wrong ones.
 //!
 //! How a request goes: `connection (server) -> security headers -> net under panics -> who asks (guard) -> whole body -> its turn (places)
@@ -11,15 +12,18 @@
 //! Limits: bodies `layers::REQUEST_BODY_BYTES_MAX`, time `layers::ANSWER_TIME_MAX` (a run takes its check's own time, an event stream has
 //! none), lists `checks::ITEMS_MAX`, event streams `events::STREAMS_MAX`, scrapes [`SCRAPES_MAX`] at a time.
 //!
-//! Invariant: handlers read [`Live`] and the store, and change nothing but by [`crate::daemon::Runner::run_now`].
+//! Invariant: handlers read [`Live`] and the store, and change nothing but by [`crate::daemon::Runner`] and [`crate::alerting::Alerts::tell`].
 //! Invariant: a check's `config` is in no answer.
 
 mod attempts;
 mod checks;
 pub mod config;
+mod deliveries;
+mod documents;
 mod events;
 mod guard;
 mod health;
+mod incidents;
 mod layers;
 pub mod model;
 pub(crate) mod parameters;
@@ -30,12 +34,14 @@ mod push;
 mod run;
 mod scrape;
 pub mod server;
+mod silences;
 mod slos;
 mod stall;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tls;
 mod tokens;
+mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -85,6 +91,7 @@ impl Api {
         (name = "checks", description = "State, history and runs of checks."),
         (name = "plugins", description = "What the plugins are and how they stand."),
         (name = "slos", description = "What is promised of checks, and what is left of the error budgets."),
+        (name = "alerts", description = "Incidents, silences and who is told."),
         (name = "events", description = "Results as they come."),
         (name = "config", description = "Which configuration is in force."),
     )
@@ -124,6 +131,13 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .routes(routes!(slos::list_slos))
         .routes(routes!(slos::get_slo))
         .routes(routes!(config::get_config))
+        .routes(routes!(incidents::list_incidents))
+        .routes(routes!(incidents::get_incident))
+        .routes(routes!(incidents::acknowledge))
+        .routes(routes!(incidents::add_note))
+        .routes(routes!(silences::list_silences, silences::add_silence))
+        .routes(routes!(silences::get_silence, silences::expire_silence))
+        .routes(routes!(deliveries::list_deliveries))
         .layer(middleware::from_fn(layers::bounded_time));
     let unhurried: OpenApiRouter<Api> =
         OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(push::push)).routes(routes!(events::events));
@@ -187,6 +201,11 @@ mod tests {
             ("POST", "/api/v1/config", 405, "method-not-allowed"),
             ("POST", "/api/v1/checks/absent/run", 503, "not-ready"),
             ("GET", "/api/v1/push/absent", 405, "method-not-allowed"),
+            ("GET", "/api/v1/incidents/absent", 404, "incident-unknown"),
+            ("POST", "/api/v1/incidents/absent/ack", 404, "incident-unknown"),
+            ("DELETE", "/api/v1/silences/absent", 404, "silence-unknown"),
+            ("POST", "/api/v1/silences", 400, "body-invalid"),
+            ("GET", "/api/v1/deliveries?state=x", 400, "parameter-invalid"),
             ("POST", "/api/v1/push/absent", 503, "not-ready"),
         ] {
             let answer = host.ask(request(method, path)).await;
@@ -326,10 +345,17 @@ mod tests {
             "/api/v1/slos/{name}",
             "/api/v1/config",
             "/api/v1/events",
+            "/api/v1/incidents",
+            "/api/v1/incidents/{id}",
+            "/api/v1/incidents/{id}/ack",
+            "/api/v1/incidents/{id}/note",
+            "/api/v1/silences",
+            "/api/v1/silences/{id}",
+            "/api/v1/deliveries",
         ] {
             assert!(paths.iter().any(|known| *known == path), "{path} is not in {paths:?}");
         }
-        assert_eq!(paths.len(), 15);
+        assert_eq!(paths.len(), 22);
         let refused = &document["paths"]["/api/v1/checks"]["get"]["responses"]["400"]["content"];
         assert!(refused["application/problem+json"].is_object(), "{refused}");
         let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"]

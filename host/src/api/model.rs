@@ -6,8 +6,11 @@
 //! Invariant: times are RFC 3339 in UTC with milliseconds, or null.
 
 mod check;
+mod delivery;
+mod incident;
 mod plugin;
 mod result;
+mod silence;
 mod slo;
 
 use serde::{Deserialize, Serialize};
@@ -18,11 +21,17 @@ use utoipa::ToSchema;
 use crate::clock::rfc3339;
 
 pub use check::{CheckDetail, CheckItem, HoldingItem};
+pub use delivery::DeliveryItem;
+pub(crate) use delivery::{STATE_NAMES, state_name};
+pub use incident::{
+    AckItem, ExplanationItem, IncidentDetail, IncidentItem, MuteItem, NextItem, RouteItem, RungItem, TimelineItem, ToldItem,
+};
 pub use plugin::{
     KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, ProducerItem,
     QuarantineItem, Uses,
 };
 pub use result::{EvidenceItem, MetricItem, ResultItem, TransitionItem};
+pub use silence::SilenceItem;
 pub use slo::{BudgetItem, BurnRateItem, FiringItem, LatencyItem, PercentilesItem, SloDetail, SloItem, SloRow};
 
 /// One part of a list.

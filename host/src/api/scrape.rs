@@ -33,7 +33,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_scrape_has_every_family_once_and_no_series_twice() {
-        let host = Host::start(&two_checks()).await;
+        let host = Host::start(&format!("[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n{}", two_checks())).await;
         host.observe("api", |observed| observed.last = Some(Arc::new(record("api", 1))));
         host.live.metrics.lateness(std::time::Duration::from_millis(2));
         host.live.metrics.run_finished("http", "http", std::time::Duration::from_millis(2));
@@ -55,6 +55,10 @@ mod tests {
             "sickbay_schedule_lateness_seconds",
             "sickbay_runs_in_flight",
             "sickbay_store_pending_results",
+            "sickbay_notifications_total",
+            "sickbay_outbox_pending",
+            "sickbay_outbox_oldest_age_seconds",
+            "sickbay_incidents",
             "process_start_time_seconds",
         ] {
             assert!(types.contains(&family), "{family} is missing in {types:?}");

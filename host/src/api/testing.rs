@@ -14,13 +14,13 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sickbay_core::{CheckState, Decision, Label, Metric, MetricKind, Reason, StateKind, Status, Timestamp};
-use sickbay_store::{ResultQueue, ResultRecord, Trigger};
+use sickbay_store::{ResultRecord, Trigger};
 use tempfile::TempDir;
 
 use crate::live::{self, CheckMemory, CheckTable, Live, LiveCheck, Observed};
 use crate::plugins::Registry;
 use crate::slo::SloTable;
-use crate::{clock, config};
+use crate::{alerting, clock, config};
 
 const ADDRESS: &str = "127.0.0.1:9470";
 /// One that other machines reach; nothing is bound to it.
@@ -108,6 +108,11 @@ pub(crate) fn get(path: &str) -> Request<Body> {
     request("GET", path)
 }
 
+pub(crate) fn post(path: &str, body: &str) -> Request<Body> {
+    let (parts, _) = request("POST", path).into_parts();
+    Request::from_parts(parts, Body::from(body.to_owned()))
+}
+
 pub(crate) fn with_token(mut request: Request<Body>) -> Request<Body> {
     request.headers_mut().insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
     request
@@ -134,9 +139,8 @@ impl Host {
         let config = Arc::new(config::load(&path).unwrap_or_else(|errors| panic!("{errors}")));
         let store = sickbay_store::open(&config.store.url, folder.path()).await.unwrap();
         let events = live::Events::new(0);
-        let publish = events.clone();
-        let (queue, _writer) = ResultQueue::start(store.clone(), Duration::from_millis(5), move |written| publish.publish(written));
-        let live = Arc::new(Live::new(store, queue, events, Arc::new(Registry::default()), config.clone(), clock::now()));
+        let (alerts, queue, _writer) = alerting::start(&store, &config, Duration::from_millis(5), events.clone()).await.unwrap();
+        let live = Arc::new(Live::new(store, queue, alerts, events, Arc::new(Registry::default()), config.clone(), clock::now()));
         let mut table = CheckTable::default();
         for spec in &config.checks {
             let check = LiveCheck::new(spec.clone(), config.limits_of(spec), Arc::new(CheckMemory::default()));

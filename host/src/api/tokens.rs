@@ -47,6 +47,8 @@ impl Denial {
 #[derive(Clone)]
 pub(crate) struct Admitted {
     hash: [u8; 32],
+    /// Whose token it is.
+    pub(crate) name: Arc<str>,
 }
 
 impl Admitted {
@@ -95,7 +97,7 @@ pub(crate) fn judge(tokens: &[Token], method: &Method, headers: &HeaderMap) -> R
         let problem = Problem::new(ProblemKind::RoleInsufficient, detail);
         return Err(Denial { reason: DeniedReason::Role, problem: problem.hint("use a token with this role, or give it to this one") });
     }
-    Ok(Admitted { hash: holder.hash })
+    Ok(Admitted { hash: holder.hash, name: holder.name.as_str().into() })
 }
 
 /// The password of a pair as `Basic` has it.

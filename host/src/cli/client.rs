@@ -1,6 +1,7 @@
 //! How the client verbs ask a running Sickbay: one small HTTP/1.1 client for its own API, with a token and over TLS where it wants them.
 //!
-//! A verb begins with [`Client::of`], asks with [`Client::get`] or [`Client::list`], and waits with [`Client::block_on`].
+//! A verb begins with [`Client::of`], asks with [`Client::get`], [`Client::list`], [`Client::post`] or [`Client::delete`], and waits with
+//! [`Client::block_on`].
 //!
 //! Limits: [`CONNECT_TIME_MAX`] to connect, [`ANSWER_TIME_MAX`] for a whole answer, [`ANSWER_BYTES_MAX`] per answer, [`PAGES_MAX`] pages
 //! per list. Redirects are not followed: the API sends none.
@@ -18,14 +19,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::HeaderValue;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -131,7 +133,7 @@ impl Client {
         answer
     }
 
-    /// All items of a list, over all its pages.
+    /// All items of a list, over all its pages. `path` may have parameters.
     pub async fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
@@ -141,7 +143,8 @@ impl Client {
             if let Some(cursor) = &cursor {
                 query.append_pair("cursor", cursor);
             }
-            let page: Page<T> = self.get(&format!("{path}?{}", query.finish())).await?;
+            let separator = if path.contains('?') { '&' } else { '?' };
+            let page: Page<T> = self.get(&format!("{path}{separator}{}", query.finish())).await?;
             items.extend(page.items);
             cursor = page.next;
             if cursor.is_none() {
@@ -153,8 +156,21 @@ impl Client {
 
     /// One answer of the API. `path` begins with a slash and is percent-encoded.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        let address = self.address(path);
-        let answer = self.answer(path).await?;
+        self.told(&Asked { method: Method::GET, path, body: Bytes::new() }).await
+    }
+
+    /// The answer to a body of JSON.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> anyhow::Result<T> {
+        self.told(&Asked { method: Method::POST, path, body: Bytes::from(body.to_string()) }).await
+    }
+
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.told(&Asked { method: Method::DELETE, path, body: Bytes::new() }).await
+    }
+
+    async fn told<T: DeserializeOwned>(&self, asked: &Asked<'_>) -> anyhow::Result<T> {
+        let address = self.address(asked.path);
+        let answer = self.answer(asked).await?;
         if !answer.status.is_success() {
             return Err(refusal(&address, &answer).into());
         }
@@ -166,16 +182,16 @@ impl Client {
 
     /// Why Sickbay is not ready, where it is not.
     pub async fn unready(&self) -> anyhow::Result<Option<Problem>> {
-        let answer = self.answer("/readyz").await?;
+        let answer = self.answer(&Asked { method: Method::GET, path: "/readyz", body: Bytes::new() }).await?;
         // What else comes is not Sickbay's: a proxy may keep the path to itself.
         let is_told = answer.status == StatusCode::SERVICE_UNAVAILABLE;
         Ok(is_told.then(|| serde_json::from_slice(&answer.body).ok()).flatten())
     }
 
     /// The whole answer, whatever its status.
-    async fn answer(&self, path: &str) -> anyhow::Result<Answer> {
-        let address = self.address(path);
-        match tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(path)).await {
+    async fn answer(&self, asked: &Asked<'_>) -> anyhow::Result<Answer> {
+        let address = self.address(asked.path);
+        match tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(asked)).await {
             Ok(answer) => answer.with_context(|| self.unreachable(&address)),
             Err(_elapsed) => {
                 let failure = Failure::new(format!("no whole answer from {address} in {} s", ANSWER_TIME_MAX.as_secs()));
@@ -194,26 +210,31 @@ impl Client {
         )
     }
 
-    async fn exchange(&self, path: &str) -> anyhow::Result<Answer> {
+    async fn exchange(&self, asked: &Asked<'_>) -> anyhow::Result<Answer> {
         let stream = tokio::time::timeout(CONNECT_TIME_MAX, TcpStream::connect(&self.authority))
             .await
             .with_context(|| format!("no connection after {} s", CONNECT_TIME_MAX.as_secs()))??;
         match &self.tls {
-            None => self.converse(stream, path).await,
+            None => self.converse(stream, asked).await,
             Some(tls) => {
                 let stream = tls.connector.connect(tls.name.clone(), stream).await.map_err(|error| trust::explained(&error))?;
-                self.converse(stream, path).await
+                self.converse(stream, asked).await
             }
         }
     }
 
-    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, path: &str) -> anyhow::Result<Answer> {
-        let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await?;
-        let mut request = Request::get(format!("{}{path}", self.base.path().trim_end_matches('/')))
+    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, asked: &Asked<'_>) -> anyhow::Result<Answer> {
+        let (mut sender, connection) = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await?;
+        let mut request = Request::builder()
+            .method(asked.method.clone())
+            .uri(format!("{}{}", self.base.path().trim_end_matches('/'), asked.path))
             .header("host", &self.authority)
             .header("accept", "application/json")
             .header("user-agent", concat!("sickbay/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::new())?;
+            .body(Full::new(asked.body.clone()))?;
+        if !asked.body.is_empty() {
+            request.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+        }
         if let Some(authorization) = &self.authorization {
             request.headers_mut().insert("authorization", authorization.clone());
         }
@@ -281,6 +302,12 @@ fn read(url: &str) -> Result<Url, ParseError> {
         Ok(read) if read.cannot_be_a_base() => Url::parse(&format!("http://{url}")),
         read => read,
     }
+}
+
+struct Asked<'a> {
+    method: Method,
+    path: &'a str,
+    body: Bytes,
 }
 
 struct Answer {

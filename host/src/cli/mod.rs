@@ -22,6 +22,7 @@ pub mod build;
 pub mod client;
 pub mod completions;
 pub mod doctor;
+pub mod incident;
 pub mod new;
 pub mod plugin;
 pub mod probe;
@@ -30,6 +31,7 @@ pub mod replay;
 pub mod routes;
 pub mod schema;
 pub mod serve;
+pub mod silence;
 pub mod slo;
 mod stage;
 pub mod status;
@@ -44,7 +46,7 @@ pub const EXIT_USAGE: u8 = 2;
 const EXIT_NAGIOS_UNKNOWN: u8 = 3;
 
 /// Verbs that are planned and not built yet.
-const LATER_VERBS: [&str; 3] = ["incident", "silence", "rollback"];
+const LATER_VERBS: [&str; 1] = ["rollback"];
 
 const EXAMPLES: &str = "\
 First steps:
@@ -57,6 +59,11 @@ First steps:
   sickbay probe NAME --config FILE      run one check once
   sickbay probe --sink NAME             send a test to one sink
   sickbay routes test NAME              whom its alert would be told
+
+Alerts:
+  sickbay incident list                 what fires, and with `show ID` why who is told
+  sickbay incident ack ID --for 2h      it is yours
+  sickbay silence add service=api --for 2h   nobody is told of what matches
 
 Plugins of your own:
   sickbay new python my-check           a plugin to begin with; also rust, js, go and c
@@ -74,7 +81,7 @@ Exit codes:
   `probe` ends as Nagios expects: 0 ok, 1 warning, 2 critical, 3 unknown.
 
 Environment:
-  SICKBAY_URL        where `status`, `slo` and `plugin` find a running Sickbay
+  SICKBAY_URL        where `status`, `slo`, `plugin`, `incident` and `silence` find a running Sickbay
   SICKBAY_LOG        what is logged: debug, or by part: sickbay=debug,plugin=off
   SICKBAY_CACHE_DIR  where compiled plugins are kept, by default ~/.cache/sickbay/artifacts
   SICKBAY_TOOLS_DIR  where `doctor --fix` puts what builds plugins, by default ~/.cache/sickbay/tools
@@ -246,6 +253,23 @@ enum Verb {
     )]
     Plugin(plugin::PluginArgs),
     #[command(
+        about = "List incidents of a running Sickbay, show one, take one, or write down what was found",
+        long_about = None,
+        after_help = "An incident is one time that a check, or an alert that somebody posted, was bad, from its begin to its end.\n\n\
+                      Examples:\n  sickbay incident list\n  sickbay incident show ID\n  sickbay incident ack ID --for 2h\n  \
+                      sickbay incident note ID \"the disk was full\"\n\n\
+                      Exit codes: 0 done, 1 Sickbay does not answer or knows no such incident, 2 wrong usage."
+    )]
+    Incident(incident::IncidentArgs),
+    #[command(
+        about = "Mute alerts of a running Sickbay for a time, list what is muted, or end it",
+        long_about = None,
+        after_help = "Examples:\n  sickbay silence add 'service=\"api\"' --for 2h --comment \"moving\"\n  sickbay silence list\n  \
+                      sickbay silence expire ID\n\n\
+                      Exit codes: 0 done, 1 Sickbay does not answer or refuses it, 2 wrong usage."
+    )]
+    Silence(silence::SilenceArgs),
+    #[command(
         about = "Print the JSON Schema of the configuration",
         long_about = None,
         after_help = "Editors complete and check sickbay.toml with it; many take it from a first line `#:schema sickbay.schema.json`.\n\n\
@@ -279,6 +303,8 @@ impl Verb {
             Verb::Status(args) => status::run(args),
             Verb::Slo(args) => slo::run(args),
             Verb::Plugin(args) => plugin::run(args),
+            Verb::Incident(args) => incident::run(args),
+            Verb::Silence(args) => silence::run(args),
             Verb::Schema(args) => schema::run(args),
             Verb::Completions(args) => completions::run(args),
         }
@@ -428,10 +454,8 @@ mod tests {
 
     #[test]
     fn a_later_verb_is_known_and_not_built_yet() {
-        for line in ["sickbay incident list", "sickbay silence add x", "sickbay plugin rollback http"] {
-            let error = parse(line).err().expect("not built yet");
-            assert!(later_verb(&error).is_some(), "{line}: {error}");
-        }
+        let error = parse("sickbay plugin rollback http").err().expect("not built yet");
+        assert!(later_verb(&error).is_some(), "{error}");
     }
 
     #[test]

@@ -154,6 +154,8 @@ pub struct Config {
 pub struct Server {
     /// Where it is not loopback there are [`Config::tokens`].
     pub listen: SocketAddr,
+    /// Where people find the page; without a `/` at the end.
+    pub external_url: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use sickbay_core::masking::{Pattern, WellKnown};
 use sickbay_core::{Quota, Shapes};
 use sickbay_runtime::{Limits, Sort};
 use sickbay_store::{Retention, StoreError};
+use url::Url;
 
 use super::diagnostic::{Findings, Problem, shown};
 use super::place::{Source, Span};
@@ -41,6 +42,7 @@ const RETENTION_BYTES_MOST: u64 = 64 << 40;
 const CONCURRENCY_MOST: u32 = 10_000;
 const RUNS_MOST: u32 = 1_000_000;
 const OWNER_BYTES_MAX: usize = 256;
+const EXTERNAL_URL_BYTES_MAX: usize = 2048;
 const PRIVATE_NETWORKS_MAX: usize = 256;
 /// Each is one more pass over every text.
 const MASKING_PATTERNS_MAX: usize = 32;
@@ -81,6 +83,7 @@ pub(super) struct Settings {
 
 pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
     let listen = file.server.as_ref().and_then(|server| server.listen.as_ref());
+    let external_url = file.server.as_ref().and_then(|server| server.external_url.as_ref());
     let listen_default = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT_DEFAULT);
     let dir = scope.dir;
     let plugins = file.plugins.as_ref().and_then(|plugins| plugins.dir.as_ref());
@@ -89,7 +92,7 @@ pub(super) fn settings(file: &FileText, scope: &mut Scope<'_>) -> Settings {
     let sources = sources::sources(&file.sources, scope);
     access::judge_reach(listen, address, file, scope);
     Settings {
-        server: Server { listen: address },
+        server: Server { listen: address, external_url: scope.read(external_url, None, |text| external(text).map(Some)) },
         tls: tls.and_then(|tls| certificate::listener_tls(tls, scope)),
         tokens: access::tokens(&file.token, scope),
         store: StoreSettings { url: store(file.store.as_ref(), scope).unwrap_or_else(|| STORE_DEFAULT.to_owned()) },
@@ -113,6 +116,22 @@ fn listen_address(text: &str) -> Result<SocketAddr, Problem> {
     text.parse().map_err(|_| {
         Problem::new("`listen` is not an address with a port").reason(format!("\"{}\" has not the form IP:PORT", shown(text))).hint(hint)
     })
+}
+
+fn external(text: &str) -> Result<String, Problem> {
+    let is_page = |url: &Url| {
+        let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && is_plain
+    };
+    match Url::parse(text).ok().filter(|url| text.len() <= EXTERNAL_URL_BYTES_MAX && is_page(url)) {
+        Some(_) => Ok(text.trim_end_matches('/').to_owned()),
+        // Not quoted: a user name with a password may stand in it.
+        None => Err(Problem::new("`external_url` is no address of a page")
+            .reason(format!(
+                "it has http:// or https:// and a host, no user name, no `?` and no `#`, and at most {EXTERNAL_URL_BYTES_MAX} bytes"
+            ))
+            .hint("write \"https://sickbay.example.com\", perhaps with a path")),
+    }
 }
 
 /// The URL of the store. None where none is written, or where it is wrong (which is noted).

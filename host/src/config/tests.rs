@@ -48,6 +48,18 @@ fn an_empty_file_has_every_default_and_one_warning() {
 }
 
 #[test]
+fn the_page_of_alerts_has_an_address_that_people_can_open() {
+    let external_url = |text: &str| good(&format!("[server]\nexternal_url = \"{text}\"\n")).server.external_url;
+    assert_eq!(external_url("https://sickbay.example/behind/").as_deref(), Some("https://sickbay.example/behind"));
+    assert_eq!(external_url("http://127.0.0.1:9470").as_deref(), Some("http://127.0.0.1:9470"));
+    for wrong in ["sickbay.example", "ftp://sickbay.example", "https://me:hunter2@sickbay.example", "https://sickbay.example/?a", "/"] {
+        let text = format!("[server]\nexternal_url = \"{wrong}\"\n");
+        let errors = load_text(&text).expect_err(wrong).to_string();
+        assert!(errors.contains("`external_url` is no address of a page") && !errors.contains("hunter2"), "{errors}");
+    }
+}
+
+#[test]
 fn more_warm_checks_than_instances_that_are_kept_are_a_warning() {
     let warnings = |warm: usize| {
         let named = |number: usize| check(if number < warm { "" } else { "isolation = \"fresh\"" }).replace("api", &format!("c-{number}"));

@@ -95,6 +95,9 @@ pub(super) struct ServerText {
     /// Address and port; one that is not loopback needs a `[[token]]`. Default: 127.0.0.1:9470.
     #[schemars(example = &"127.0.0.1:9470")]
     pub listen: Option<Placed<String>>,
+    /// Where people find the page, http:// or https://: alerts that are told lead there. Default: they lead nowhere.
+    #[schemars(example = &"https://sickbay.example.com")]
+    pub external_url: Option<Placed<String>>,
     /// The certificate with which the listener speaks HTTPS. Default: it speaks HTTP.
     pub tls: Option<TlsText>,
 }

@@ -1,10 +1,10 @@
 //! The daemon: what is started, in which order, and how it ends.
 //!
-//! Start: configuration -> store -> listener and API -> sandbox -> first scan of the folder -> the checks against their plugins -> scheduler,
-//! folder, reloader, retention. An error before the scheduler ends the process with nothing run. Where asked, `import` comes before the
-//! store is opened.
-//! End (SIGTERM, Ctrl-C): the scheduler stops, runs under way finish within [`DRAIN_MAX`], what objectives count is written, the queue is
-//! flushed, recorded runs are written, the store is closed.
+//! Start: configuration -> store, and what it has of alerts -> listener and API -> sandbox -> first scan of the folder -> the checks against
+//! their plugins -> scheduler, folder, reloader, alerts, retention. An error before the scheduler ends the process with nothing run. Where
+//! asked, `import` comes before the store is opened.
+//! End (SIGTERM, Ctrl-C): the scheduler stops, runs and deliveries under way finish within [`DRAIN_MAX`], what objectives count is written, the
+//! queue is flushed, recorded runs are written, the store is closed.
 //!
 //! Invariant: every task of the daemon is started here; what runs checks ends by one token, the API by a second one after the last result
 //! is written.
@@ -30,7 +30,7 @@ use std::time::Duration;
 use anyhow::Context;
 use sickbay_capabilities::Services;
 use sickbay_runtime::SandboxSettings;
-use sickbay_store::{ResultQueue, Store};
+use sickbay_store::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -40,11 +40,13 @@ use tokio_util::task::TaskTracker;
 
 pub use run::{RUNS_MAX, RunNowError, Runner, host_calls_end};
 
+use crate::alerting::tick;
+use crate::alerting::workers::Workers;
 use crate::config::{Config, ConfigErrors};
 use crate::live::{Events, Live};
 use crate::plugins::{Registry, Sandbox};
 use crate::slo::SloTable;
-use crate::{api, clock, logging};
+use crate::{alerting, api, clock, logging};
 
 /// Plain results are durable this long after they were made, at the latest.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
@@ -103,6 +105,7 @@ impl Daemon {
 
         let runner = Arc::new(Runner::new(Arc::clone(&live), services, runs.clone()));
         live.runner.store(Some(Arc::clone(&runner)));
+        let workers = Workers::new(Arc::clone(&live), Arc::clone(&runner), runs.clone());
         let config_woken = Arc::new(Notify::new());
         let changed = watch::Sender::new(());
         start_schedulers(&live, &runner, &runs, &changed, &stop).map_err(anyhow::Error::from)?;
@@ -110,6 +113,8 @@ impl Daemon {
         let reloader = reload::Reloader { live: Arc::clone(&live), woken: Arc::clone(&config_woken), changed, hangup };
         tasks.spawn(Arc::clone(&scanner).run(stop.clone()));
         tasks.spawn(reloader.run(stop.clone()));
+        tasks.spawn(tick::run(live.alerts.clone(), stop.clone()));
+        tasks.spawn(workers.run(stop.clone()));
         tasks.spawn(retention(Arc::clone(&live), stop.clone()));
         tasks.spawn(watcher::watch(Arc::clone(&live), folder_woken, config_woken, watched, stop.clone()));
         let counts_stop = CancellationToken::new();
@@ -123,7 +128,7 @@ impl Daemon {
         self.stop.cancel();
         self.runs.close();
         if tokio::time::timeout(DRAIN_MAX, self.runs.wait()).await.is_err() {
-            tracing::warn!("{} runs did not end within {} s and are given up", self.runs.len(), DRAIN_MAX.as_secs());
+            tracing::warn!("{} runs and deliveries did not end within {} s and are given up", self.runs.len(), DRAIN_MAX.as_secs());
         }
         self.live.runner.store(None);
         self.counts_stop.cancel();
@@ -184,14 +189,14 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 async fn live(config: Arc<Config>, store: Arc<dyn Store>, tasks: &TaskTracker) -> anyhow::Result<Arc<Live>> {
     let (_, last_seq) = store.bounds().await?;
     let events = Events::new(last_seq);
-    let published = events.clone();
-    let (queue, writer) = ResultQueue::start(Arc::clone(&store), FLUSH_INTERVAL, move |written| published.publish(written));
+    let started = alerting::start(&store, &config, FLUSH_INTERVAL, events.clone()).await;
+    let (alerts, queue, writer) = started.context("what is stored of alerts cannot be taken up")?;
     tasks.spawn(async move {
         if let Err(error) = writer.await {
             tracing::error!("the writer of results was lost: {error}");
         }
     });
-    Ok(Arc::new(Live::new(store, queue, events, Arc::new(Registry::default()), config, clock::now())))
+    Ok(Arc::new(Live::new(store, queue, alerts, events, Arc::new(Registry::default()), config, clock::now())))
 }
 
 async fn listen(live: &Arc<Live>, tasks: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<SocketAddr> {

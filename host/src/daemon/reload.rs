@@ -230,7 +230,7 @@ impl Started {
     /// The keys for which `config` says something else.
     fn differences(&self, config: &Config) -> Vec<&'static str> {
         let keys = [
-            ("server.listen", self.server != config.server),
+            ("server.listen", self.server.listen != config.server.listen),
             ("store.url", self.store != config.store),
             ("plugins.dir", self.plugins != config.plugins),
             ("transcripts", self.transcripts != config.transcripts),

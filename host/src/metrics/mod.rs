@@ -1,7 +1,7 @@
 //! What Sickbay counts of itself and exports at `/metrics`, in the Prometheus text format.
 //!
 //! Who is who: [`Metrics`] holds the counters and histograms that the daemon feeds; [`checks`] writes the families that have one
-//! series or more per check straight from the live state, [`slos`] those of objectives; [`process`] reads what the kernel knows of this
+//! series or more per check straight from the live state, [`slos`] those of objectives, [`alerts`] those about alerts; [`process`] reads what the kernel knows of this
 //! process; [`exposition`] is the writer that all of them use.
 //!
 //! How: what is per check is not counted twice. A counter per check here would double the memory of 10,000 checks and could disagree
@@ -12,6 +12,7 @@
 //!
 //! Invariant: this module and its children are the only place where the name of a metric is written.
 
+pub mod alerts;
 pub mod checks;
 pub mod exposition;
 pub mod process;
@@ -28,6 +29,7 @@ use sickbay_capabilities::{Capability, DenialReason};
 use sickbay_core::Quota;
 
 use self::exposition::{Exposition, MetricType};
+use crate::clock;
 use crate::live::Live;
 
 /// The media type of what [`Metrics::render`] gives.
@@ -261,6 +263,7 @@ impl Metrics {
         daemon(&mut out, live);
         plugins(&mut out, live);
         process::write(&mut out, live.started_at);
+        alerts::write(&mut out, live, clock::now());
         checks::write(&mut out, &observed);
         slos::write(&mut out, live);
         let mut text = out.into_text();

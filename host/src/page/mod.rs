@@ -1,11 +1,13 @@
-//! The page at `/`: all checks in a table, the worst first, and below them the objectives (`slos`), made on the server.
+//! The page at `/`: open incidents, all checks in a table, the worst first, and below them the objectives (`slos`), made on the server.
 //!
 //! It has no script: the browser asks again every [`REFRESH_SECONDS`]. Statuses are words; colour only repeats them.
 //!
 //! Limits: [`ROWS_MAX`] checks on a page, with links to the next ones; texts are cut at [`TEXT_CHARACTERS_MAX`].
 //!
 //! Invariant: text of plugins and of the configuration is written as text (maud escapes it), never as markup, and no attribute but
-//! `title` and `href` of our own paths is made of it.
+//! `title` and `href` of our own paths is made of it; an `id` is one that we gave.
+
+mod incidents;
 
 mod slos;
 
@@ -18,6 +20,7 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 use sickbay_core::Timestamp;
 
+use self::incidents::OpenIncidents;
 use self::slos::Slos;
 use crate::api::Api;
 use crate::api::model::{CheckItem, StatusWord};
@@ -70,6 +73,7 @@ struct Shown {
     /// In the order of [`StatusWord::WORST_FIRST`], of all checks.
     counts: [usize; 4],
     rows: Vec<Row>,
+    incidents: OpenIncidents,
     slos: Slos,
     reload_failed: bool,
     /// Why results are not stored.
@@ -117,6 +121,7 @@ impl Shown {
             pages,
             counts,
             rows,
+            incidents: OpenIncidents::of(live),
             slos: Slos::of(live, now),
             reload_failed: live.reload.load().error.is_some(),
             store_trouble,
@@ -143,6 +148,7 @@ impl Shown {
                     }
                     main {
                         (self.notices())
+                        (self.incidents.markup(self.now))
                         @if self.rows.is_empty() { (empty()) } @else { (self.table()) (self.pages()) }
                         (self.slos.table())
                     }
@@ -250,7 +256,8 @@ impl Shown {
         html! {
             footer {
                 "As of " time datetime=(clock::rfc3339(self.now)) { (clock::rfc3339(self.now)) } ", again in " (REFRESH_SECONDS) " s. "
-                a href="/api/v1/checks" { "checks" } " " a href="/api/v1/slos" { "objectives" } " " a href="/api/v1/plugins" { "plugins" } " " a href="/metrics" { "metrics" } " "
+                a href="/api/v1/checks" { "checks" } " " a href="/api/v1/incidents" { "incidents" } " " a href="/api/v1/slos" { "objectives" } " "
+                a href="/api/v1/plugins" { "plugins" } " " a href="/metrics" { "metrics" } " "
                 a href="/api/openapi.json" { "API" }
             }
         }

@@ -11,6 +11,7 @@ use sickbay_core::Timestamp;
 /// What kind of thing a document is. The numbers are in databases: they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
+    /// The parent is the check, where it is of one.
     Incident = 1,
     /// A line of an incident's timeline; the parent is the incident.
     Event = 2,
@@ -22,10 +23,15 @@ pub enum Kind {
     Silence = 6,
     /// What one day counted for an objective; the parent is the objective.
     Slo = 7,
+    /// What is unusual about a check.
+    Check = 8,
+    /// How a sink stands.
+    Sink = 9,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 7] = [Kind::Incident, Kind::Event, Kind::Ledger, Kind::Delivery, Kind::Group, Kind::Silence, Kind::Slo];
+    pub const ALL: [Kind; 9] =
+        [Kind::Incident, Kind::Event, Kind::Ledger, Kind::Delivery, Kind::Group, Kind::Silence, Kind::Slo, Kind::Check, Kind::Sink];
 
     pub(crate) fn number(self) -> i16 {
         self as i16
@@ -131,6 +137,6 @@ mod tests {
     #[test]
     fn every_kind_is_known_by_its_number() {
         assert_eq!(Kind::ALL.map(|kind| Kind::of(kind.number())), Kind::ALL.map(Some));
-        assert_eq!((Kind::of(0), Kind::of(8)), (None, None));
+        assert_eq!((Kind::of(0), Kind::of(10)), (None, None));
     }
 }

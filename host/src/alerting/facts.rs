@@ -1,0 +1,316 @@
+//! What the machine of alerts is told of checks: facts out of results, in their order, and out of the configuration.
+//!
+//! Of a result: its transition; that its check is one that nobody could judge from the beginning, which is no transition; that it flaps, or
+//! no longer; and which checks its transition makes unreachable, or reachable again.
+//!
+//! Of another configuration: the routes; checks that are gone; and for checks that are new in it, how they stand by what is stored of them,
+//! against the incidents that are open. So a check that comes back failing has an incident again, and one that failed before there were
+//! alerts gets its first.
+//!
+//! Invariant: a result of a check that is not configured makes no fact.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use sickbay_core::alerting::{AlertKind, Alerting, CheckIdentity, Fact, Findings, Flap, Incident, LabelSet};
+use sickbay_core::{Dependencies, Judgement, Reach, Status, Timestamp};
+use sickbay_store::ResultRecord;
+
+use crate::clock;
+use crate::config::Config;
+use crate::live::{CheckTable, LiveCheck, Observed, dependencies_of};
+
+/// A configuration and its checks, as the machine is to know them.
+pub(super) struct Wanted {
+    pub(super) config: Arc<Config>,
+    pub(super) checks: Arc<CheckTable>,
+}
+
+/// What the machine was told of the checks.
+#[derive(Default)]
+pub(super) struct Watched {
+    /// None until the first table of the process is there.
+    wanted: Option<Arc<Wanted>>,
+    /// As confirmed by the results that the machine has heard of.
+    dependencies: Dependencies,
+    /// Checks that flap.
+    flapping: HashSet<Arc<str>>,
+}
+
+impl Watched {
+    /// One that begins where the machine is that was made of the store's rows.
+    pub(super) fn of(flapping: HashSet<Arc<str>>) -> Watched {
+        Watched { flapping, ..Watched::default() }
+    }
+
+    pub(super) fn is_of(&self, wanted: &Arc<Wanted>) -> bool {
+        self.wanted.as_ref().is_some_and(|known| Arc::ptr_eq(known, wanted))
+    }
+
+    /// Takes the next result.
+    pub(super) fn facts_of(&mut self, record: &ResultRecord) -> Vec<Fact> {
+        let Some(wanted) = self.wanted.clone() else { return Vec::new() };
+        let Some(check) = wanted.checks.get(&record.check) else { return Vec::new() };
+        let mut facts = Vec::new();
+        let failures_needed = check.spec.policy.failures;
+        if record.transition.is_some() || is_first_unjudged(record, failures_needed) {
+            facts.push(Fact::Transition { check: identity(check, &wanted.config), findings: Arc::new(findings(record)) });
+        }
+        self.flapping_facts(check, &wanted.config, Some(record), &mut facts);
+        if let Some(transition) = &record.transition {
+            let reached = self.dependencies.confirmed(&record.check, transition.to);
+            facts.extend(reached.into_iter().map(|Reach { check, cause, .. }| Fact::Reachability { check, cause }));
+        }
+        facts
+    }
+
+    /// Goes over to another configuration.
+    pub(super) fn adopt(&mut self, wanted: Arc<Wanted>, alerting: &Alerting) -> Vec<Fact> {
+        let before = self.wanted.replace(Arc::clone(&wanted));
+        let mut facts = Vec::new();
+        if **alerting.config() != *wanted.config.alerting {
+            facts.push(Fact::Configured { config: Arc::clone(&wanted.config.alerting) });
+        }
+        let remembered = alerting.checks();
+        for gone in remembered.iter().filter(|name| wanted.checks.get(name).is_none()) {
+            facts.push(Fact::CheckRemoved { check: Arc::clone(gone) });
+        }
+        self.flapping.retain(|name| wanted.checks.get(name).is_some());
+        self.dependencies = dependencies_of(&wanted.checks);
+        let kept = remembered.into_iter().filter(|name| wanted.checks.get(name).is_some());
+        self.reachability_facts(kept, &mut facts);
+        let open: HashSet<(Arc<str>, AlertKind)> = alerting.incidents().filter_map(open_of).collect();
+        let was_known = |name: &str| before.as_ref().is_some_and(|before| before.checks.get(name).is_some());
+        for check in wanted.checks.by_name.values().filter(|check| !was_known(&check.name)) {
+            let observed = check.observed();
+            if let Some(status) = untold(check, &observed, &open) {
+                facts.push(Fact::Transition { check: identity(check, &wanted.config), findings: Arc::new(standing(&observed, status)) });
+            }
+            self.flapping_facts(check, &wanted.config, observed.last.as_deref(), &mut facts);
+        }
+        facts
+    }
+
+    /// Of every check in the graph, and of those that stood in one before; where nothing changed the machine sees that.
+    fn reachability_facts(&self, kept: impl Iterator<Item = Arc<str>>, facts: &mut Vec<Fact>) {
+        let names: BTreeSet<Arc<str>> = self.dependencies.names().cloned().chain(kept).collect();
+        facts.extend(names.into_iter().map(|check| {
+            let cause = self.dependencies.reach_of(&check).and_then(|reach| reach.cause);
+            Fact::Reachability { check, cause }
+        }));
+    }
+
+    /// That the check begins or ends to flap, where the machine has not heard of it.
+    fn flapping_facts(&mut self, check: &LiveCheck, config: &Config, record: Option<&ResultRecord>, facts: &mut Vec<Fact>) {
+        let Some(record) = record else { return };
+        match (record.state.flapping.began, self.flapping.contains(&check.name)) {
+            (Some(began), false) => {
+                self.flapping.insert(Arc::clone(&check.name));
+                // It begins with a failure; where that was before, it is told as it stood.
+                let findings =
+                    if record.status.is_failure() { findings(record) } else { Findings { status: began.status, ..findings(record) } };
+                let change = Flap::Began { findings: Arc::new(findings), confirmed: record.state.hard_status };
+                facts.push(Fact::Flapping { check: identity(check, config), change });
+            }
+            (None, true) => {
+                self.flapping.remove(&check.name);
+                facts.push(Fact::Flapping { check: identity(check, config), change: Flap::Ended });
+            }
+            (Some(_), true) | (None, false) => {}
+        }
+    }
+}
+
+/// A check that could not be judged from its beginning is confirmed as that without a transition.
+fn is_first_unjudged(record: &ResultRecord, failures_needed: u32) -> bool {
+    let state = &record.state;
+    record.status == Status::Unknown && state.hard_status == Status::Unknown && state.unknowns == failures_needed
+}
+
+fn open_of(incident: &Incident) -> Option<(Arc<str>, AlertKind)> {
+    let kind = if incident.is_unknown() { AlertKind::Unknown } else { AlertKind::Failure };
+    incident.is_open().then_some(())?;
+    Some((Arc::clone(incident.check()?), kind))
+}
+
+/// The confirmed status of a check, where the open incidents do not say so.
+fn untold(check: &LiveCheck, observed: &Observed, open: &HashSet<(Arc<str>, AlertKind)>) -> Option<Status> {
+    let state = &observed.state;
+    observed.last.as_ref()?;
+    let is_open = |kind| open.contains(&(Arc::clone(&check.name), kind));
+    let (has_failure, has_unknown) = (is_open(AlertKind::Failure), is_open(AlertKind::Unknown));
+    let is_untold = match state.hard_status {
+        Status::Ok => has_failure || has_unknown,
+        Status::Warning | Status::Critical => !has_failure || has_unknown,
+        Status::Unknown => {
+            let is_confirmed = state.since != Timestamp::default() || state.unknowns >= check.spec.policy.failures;
+            is_confirmed && !has_unknown
+        }
+    };
+    is_untold.then_some(state.hard_status)
+}
+
+/// What is known of a check that stands so by what is stored of it.
+fn standing(observed: &Observed, status: Status) -> Findings {
+    if let Some(last) = observed.last.as_ref().filter(|last| last.status == status) {
+        return findings(last);
+    }
+    let since = clock::rfc3339(observed.state.since);
+    Findings {
+        status,
+        summary: format!("{status} since {since}"),
+        reason: "Confirmed".to_owned(),
+        reason_detail: format!("it was confirmed at {since}, and nothing else since"),
+        failure: observed.last.as_ref().and_then(|last| last.failure.clone()),
+        evidence: Vec::new(),
+    }
+}
+
+fn findings(record: &ResultRecord) -> Findings {
+    Findings::of(&Judgement {
+        status: record.status,
+        summary: record.summary.clone(),
+        reason: record.reason.clone(),
+        failure: record.failure.clone(),
+        evidence: record.evidence.clone(),
+    })
+}
+
+/// What alerts need to know of a check.
+pub(crate) fn identity(check: &LiveCheck, config: &Config) -> Arc<CheckIdentity> {
+    let labels = check.spec.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Arc::new(CheckIdentity {
+        name: Arc::clone(&check.name),
+        plugin: Arc::clone(&check.plugin),
+        kind: Arc::from(check.kind.load().as_str()),
+        target: check.spec.target.as_deref().map(Arc::from),
+        owner: config.settings_of(&check.spec.plugin).owner.as_deref().map(Arc::from),
+        // The configuration has tighter bounds.
+        labels: LabelSet::new(labels).unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sickbay_core::{FlapBegin, Reason, StateKind, Transition};
+
+    use super::*;
+    use crate::api::testing::{Host, check, record};
+
+    fn watched(host: &Host) -> (Watched, Alerting) {
+        let mut watched = Watched::default();
+        let alerting = Alerting::new(Arc::clone(&host.live.config.load().alerting), 1, Timestamp(1));
+        watched.adopt(wanted(host), &alerting);
+        (watched, alerting)
+    }
+
+    fn wanted(host: &Host) -> Arc<Wanted> {
+        Arc::new(Wanted { config: host.live.config.load_full(), checks: host.live.checks() })
+    }
+
+    fn failed(check: &str, number: u64) -> ResultRecord {
+        let mut record = record(check, number);
+        (record.status, record.reason) = (Status::Critical, Reason::Reported { status: Status::Critical, failure: Some("refused".into()) });
+        (record.state.status, record.state.hard_status, record.state.kind) = (Status::Critical, Status::Critical, StateKind::Hard);
+        record.transition = Some(Transition { from: Status::Ok, to: Status::Critical, at: record.started_at });
+        record
+    }
+
+    /// `Transition db critical`, `Reachability api by db`
+    fn told(facts: &[Fact]) -> Vec<String> {
+        facts
+            .iter()
+            .map(|fact| match fact {
+                Fact::Transition { check, findings } => format!("Transition {} {}", check.name, findings.status),
+                Fact::Flapping { check, change: Flap::Began { findings, confirmed } } => {
+                    format!("Flapping {} {} {confirmed}", check.name, findings.status)
+                }
+                Fact::Flapping { check, change: Flap::Ended } => format!("Calm {}", check.name),
+                Fact::Reachability { check, cause: Some(cause) } => format!("Reachability {check} by {cause}"),
+                Fact::Reachability { check, cause: None } => format!("Reachability {check}"),
+                Fact::CheckRemoved { check } => format!("CheckRemoved {check}"),
+                Fact::Configured { .. } => "Configured".to_owned(),
+                other => format!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_transition_is_told_with_what_it_reaches_and_a_plain_result_is_not() {
+        let host = Host::start(&format!("{}{}depends_on = [\"db\"]\n", check("db"), check("api"))).await;
+        let (mut watched, _) = watched(&host);
+        assert!(watched.facts_of(&record("db", 1)).is_empty());
+        assert_eq!(told(&watched.facts_of(&failed("db", 2))), ["Transition db critical", "Reachability db", "Reachability api by db"]);
+        assert!(watched.facts_of(&failed("gone", 3)).is_empty(), "it is not configured");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_could_judge_from_the_beginning_is_told_once() {
+        let host = Host::start(&check("db")).await;
+        let (mut watched, _) = watched(&host);
+        let unjudged = |unknowns: u32| {
+            let mut record = record("db", u64::from(unknowns));
+            (record.status, record.state.status, record.state.hard_status) = (Status::Unknown, Status::Unknown, Status::Unknown);
+            record.state.unknowns = unknowns;
+            record
+        };
+        let facts: Vec<usize> = (1..=5).map(|unknowns| watched.facts_of(&unjudged(unknowns)).len()).collect();
+        assert_eq!(facts, [0, 0, 1, 0, 0]);
+    }
+
+    #[tokio::test]
+    async fn flapping_is_told_when_it_begins_and_when_it_ends() {
+        let host = Host::start(&check("db")).await;
+        let (mut watched, _) = watched(&host);
+        let mut flapping = record("db", 1);
+        flapping.state.flapping.began = Some(FlapBegin { at: Timestamp(900), status: Status::Warning });
+        assert_eq!(told(&watched.facts_of(&flapping)), ["Flapping db warning ok"]);
+        assert!(watched.facts_of(&flapping).is_empty());
+        assert_eq!(told(&watched.facts_of(&record("db", 2))), ["Calm db"]);
+    }
+
+    #[tokio::test]
+    async fn a_check_that_comes_back_failing_has_an_incident_again() {
+        let host = Host::start(&format!("{}{}", check("db"), check("api"))).await;
+        let (mut watched, mut alerting) = watched(&host);
+        for fact in watched.facts_of(&failed("db", 2)) {
+            alerting.apply(fact, Timestamp(2_000));
+        }
+        host.observe("db", |observed| {
+            let record = failed("db", 2);
+            observed.state = record.state.clone();
+            observed.last = Some(Arc::new(record));
+        });
+        let all = wanted(&host);
+        let mut checks = CheckTable { by_name: all.checks.by_name.clone() };
+        checks.by_name.remove("db");
+        let without = Arc::new(Wanted { config: Arc::clone(&all.config), checks: Arc::new(checks) });
+        let facts = watched.adopt(without, &alerting);
+        assert_eq!(told(&facts), ["CheckRemoved db"]);
+        for fact in facts {
+            alerting.apply(fact, Timestamp(3_000));
+        }
+        assert_eq!(alerting.incidents().filter(|incident| incident.is_open()).count(), 0);
+        assert_eq!(told(&watched.adopt(all, &alerting)), ["Transition db critical"]);
+    }
+
+    #[tokio::test]
+    async fn an_incident_of_a_check_that_is_well_by_its_last_result_ends() {
+        let host = Host::start(&check("db")).await;
+        let (mut watched, mut alerting) = watched(&host);
+        for fact in watched.facts_of(&failed("db", 2)) {
+            alerting.apply(fact, Timestamp(2_000));
+        }
+        host.observe("db", |observed| observed.note(Arc::new(record("db", 3)), None));
+        // As after a restart.
+        let mut watched = Watched::of(HashSet::new());
+        assert!(told(&watched.adopt(wanted(&host), &alerting)).contains(&"Transition db ok".to_owned()));
+    }
+
+    #[test]
+    fn a_status_whose_result_is_gone_is_told_with_its_time() {
+        let observed = Observed { state: failed("db", 1).state, last: Some(Arc::new(record("db", 2))), ..Observed::default() };
+        let findings = standing(&observed, Status::Critical);
+        assert_eq!((findings.status, findings.summary.as_str()), (Status::Critical, "critical since 1970-01-01T00:00:01.000Z"));
+    }
+}
