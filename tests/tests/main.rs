@@ -1,5 +1,6 @@
 //! The program as users run it, as one test program: `cargo test --test e2e http::` runs one file.
 
+mod alertmanager_api;
 mod alerts;
 mod alerts_kill;
 mod api;

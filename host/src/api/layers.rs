@@ -8,17 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody, to_bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use tokio::sync::Semaphore;
 
 use super::guard::WITHOUT_TOKEN;
 use super::places::{Place, REQUESTS_MAX};
 use super::problem::{Problem, ProblemKind};
+use super::v2;
 
-/// No request of this API needs more.
+/// No request of this API needs more, but posted alerts.
 pub(crate) const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
 /// From the request's head to the last byte of its body.
 pub(crate) const REQUEST_BODY_TIME_MAX: Duration = Duration::from_secs(10);
@@ -56,18 +58,24 @@ pub(crate) async fn catch_panic(request: Request, next: Next) -> Response {
     }
 }
 
-/// Reads the whole body before the handler runs.
-pub(crate) async fn bounded_body(request: Request, next: Next) -> Response {
+/// Reads the whole body before the handler runs. There is room for so many long ones, until they are answered.
+pub(crate) async fn bounded_body(State(long_bodies): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match tokio::time::timeout(REQUEST_BODY_TIME_MAX, to_bytes(body, REQUEST_BODY_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(error)) if std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) => {
-            Problem::new(ProblemKind::BodyTooLarge, format!("the body is longer than {REQUEST_BODY_BYTES_MAX} bytes")).into_response()
+    let bytes_max = v2::body_bytes_max(parts.uri.path());
+    let is_long = bytes_max > REQUEST_BODY_BYTES_MAX && body.size_hint().upper().is_none_or(|bytes| bytes > REQUEST_BODY_BYTES_MAX as u64);
+    let read = async {
+        let room = if is_long { long_bodies.acquire().await.ok() } else { None };
+        (to_bytes(body, bytes_max).await, room)
+    };
+    match tokio::time::timeout(REQUEST_BODY_TIME_MAX, read).await {
+        Ok((Ok(bytes), _room)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok((Err(error), _)) if std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) => {
+            Problem::new(ProblemKind::BodyTooLarge, format!("the body is longer than {bytes_max} bytes")).into_response()
         }
-        Ok(Err(_)) => Problem::new(ProblemKind::BodyInvalid, "the body ended before its end").into_response(),
+        Ok((Err(_), _)) => Problem::new(ProblemKind::BodyInvalid, "the body ended before its end").into_response(),
         Err(_elapsed) => {
             let seconds = REQUEST_BODY_TIME_MAX.as_secs();
             Problem::new(ProblemKind::BodyTimeout, format!("the body was not whole after {seconds} s")).into_response()

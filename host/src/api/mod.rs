@@ -5,12 +5,14 @@
 //! `config`, `events`, `incidents`, `silences`, `deliveries` and `scrape` answer, one module per family of paths; `documents` makes parts of
 //! lists of what is kept beside results, `told` reads what people say of alerts; `guard` and `layers` stand round all of them; beyond loopback
 //! `guard` asks `tokens` whose a request is, and `attempts` counts the wrong ones.
+//! `v2` is the API of Alertmanager.
 //!
 //! How a request goes: `connection (server) -> security headers -> net under panics -> who asks (guard) -> whole body -> its turn (places)
 //! -> time limit -> handler -> Live or the store`.
 //!
 //! Limits: bodies `layers::REQUEST_BODY_BYTES_MAX`, time `layers::ANSWER_TIME_MAX` (a run takes its check's own time, an event stream has
 //! none), lists `checks::ITEMS_MAX`, event streams `events::STREAMS_MAX`, scrapes [`SCRAPES_MAX`] at a time.
+//! Posted alerts and what is read of them have limits of their own (`v2`).
 //!
 //! Invariant: handlers read [`Live`] and the store, and change nothing but by [`crate::daemon::Runner`] and [`crate::alerting::Alerts::tell`].
 //! Invariant: a check's `config` is in no answer.
@@ -42,6 +44,7 @@ pub(crate) mod testing;
 pub mod tls;
 mod tokens;
 mod told;
+mod v2;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -143,17 +146,20 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(push::push)).routes(routes!(events::events));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(quick).merge(unhurried).split_for_parts();
     let document = Bytes::from(document.to_json().expect("the document is made of constants"));
+    let long_bodies = Arc::new(Semaphore::new(v2::ALERTS_BODIES_MAX));
 
     router
+        .merge(v2::router())
         .route("/api/openapi.json", get(move |query: RawQuery| openapi(query, document)))
         .route("/", get(page::page))
         .route(page::STYLE_PATH, get(page::style))
         .fallback(path_unknown)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn(layers::bounded_requests))
-        .layer(middleware::from_fn(layers::bounded_body))
+        .layer(middleware::from_fn_with_state(long_bodies, layers::bounded_body))
         .layer(middleware::from_fn_with_state(guard::Gate::new(local_addr, Arc::clone(&live)), guard::admit))
         .layer(middleware::from_fn(layers::catch_panic))
+        .layer(middleware::from_fn(v2::plain_problems))
         .layer(middleware::from_fn(layers::security_headers))
         .with_state(Api::new(live))
 }

@@ -1,7 +1,8 @@
 //! Errors as RFC 9457 problem details.
 //!
 //! Invariant: every answer of the server with a status of 400 or above has a [`Problem`] as its body, with the media type
-//! `application/problem+json`. (What is no HTTP at all, hyper answers with a bare status before the router sees it.)
+//! `application/problem+json`; below `/api/v2` it is told in Alertmanager's way. (What is no HTTP at all, hyper answers with a bare status
+//! before the router sees it.)
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -45,6 +46,7 @@ pub enum ProblemKind {
     NotReady,
     StreamsExhausted,
     RequestsExhausted,
+    AlertsExhausted,
     StoreFailed,
     Internal,
 }
@@ -91,6 +93,7 @@ impl ProblemKind {
             ProblemKind::RequestsExhausted => {
                 ("requests-exhausted", StatusCode::SERVICE_UNAVAILABLE, "Too many requests are being answered")
             }
+            ProblemKind::AlertsExhausted => ("alerts-exhausted", StatusCode::SERVICE_UNAVAILABLE, "Too many alerts are open"),
             ProblemKind::StoreFailed => ("store-failed", StatusCode::SERVICE_UNAVAILABLE, "The store did not answer"),
             ProblemKind::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Sickbay made a mistake"),
         }
@@ -169,6 +172,8 @@ impl IntoResponse for Problem {
         if status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
+        // For who tells it in other words.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -1,8 +1,9 @@
 //! Tokens: who presents one, whose it is, and whether its role allows what is asked.
 //!
 //! A token comes as `Authorization: Bearer TOKEN`. Browsers ask a person for a user name and a password instead and send them as `Basic`:
-//! the password is the token and the name does not matter. That is for reading only, since a browser sends it by itself. A token in the
-//! address is not looked at: addresses stand in logs and histories.
+//! the password is the token and the name does not matter. A browser sends it by itself, also for a form of a foreign page, so it is for
+//! reading, and beyond that for what no form can send: JSON, and methods that a form does not have. A token in the address is not looked at:
+//! addresses stand in logs and histories.
 //!
 //! Invariant: no token is in a message, a log line or a `Debug`.
 //! Invariant: a request takes the same time whichever token it comes near to.
@@ -24,6 +25,7 @@ use crate::live::Live;
 use crate::metrics::DeniedReason;
 
 const AUTHORIZATION: &str = "authorization";
+const CONTENT_TYPE: &str = "content-type";
 const HINT: &str =
     "send `Authorization: Bearer TOKEN`; verbs of sickbay take --token-file FILE or SICKBAY_TOKEN, a browser the token as password";
 
@@ -80,8 +82,8 @@ pub(crate) fn judge(tokens: &[Token], method: &Method, headers: &HeaderMap) -> R
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let holder = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => holder(tokens, token.trim()),
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") && !reads => {
-            return Err(missing("a user name and a password are for reading only"));
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") && !reads && may_be_a_form(method, headers) => {
+            return Err(missing("a user name and a password are for reading, and for JSON"));
         }
         Some((scheme, pair)) if scheme.eq_ignore_ascii_case("basic") => {
             password(pair.trim()).and_then(|password| holder(tokens, &password))
@@ -98,6 +100,13 @@ pub(crate) fn judge(tokens: &[Token], method: &Method, headers: &HeaderMap) -> R
         return Err(Denial { reason: DeniedReason::Role, problem: problem.hint("use a token with this role, or give it to this one") });
     }
     Ok(Admitted { hash: holder.hash, name: holder.name.as_str().into() })
+}
+
+/// Whether a page that a browser shows can make it send this without asking the server before.
+fn may_be_a_form(method: &Method, headers: &HeaderMap) -> bool {
+    let media_type = single(headers, CONTENT_TYPE).ok().flatten().and_then(|value| value.split(';').next());
+    let is_json = media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"));
+    *method == Method::POST && !is_json
 }
 
 /// The password of a pair as `Basic` has it.
@@ -170,6 +179,26 @@ mod tests {
         assert_eq!(status("POST", &[&basic("anybody:admin-secret")]), 401);
         for wrong in ["admin-secret", "admin-secret:", "anybody:", ":wrong"] {
             assert_eq!(status("GET", &[&basic(wrong)]), 401, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_user_name_and_a_password_also_do_what_no_form_of_a_page_can() {
+        let status = |method: &str, pair: &str, media_type: &str| {
+            let request = axum::http::Request::builder().method(method).uri("/").header(AUTHORIZATION, basic(pair));
+            let (parts, ()) = request.header(CONTENT_TYPE, media_type).body(()).unwrap().into_parts();
+            judge(&tokens(), &parts.method, &parts.headers).map_or_else(|denial| denial.problem.status, |_| 200)
+        };
+        let operator = "amtool:operator-secret";
+        assert_eq!(status("POST", operator, "application/json"), 200);
+        assert_eq!(status("POST", operator, "Application/JSON; charset=utf-8"), 200);
+        assert_eq!(status("DELETE", operator, ""), 200);
+        assert_eq!(status("POST", "amtool:viewer-secret", "application/json"), 403);
+        assert_eq!(status("DELETE", "amtool:viewer-secret", ""), 403);
+        for form in
+            ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "text/plain; application/json", ""]
+        {
+            assert_eq!(status("POST", operator, form), 401, "{form}");
         }
     }
 
