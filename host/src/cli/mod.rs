@@ -53,23 +53,31 @@ First steps:
   sickbay quickstart                    build two plugins, write a configuration, serve it
   sickbay status                        in a second terminal: what the checks say
   sickbay status NAME                   one check in detail
-  sickbay slo list                      what is left of the error budgets
+
+A configuration:
   sickbay inspect http                  what a plugin can check, with a [[check]] to paste
-  sickbay validate --config FILE        is a configuration right?
+  sickbay schema                        everything that may stand in the file
+  sickbay validate --config FILE        is it right?
   sickbay probe NAME --config FILE      run one check once
   sickbay probe --sink NAME             send a test to one sink
   sickbay routes test NAME              whom its alert would be told
+  sickbay doctor --config FILE          does what it names work: store, sources, secrets?
+  sickbay serve --config FILE           run it
 
-Alerts:
-  sickbay incident list                 what fires, and with `show ID` why who is told
+While it runs:
+  sickbay incident list                 what fires
+  sickbay incident show ID              its timeline, and why who is told
   sickbay incident ack ID --for 2h      it is yours
   sickbay silence add service=api --for 2h   nobody is told of what matches
+  sickbay slo list                      what is left of the error budgets
+  sickbay plugin list                   which versions serve, which wait or were refused, and why
 
 Plugins of your own:
   sickbay new python my-check           a plugin to begin with; also rust, js, go and c
   sickbay build my-check --out plugins  make a component of it
   sickbay watch my-check                build and run it at each save
   sickbay test my-check                 run it on its fixtures
+  sickbay replay NAME                   run the newest recorded run of a check again
   sickbay bench plugins/my-check.wasm   what a run costs
 
 The configuration is ./sickbay.toml where --config names no other; quickstart keeps its own in ./sickbay-quickstart.
@@ -81,7 +89,9 @@ Exit codes:
   `probe` ends as Nagios expects: 0 ok, 1 warning, 2 critical, 3 unknown.
 
 Environment:
-  SICKBAY_URL        where `status`, `slo`, `plugin`, `incident` and `silence` find a running Sickbay
+  SICKBAY_URL        where `status`, `slo`, `plugin`, `inspect`, `incident` and `silence` find a running Sickbay
+  SICKBAY_TOKEN      the token that it asks for, where it does
+  SICKBAY_CA_FILE    a PEM file with certificates to trust, where it speaks HTTPS
   SICKBAY_LOG        what is logged: debug, or by part: sickbay=debug,plugin=off
   SICKBAY_CACHE_DIR  where compiled plugins are kept, by default ~/.cache/sickbay/artifacts
   SICKBAY_TOOLS_DIR  where `doctor --fix` puts what builds plugins, by default ~/.cache/sickbay/tools
