@@ -3,8 +3,8 @@
 //! Of a result: its transition; that its check is one that nobody could judge from the beginning, which is no transition; that it flaps, or
 //! no longer; and which checks its transition makes unreachable, or reachable again.
 //!
-//! Of another configuration: the routes; checks that are gone; and for checks that are new in it, how they stand by what is stored of them,
-//! against the incidents that are open. So a check that comes back failing has an incident again, and one that failed before there were
+//! Of another configuration: the routes; checks that are gone; and for checks that are new in it, or need another number of results, how they
+//! stand by what is stored of them, against the incidents that are open. So a check that comes back failing has an incident again, and one that failed before there were
 //! alerts gets its first.
 //!
 //! Invariant: a result of a check that is not configured makes no fact.
@@ -80,8 +80,12 @@ impl Watched {
         let kept = remembered.into_iter().filter(|name| wanted.checks.get(name).is_some());
         self.reachability_facts(kept, &mut facts);
         let open: HashSet<(Arc<str>, AlertKind)> = alerting.incidents().filter_map(open_of).collect();
-        let was_known = |name: &str| before.as_ref().is_some_and(|before| before.checks.get(name).is_some());
-        for check in wanted.checks.by_name.values().filter(|check| !was_known(&check.name)) {
+        // One that needs fewer results than before may have had them already, and none to come says so.
+        let was_known = |name: &str, failures: u32| {
+            let known = before.as_ref().and_then(|before| before.checks.get(name));
+            known.is_some_and(|known| known.spec.policy.failures == failures)
+        };
+        for check in wanted.checks.by_name.values().filter(|check| !was_known(&check.name, check.spec.policy.failures)) {
             let observed = check.observed();
             if let Some(status) = untold(check, &observed, &open) {
                 facts.push(Fact::Transition { check: identity(check, &wanted.config), findings: Arc::new(standing(&observed, status)) });
@@ -292,6 +296,26 @@ mod tests {
         }
         assert_eq!(alerting.incidents().filter(|incident| incident.is_open()).count(), 0);
         assert_eq!(told(&watched.adopt(all, &alerting)), ["Transition db critical"]);
+    }
+
+    #[tokio::test]
+    async fn a_check_that_needs_fewer_results_than_it_had_is_told_at_once() {
+        let host = Host::start(&check("db")).await;
+        let (mut watched, alerting) = watched(&host);
+        host.observe("db", |observed| {
+            let mut record = record("db", 2);
+            (record.status, record.state.status, record.state.hard_status) = (Status::Unknown, Status::Unknown, Status::Unknown);
+            (record.state.unknowns, record.state.since) = (2, Timestamp::default());
+            observed.note(Arc::new(record), None);
+        });
+        let path = host.folder.path().join("sickbay.toml");
+        std::fs::write(&path, format!("{}failures = 2\n", check("db"))).expect("the folder is writable");
+        let config = Arc::new(crate::config::load(&path).unwrap_or_else(|errors| panic!("{errors}")));
+        let memory = Arc::clone(&host.live.checks().get("db").expect("it is configured").memory);
+        let db = LiveCheck::new(Arc::clone(&config.checks[0]), config.limits_of(&config.checks[0]), memory);
+        let checks = Arc::new(CheckTable { by_name: [("db".to_owned(), Arc::new(db))].into() });
+        let facts = told(&watched.adopt(Arc::new(Wanted { config, checks }), &alerting));
+        assert!(facts.contains(&"Transition db unknown".to_owned()), "{facts:?}");
     }
 
     #[tokio::test]

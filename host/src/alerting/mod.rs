@@ -8,6 +8,8 @@
 //! are one transaction ([`Alongside::changes`]); everything else ([`Alerts::tell`]) is a decision of its own in the same order. What the
 //! machine is to know of the configuration is laid ready ([`Alerts::adopt`]) and taken up before the next fact, whichever it is.
 //!
+//! Limits: [`TOLD_AT_ONCE_MAX`] facts wait for their turn; whoever tells another waits before that, and is not kept where he gives up.
+//!
 //! Invariant: a sink is called only after the attempt, what is told in it and the ledger are on the disk.
 //! Invariant: the machine is locked for a decision or a look, never across an await.
 //! Invariant: readers may see what is not on the disk yet, as they do with results; nobody acts on it.
@@ -28,7 +30,7 @@ use sickbay_core::Timestamp;
 pub use sickbay_core::alerting::Outcome;
 use sickbay_core::alerting::{Alerting, Changes, Fact};
 use sickbay_store::{Alongside, Change, Committed, QueueError, ResultQueue, ResultRecord};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 pub(crate) use self::notification::resolution_name;
 pub use self::sink::{Attempt, DELIVERIES_MAX, SinkRunner};
@@ -40,6 +42,9 @@ use self::tally::Notifications;
 use crate::clock;
 use crate::config::Config;
 use crate::live::{CheckTable, Events};
+
+/// Of up to 500 posted alerts each, which stay in the queue while the store fails, also where nobody waits for the answer any more.
+const TOLD_AT_ONCE_MAX: usize = 256;
 
 /// The way to the machine; cheap to clone.
 #[derive(Clone)]
@@ -54,6 +59,8 @@ struct Shared {
     wanted: ArcSwapOption<Wanted>,
     /// Told after each commit, and when something else is to be looked at.
     changed: watch::Sender<()>,
+    /// Of facts that wait for their turn; never closed.
+    turns: Arc<Semaphore>,
 }
 
 /// The machine, and what it was told of the checks.
@@ -71,12 +78,14 @@ impl Alerts {
     /// After a shutdown, where the machine was not told, and where its rows could not be stored before the end.
     pub async fn tell(&self, fact: Fact) -> Result<Changes, QueueError> {
         let shared = Arc::clone(&self.shared);
+        let turn = Arc::clone(&shared.turns).acquire_owned().await.map_err(|_| QueueError::Stopped)?;
         let (sender, answer) = oneshot::channel();
         let decide = move || {
             let mut rows = Vec::new();
             let changes = shared.machine().take(&shared.wanted, fact, clock::now(), &mut rows);
             // Whoever asked may have stopped waiting.
             let _ = sender.send(changes);
+            drop(turn);
             rows
         };
         self.queue.decide(decide).await?;

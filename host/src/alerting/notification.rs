@@ -13,7 +13,9 @@ pub(super) fn notification(
     resolution: impl Fn(IncidentId) -> Option<Resolution>,
     external_url: Option<&str>,
 ) -> Notification {
-    let alerts = delivery.alerts.iter().map(|told| alert(told, resolution(told.incident), external_url));
+    // What was said as firing stays so when it is said again, also where it is over by now.
+    let resolution = |told: &alerting::Alert| if told.phase == alerting::Phase::Resolved { resolution(told.incident) } else { None };
+    let alerts = delivery.alerts.iter().map(|told| alert(told, resolution(told), external_url));
     Notification {
         idempotency_key: delivery.id.to_string(),
         group: delivery.group.to_string(),
@@ -163,6 +165,32 @@ mod tests {
         let [end] = resolved.alerts.as_slice() else { panic!("one alert: {resolved:?}") };
         assert_eq!((end.phase, end.reason.as_str(), end.ended_at), (Phase::Resolved, "CheckRemoved", Some(Timestamp(5_000))));
         assert_eq!((&end.incident_id, resolved.reference.as_deref(), end.url.as_deref()), (&alert.incident_id, Some("OPS-7"), None));
+    }
+
+    #[test]
+    fn what_may_have_arrived_is_said_again_as_it_was_said_though_it_is_over_by_now() {
+        let mut alerting = machine();
+        let posted = |ends_at: Option<Timestamp>| PostedAlert {
+            labels: LabelSet::new([("alertname", "Disk")]).expect("a label"),
+            annotations: [].into(),
+            starts_at: None,
+            ends_at,
+            generator_url: None,
+        };
+        alerting.apply(Fact::Posted { alerts: vec![posted(None)] }, Timestamp(2_000));
+        let due = alerting.due_deliveries(Timestamp(2_000)).next().expect("it is to be told");
+        let attempt = |alerting: &mut Alerting, second: u64| {
+            let changes = alerting.apply(Fact::Attempting { delivery: due }, Timestamp(second * 1_000));
+            let delivery = changes.attempt(due).expect("it is attempted");
+            Notification { attempt: 0, ..notification(delivery, |id| alerting.incident(id)?.resolution, None) }
+        };
+        let first = attempt(&mut alerting, 2);
+        let outcome = alerting::Outcome::Lost { error: "a trap".to_owned() };
+        alerting.apply(Fact::DeliveryEnded { delivery: due, attempt: 1, outcome }, Timestamp(3_000));
+        alerting.apply(Fact::Posted { alerts: vec![posted(Some(Timestamp(4_000)))] }, Timestamp(4_000));
+        let second = attempt(&mut alerting, 10);
+        assert_eq!((first.alerts[0].phase, first.alerts[0].status), (Phase::Firing, Status::Critical));
+        assert_eq!(second, first);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sickbay_capabilities::secrets::Placeholders;
 use sickbay_capabilities::{Lent, RunScope, Services, Usage};
-use sickbay_core::{EndCause, Reason};
+use sickbay_core::{EndCause, Reason, Shapes};
 use sickbay_runtime::notification::{MESSAGE_BYTES_MAX, Notification, REFERENCE_BYTES_MAX};
 use sickbay_runtime::{DeliveryOutcome, RunUsage, SinkFinding, SinkRequest};
 use tokio::sync::Semaphore;
@@ -127,7 +127,7 @@ impl SinkRunner {
         drop(turn.permits);
         // What a guest writes into folders through WASI is no call that is counted.
         let may_have_told = calls.host_calls > 0 || !sink.grants.files.is_empty();
-        let outcome = masked(meaning(finding, may_have_told), &secrets);
+        let outcome = masked(meaning(finding, may_have_told), &secrets, services.shapes());
         Attempt { outcome, plugin_version: Some(Arc::clone(&turn.loaded.version)), usage, calls, output }
     }
 }
@@ -159,9 +159,9 @@ fn told(cause: EndCause) -> String {
     }
 }
 
-/// Fit to be kept: with names in the place of secrets.
-fn masked(outcome: Outcome, secrets: &Placeholders) -> Outcome {
-    let masked = |text: String| fitted(secrets.mask_text(&text).into_owned());
+/// Fit to be kept: with names in the place of secrets, and without what looks like one. A reference has to stay what the receiver gave.
+fn masked(outcome: Outcome, secrets: &Placeholders, shapes: &Shapes) -> Outcome {
+    let masked = |text: String| fitted(shapes.masked(secrets.mask_text(&text).into_owned()));
     match outcome {
         Outcome::Delivered { reference } => {
             let reference = reference.map(|reference| secrets.mask_text(&reference).into_owned());
@@ -204,6 +204,18 @@ mod tests {
         assert!(matches!(meaning(spent, true), Outcome::Lost { error } if error.contains("`cpu_ms` = 200")));
         let unbegun = SinkFinding::Ended(EndCause::Overloaded { waited_ms: 0 });
         assert!(matches!(meaning(unbegun, true), Outcome::NotAttempted { .. }));
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_in_no_error() {
+        let error = "POST https://sickbay:hunter2@chat.example/hook: HTTP 500".to_owned();
+        let shapes = Shapes::default();
+        let kept = masked(Outcome::Lost { error }, &Placeholders::default(), &shapes);
+        let Outcome::Lost { error } = kept else { panic!("nobody knows") };
+        assert!(!error.contains("hunter2") && error.ends_with("HTTP 500"), "{error}");
+        let reference = || Some("https://a:b@chat.example/42".to_owned());
+        let kept = masked(Outcome::Delivered { reference: reference() }, &Placeholders::default(), &shapes);
+        assert_eq!(kept, Outcome::Delivered { reference: reference() });
     }
 
     #[test]

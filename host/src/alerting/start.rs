@@ -11,12 +11,12 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use sickbay_core::alerting::{Alerting, DeliveryId, DeliveryState, Fact, Outcome};
 use sickbay_store::{ResultQueue, Store, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::facts::Watched;
 use super::tally::Notifications;
-use super::{Alerts, InOrder, Machine, Shared, rows};
+use super::{Alerts, InOrder, Machine, Shared, TOLD_AT_ONCE_MAX, rows};
 use crate::clock;
 use crate::config::Config;
 use crate::live::Events;
@@ -45,7 +45,12 @@ pub async fn start(
         machine.apply(Fact::DeliveryEnded { delivery, attempt, outcome }, now, &mut written);
     }
     store.commit(&[], &written).await?;
-    let shared = Arc::new(Shared { machine: Mutex::new(machine), wanted: ArcSwapOption::empty(), changed: watch::Sender::new(()) });
+    let shared = Arc::new(Shared {
+        machine: Mutex::new(machine),
+        wanted: ArcSwapOption::empty(),
+        changed: watch::Sender::new(()),
+        turns: Arc::new(Semaphore::new(TOLD_AT_ONCE_MAX)),
+    });
     let in_order = InOrder { shared: Arc::clone(&shared), events };
     let (queue, writer) = ResultQueue::start_alongside(Arc::clone(store), flush_interval, in_order);
     Ok((Alerts { shared, queue: queue.clone() }, queue, writer))

@@ -1,3 +1,5 @@
+use std::task::{Context, Waker};
+
 use sickbay_core::alerting::{Delivery, DeliveryState, Incident, Phase, Severity};
 use sickbay_core::{Reason, StateKind, Status, Transition};
 use sickbay_store::{Kind, Store};
@@ -67,6 +69,26 @@ async fn after_the_queue_has_ended_nobody_is_told_anything() {
     let host = Host::start("").await;
     host.live.queue.shutdown().await.unwrap();
     assert_eq!(host.live.alerts.tell(Fact::Tick).await, Err(QueueError::Stopped));
+}
+
+#[tokio::test]
+async fn while_the_store_fails_so_many_facts_wait_and_no_more_whoever_gives_up() {
+    let host = Host::start("").await;
+    host.live.store.close().await;
+    host.live.queue.push(Arc::new(record("api", 1))).await;
+    let fails = async {
+        while host.live.queue.trouble().is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), fails).await.expect("the store is closed");
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..TOLD_AT_ONCE_MAX + 10 {
+        // As a request whose time is over.
+        let mut telling = Box::pin(tokio::task::unconstrained(host.live.alerts.tell(Fact::Tick)));
+        assert!(telling.as_mut().poll(&mut context).is_pending());
+    }
+    assert_eq!(host.live.alerts.shared.turns.available_permits(), 0);
 }
 
 /// What the next process makes of the store of `host`, which has ended.

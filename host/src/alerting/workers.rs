@@ -71,7 +71,7 @@ impl Workers {
     pub(crate) async fn run(self: Arc<Workers>, stop: CancellationToken) {
         let alerts = self.live.alerts.clone();
         let mut changed = alerts.changes();
-        loop {
+        while !stop.is_cancelled() {
             for place in self.take_due(clock::now()) {
                 let workers = Arc::clone(&self);
                 self.attempts.spawn(Box::pin(async move { workers.attempt(place).await }));
@@ -79,7 +79,7 @@ impl Workers {
             let next = alerts.read(|alerting| alerting.next_due());
             let pause = next.map_or(PAUSE_MAX, |at| at.since(clock::now()).clamp(PAUSE_MIN, PAUSE_MAX));
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => {}
                 // The sender lives as long as `alerts`.
                 _ = changed.changed() => {}
                 () = tokio::time::sleep(pause) => {}

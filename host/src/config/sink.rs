@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use sickbay_core::alerting::SINKS_MAX;
 use sickbay_runtime::{Limits, Sort};
 
 use super::cadence::TIMEOUT;
@@ -20,7 +21,6 @@ use super::text::{Placed, SinkText};
 use super::values;
 use super::{Place, PluginSettings, Sink};
 
-const SINKS_MAX: usize = 1_000;
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// The sinks of the main file, in its order. One with a mistake is kept with its defaults: its mistake stops the whole configuration.

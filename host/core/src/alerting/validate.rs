@@ -14,7 +14,7 @@ use super::matcher::{Matcher, Operation};
 
 pub const ROUTES_MAX: usize = 1000;
 pub const ROUTE_DEPTH_MAX: usize = 16;
-pub const SINKS_MAX: usize = 200;
+pub const SINKS_MAX: usize = 1000;
 /// Of one ladder.
 pub const RUNGS_MAX: usize = 16;
 /// Of inhibit rules, of intervals and of maintenance windows.

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Serialize;
 use sickbay_core::Timestamp;
 use sickbay_core::alerting::{Fact, MATCHERS_MAX, Matcher, Operation, Silence, SilenceDraft, SilenceId};
@@ -24,6 +24,7 @@ use crate::alerting::rows::parse;
 use crate::api::Api;
 use crate::api::parameters::{Named, Parameters};
 use crate::api::problem::{Problem, ProblemKind, quoted};
+use crate::api::tokens::Admitted;
 use crate::clock;
 
 /// The newest in the store, among which those that are over are told.
@@ -70,9 +71,18 @@ pub(super) async fn get(State(api): State<Api>, Named(id): Named, RawQuery(query
 }
 
 /// Puts a silence, or one in the place of another. One that is over is not changed any more: a new one is made of it.
-pub(super) async fn post(State(api): State<Api>, RawQuery(query): RawQuery, body: Bytes) -> Result<Json<Put>, Problem> {
+/// Who made it says the token, where there is one, whatever is written.
+pub(super) async fn post(
+    State(api): State<Api>,
+    RawQuery(query): RawQuery,
+    admitted: Option<Extension<Admitted>>,
+    body: Bytes,
+) -> Result<Json<Put>, Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let asked: PostableSilence = serde_json::from_slice(&body).map_err(|error| invalid(format!("this is no silence: {error}")))?;
+    let mut asked: PostableSilence = serde_json::from_slice(&body).map_err(|error| invalid(format!("this is no silence: {error}")))?;
+    if let Some(Extension(admitted)) = admitted {
+        asked.created_by = admitted.name.to_string();
+    }
     let before = match asked.id.as_deref().filter(|id| !id.is_empty()) {
         Some(id) => Some(known(&api, id).await?),
         None => None,

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{ALERTS_BODY_BYTES_MAX, posted};
 use crate::api::layers::REQUEST_BODY_BYTES_MAX;
@@ -169,6 +170,18 @@ async fn beyond_loopback_a_viewer_reads_and_posts_nothing() {
         let answer = host.ask(with_token(request(method, path))).await;
         assert_eq!((answer.status, answer.json().is_string()), (403, true), "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn whose_token_it_is_made_the_silence_whatever_is_written() {
+    let hash: String = Sha256::digest("an-operator").iter().map(|byte| format!("{byte:02x}")).collect();
+    let host = Host::start_beyond(&format!("[[token]]\nname = \"ops\"\nrole = \"operator\"\nhash = \"{hash}\"\n")).await;
+    let mut put = with_body("POST", "/api/v2/silences", silence("").to_string());
+    put.headers_mut().insert("authorization", "Bearer an-operator".parse().unwrap());
+    let answer = host.ask(put).await;
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    let told = host.ask(with_token(get("/api/v2/silences"))).await.json();
+    assert_eq!(told[0]["createdBy"], json!("ops"));
 }
 
 #[tokio::test]

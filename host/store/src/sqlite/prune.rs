@@ -48,18 +48,18 @@ impl SqliteStore {
                 }
             }
         }
-        while self.bytes_in_use().await? > retention.bytes_max {
-            let removed = self.remove(sqlx::query(OLDEST).bind(horizon)).await?;
-            pruned.by_bytes += removed;
-            if removed == 0 {
-                break;
-            }
-        }
         let cutoff = now.minus(retention.other);
         loop {
             let (removed, is_more) = self.remove_old_documents(cutoff).await?;
             pruned.by_age += removed;
             if !is_more {
+                break;
+            }
+        }
+        while self.bytes_in_use().await? > retention.bytes_max {
+            let removed = self.remove(sqlx::query(OLDEST).bind(horizon)).await?;
+            pruned.by_bytes += removed;
+            if removed == 0 {
                 break;
             }
         }

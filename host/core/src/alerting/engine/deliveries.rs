@@ -221,7 +221,9 @@ impl Alerting {
         let Some(delivery) = self.deliveries.get_mut(&id) else { return };
         let error = one_line(error, NOTE_BYTES_MAX);
         let after = after.map(|after| after.clamp(BACKOFF_FIRST, RETRY_AFTER_MAX));
-        let next_attempt_at = now.plus(after.unwrap_or_else(|| self.chance.jittered(delivery.backoff())));
+        // Who asks for a second each time for a day is asked less and less often all the same.
+        let wait = after.map_or_else(|| self.chance.jittered(delivery.backoff()), |after| after.max(delivery.backoff()));
+        let next_attempt_at = now.plus(wait);
         delivery.may_have_arrived = true;
         delivery.last_error = Some(error.clone());
         delivery.state = DeliveryState::Pending { next_attempt_at };

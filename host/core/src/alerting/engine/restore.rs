@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::agenda::{Agenda, Due};
-use super::super::breaker::SinkRow;
+use super::super::breaker::{HOLD_MAX, SinkRow};
 use super::super::changes::{Changes, Rows};
 use super::super::config::{AlertingConfig, SinkConfig, SinkName, Timing};
 use super::super::delivery::{Abandoned, DeliveryState, LEASE_MARGIN, RETRY_AFTER_MAX};
@@ -300,16 +300,18 @@ impl Alerting {
             }
         }
         for (name, sink) in &mut self.sinks {
-            sink.row.held_until = sink.row.held_until.min(now.plus(RETRY_AFTER_MAX));
+            sink.row.held_until = sink.row.held_until.min(now.plus(HOLD_MAX));
             sink.row.asked_until = sink.row.asked_until.min(now.plus(RETRY_AFTER_MAX));
             self.touched.sinks.insert(name.clone());
         }
         for (id, delivery) in &mut self.deliveries {
             let timeout = self.sinks.get(&delivery.sink).map_or(LEASE_MARGIN, |sink| sink.config.timeout);
+            let backoff = delivery.backoff();
             delivery.created_at = delivery.created_at.min(now);
             delivery.give_up_at = delivery.give_up_at.min(now.plus(self.config.give_up_after));
             match &mut delivery.state {
-                DeliveryState::Pending { next_attempt_at } => *next_attempt_at = (*next_attempt_at).min(now.plus(RETRY_AFTER_MAX)),
+                // What the sink asked for stands in its own row.
+                DeliveryState::Pending { next_attempt_at } => *next_attempt_at = (*next_attempt_at).min(now.plus(backoff)),
                 DeliveryState::Attempting { lease_until } => *lease_until = (*lease_until).min(now.plus(timeout).plus(LEASE_MARGIN)),
                 DeliveryState::Delivered { .. }
                 | DeliveryState::Refused { .. }

@@ -126,6 +126,15 @@ fn a_sink_that_asks_for_time_gets_it_for_all_its_deliveries() {
 }
 
 #[test]
+fn a_sink_that_always_asks_for_a_second_is_asked_less_and_less_often() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::FailsFor(1));
+    timeline.at(1).fails("api");
+    let world = timeline.run(200);
+    assert_eq!(world.attempts.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [31, 32, 34, 38, 46, 62, 94, 158]);
+}
+
+#[test]
 fn a_sink_that_fails_all_the_time_is_left_alone_for_a_while() {
     let mut timeline = Timeline::new(config(grouped(&["alertname"], root(&["oncall"]))));
     timeline.at(0).answers("oncall", Answer::Fails);
@@ -198,5 +207,17 @@ fn a_clock_that_is_set_back_delays_nothing_for_longer_than_it_may() {
     timeline.at(100).sets_the_clock_back(hours(2));
     timeline.at(200).recovers("api");
     timeline.between(400, 400).expects("oncall", resolved(["api"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn an_attempt_that_waits_when_the_clock_is_set_back_waits_no_longer_than_a_sink_is_left_alone() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::Fails);
+    timeline.at(1).fails("api");
+    timeline.at(100).answers("oncall", Answer::Takes);
+    timeline.at(100).sets_the_clock_back(minutes(40));
+    timeline.at(101).fact(|_| Fact::Tick);
+    timeline.between(101, 101 + minutes(5)).expects("oncall", firing(["api"]));
     timeline.run(hours(1));
 }
