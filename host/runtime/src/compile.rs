@@ -10,7 +10,7 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 use crate::LoadError;
-use crate::head_start::HeadStart;
+use crate::head_start::{self, HeadStart};
 use crate::worker::{self, CPU_SECONDS_MAX};
 
 /// A compilation that takes longer is given up.
@@ -51,11 +51,21 @@ impl Compiler {
     /// Compiles `input` to the artifact `output`.
     pub(crate) async fn compile(&self, input: &Path, output: &Path) -> Result<HeadStart, CompileError> {
         let _permit = self.permits.acquire().await.map_err(|_| CompileError::failed("the host is stopping"))?;
+        let compiled = self.work(input, output, worker::BEHIND_START).await;
+        // A head start is a compilation more: where the worker has no room for it, the component may still be compiled as it came.
+        if matches!(compiled, Err(CompileError::Refused { .. })) && asks_for_head_start(input).await {
+            return self.work(input, output, worker::AS_IT_CAME).await;
+        }
+        compiled
+    }
+
+    async fn work(&self, input: &Path, output: &Path, way: &str) -> Result<HeadStart, CompileError> {
         let began = Instant::now();
         let child = Command::new(&self.program)
             .arg(worker::COMMAND)
             .args([input, output])
             .arg(std::process::id().to_string())
+            .arg(way)
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -72,6 +82,12 @@ impl Compiler {
             }
         }
     }
+}
+
+async fn asks_for_head_start(input: &Path) -> bool {
+    let input = input.to_owned();
+    let asks = tokio::task::spawn_blocking(move || std::fs::read(input).is_ok_and(|file| head_start::is_marked(&file)));
+    asks.await.unwrap_or(false)
 }
 
 /// What the worker's end says. Who ended it from outside (the system where memory is short, a person) says nothing of the file.

@@ -27,8 +27,12 @@ pub(crate) const CPU_SECONDS_MAX: u64 = 120;
 /// Between the signal that tells of the limit and the one that only kills.
 const CPU_SECONDS_GRACE: u64 = 5;
 
-/// The worker's name on the command line: `sickbay compile-worker INPUT OUTPUT [HOST]`.
+/// The worker's name on the command line: `sickbay compile-worker INPUT OUTPUT [HOST [WAY]]`.
 pub const COMMAND: &str = "compile-worker";
+/// A way: with the head start that a component asks for.
+pub(crate) const BEHIND_START: &str = "behind-start";
+/// A way: without one.
+pub(crate) const AS_IT_CAME: &str = "as-it-came";
 /// Exit code: the file is no component.
 pub(crate) const REFUSED: u8 = 1;
 /// Exit code: the worker could not do its work.
@@ -43,16 +47,17 @@ enum WorkError {
 /// Runs the worker with the arguments of this process.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(2).collect();
-    let (input, output, host) = match arguments.as_slice() {
-        [input, output] => (input, output, None),
-        [input, output, host] => (input, output, Some(host)),
+    let (input, output, host, way) = match arguments.as_slice() {
+        [input, output] => (input, output, None, None),
+        [input, output, host] => (input, output, Some(host), None),
+        [input, output, host, way] => (input, output, Some(host), Some(way)),
         _ => {
-            println!("usage: sickbay {COMMAND} INPUT OUTPUT [HOST] (called by the host, not by people)");
+            println!("usage: sickbay {COMMAND} INPUT OUTPUT [HOST [WAY]] (called by the host, not by people)");
             return ExitCode::from(2);
         }
     };
     let bound = host.map_or(Ok(()), |host| end_with(host)).and_then(|()| limit_self()).map_err(WorkError::Failed);
-    match bound.and_then(|()| work(Path::new(input), Path::new(output))) {
+    match bound.and_then(|()| work(Path::new(input), Path::new(output), way.is_some_and(|way| way == AS_IT_CAME))) {
         Ok(head_start) => {
             println!("{}", head_start.line());
             ExitCode::SUCCESS
@@ -90,10 +95,15 @@ fn limit_self() -> Result<(), String> {
     Ok(())
 }
 
-fn work(input: &Path, output: &Path) -> Result<HeadStart, WorkError> {
+fn work(input: &Path, output: &Path, as_it_came: bool) -> Result<HeadStart, WorkError> {
     let failed = |what: &str, error: &dyn std::fmt::Display| WorkError::Failed(format!("{what}: {error}"));
     let bytes = std::fs::read(input).map_err(|error| failed("cannot read the file", &error))?;
-    let (component, head_start) = head_start::given(component(&bytes).map_err(WorkError::Refused)?, &bytes);
+    let component = component(&bytes).map_err(WorkError::Refused)?;
+    let (component, head_start) = if as_it_came {
+        (component, HeadStart::Refused("the compile worker has no room for a start of it".to_owned()))
+    } else {
+        head_start::given(component, &bytes)
+    };
     let engine = Engine::new(&crate::engine::config()).map_err(|error| failed("cannot start the engine", &format!("{error:#}")))?;
     let artifact =
         engine.precompile_component(&component).map_err(|error| WorkError::Refused(format!("not a valid component: {error:#}")))?;

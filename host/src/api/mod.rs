@@ -50,7 +50,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::RawQuery;
+use axum::extract::{DefaultBodyLimit, RawQuery};
 use axum::http::{Method, Uri, header};
 use axum::routing::get;
 use axum::{Router, middleware};
@@ -156,6 +156,8 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .fallback(path_unknown)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn(layers::bounded_requests))
+        // Bodies are bounded below, by their path.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(long_bodies, layers::bounded_body))
         .layer(middleware::from_fn_with_state(guard::Gate::new(local_addr, Arc::clone(&live)), guard::admit))
         .layer(middleware::from_fn(layers::catch_panic))

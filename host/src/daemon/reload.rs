@@ -502,7 +502,8 @@ mod tests {
 
     #[test]
     fn checks_and_sinks_of_a_missing_plugin_wait_together_and_it_has_a_slot() {
-        let (_dir, config) = config(&format!("{}{}{}", check("a", "both"), sink("b", "both"), sink("c", "gone")));
+        let (_dir, config) =
+            config(&format!("[route]\nsinks = [\"b\", \"c\"]\n{}{}{}", check("a", "both"), sink("b", "both"), sink("c", "gone")));
         let warnings = against_plugins(&config, &Registry::default()).expect("a plugin may come later");
         let told: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
         assert_eq!(

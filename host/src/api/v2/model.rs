@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use sickbay_core::alerting::{Fingerprint, LabelSet, Matcher, Operation, Silence, SilenceId};
 
 use super::posted::ALERTS_MAX;
@@ -159,9 +160,9 @@ pub(super) struct PostableAlert {
     pub(super) generator_url: Option<String>,
 }
 
-/// At most [`ALERTS_MAX`]; reading ends at the first one beyond, so that a short text does not become a long list.
+/// Each to be read as a [`PostableAlert`]. At most [`ALERTS_MAX`]; reading ends at the first one beyond, so that a short text does not become a long list.
 #[derive(Debug)]
-pub(super) struct PostableAlerts(pub(super) Vec<PostableAlert>);
+pub(super) struct PostableAlerts(pub(super) Vec<Value>);
 
 impl<'de> Deserialize<'de> for PostableAlerts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PostableAlerts, D::Error> {

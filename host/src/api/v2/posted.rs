@@ -39,7 +39,8 @@ impl Posted {
         })?;
         let mut posted = Posted { alerts: Vec::with_capacity(written.len()), problems: Vec::new() };
         for (index, alert) in written.into_iter().enumerate() {
-            match taken(alert) {
+            let alert = serde_json::from_value::<PostableAlert>(alert).map_err(|error| error.to_string());
+            match alert.and_then(taken) {
                 Ok(alert) => posted.alerts.push(alert),
                 Err(reason) => posted.problems.push(format!("alert {}: {reason}", index + 1)),
             }
@@ -202,5 +203,13 @@ mod tests {
         for url in ["javascript:alert(1)", "//evil.example", &format!("http://x/{}", "x".repeat(URL_BYTES_MAX))] {
             assert_eq!(one(&format!(r#"[{{"labels": {{"a": "b"}}, "generatorURL": "{url}"}}]"#)).generator_url, None, "{url}");
         }
+    }
+
+    #[test]
+    fn an_alert_with_a_label_that_is_no_text_does_not_stop_the_one_beside_it() {
+        let posted = Posted::read(br#"[{"labels": {"a": 1}}, {"labels": {"alertname": "Good"}}, 7]"#).expect("a list");
+        assert_eq!(posted.alerts.len(), 1);
+        let told = posted.problem().expect("two are told").detail;
+        assert!(told.contains("alert 1: ") && told.contains("alert 3: "), "{told}");
     }
 }

@@ -212,3 +212,12 @@ async fn the_status_is_one_that_clients_can_read() {
     assert_eq!(routes["route"]["receiver"], "nobody");
     assert!(listed(&host, "/api/v2/receivers").await.is_empty());
 }
+
+#[tokio::test]
+async fn what_looks_like_a_secret_in_an_annotation_goes_no_further() {
+    let host = Host::start("").await;
+    let body = json!([{ "labels": { "alertname": "Slow" }, "annotations": { "summary": "slow, password=hunter22hunter" } }]);
+    assert_eq!(host.ask(with_body("POST", "/api/v2/alerts", body.to_string())).await.status, 200);
+    let told = host.ask(get("/api/v2/alerts")).await.json().to_string();
+    assert!(told.contains("[masked]") && !told.contains("hunter22hunter"), "{told}");
+}
