@@ -183,8 +183,7 @@ mod tests {
     #[test]
     fn what_is_no_list_or_too_long_is_refused_as_a_whole() {
         let many = format!("[{}]", vec!["{}"; ALERTS_MAX + 1].join(","));
-        for (body, told) in [("", "no alerts"), ("{}", "a list of alerts"), ("[1]", "no alerts"), (many.as_str(), "more than 10000 alerts")]
-        {
+        for (body, told) in [("", "no alerts"), ("{}", "a list of alerts"), (many.as_str(), "more than 10000 alerts")] {
             let problem = Posted::read(body.as_bytes()).err().expect("it is refused");
             assert!(problem.status == 400 && problem.detail.contains(told), "{}", problem.detail);
         }
