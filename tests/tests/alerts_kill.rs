@@ -55,7 +55,14 @@ async fn whenever_it_is_killed_no_end_is_lost_and_what_is_told_twice_has_one_key
     until("no check is left", async || sickbay.check_names().await.is_empty()).await;
     let open = async || sickbay.json("/api/v1/incidents").await["items"].as_array().map(Vec::len);
     until("nothing fires any more", async || open().await == Some(0)).await;
-    until("everybody was told", async || sickbay.metrics().await.sum("sickbay_outbox_pending", &[]) == 0.0).await;
+    // An end waits for its group before there is a delivery of it.
+    until("every end was told", async || {
+        let keys = told(&receiver.received()).into_iter().map(|told| (told.incident, told.status)).collect::<BTreeSet<_>>();
+        let is_ended = |incident: &String| keys.contains(&(incident.clone(), "resolved".to_owned()));
+        keys.iter().filter(|(_, status)| status == "firing").all(|(incident, _)| is_ended(incident))
+    })
+    .await;
+    until("nothing is on its way", async || sickbay.metrics().await.sum("sickbay_outbox_pending", &[]) == 0.0).await;
 
     let received = receiver.received();
     let mut bodies: BTreeMap<String, String> = BTreeMap::new();

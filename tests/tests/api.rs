@@ -194,7 +194,8 @@ async fn ready_means_that_checks_are_known_and_run() {
 
 #[tokio::test]
 async fn the_document_names_every_path_and_every_path_answers() {
-    let pushed = "[[check]]\nname = \"pushed\"\npush = { within = \"1h\" }\n";
+    let pushed = "[[check]]\nname = \"pushed\"\npush = { within = \"1h\" }\n\n\
+                  [[slo]]\nname = \"promised\"\nchecks = [\"check-0000\"]\nobjective = 0.99\n";
     let sickbay = Sickbay::started(&format!("{}\n{pushed}", checks(1)), &["noop"]).await;
     let document = sickbay.json("/api/openapi.json").await;
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.")), "{}", document["openapi"]);
@@ -224,6 +225,7 @@ async fn the_document_names_every_path_and_every_path_answers() {
         let name = match path {
             path if path.contains("plugins") => "noop",
             path if path.contains("push") => "pushed",
+            path if path.contains("slos") => "promised",
             _ => "check-0000",
         };
         for method in methods.as_object().expect("methods").keys() {
