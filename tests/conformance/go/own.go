@@ -78,8 +78,10 @@ var reports = check.Kind[reportConfig]{
 		case "not-finite":
 			report := sickbay.OK("one number of three").AddGauge("not_a_number", math.NaN()).AddGauge("endless", math.Inf(1))
 			return report.AddGauge("finite", 1), nil
+		case "too-much":
+			return tooMuch(), nil
 		}
-		return tooMuch(), nil
+		return nil, sickbay.ConfigurationErrorf("no report is called %q", config.What)
 	},
 }
 
