@@ -191,9 +191,12 @@ function bytes(argument) {
   return bytesOf(argument instanceof Uint8Array ? argument : String(argument));
 }
 
-/** @param {unknown} key */
+/**
+ * Bytes that the host made are not of this program's own `Uint8Array`.
+ * @param {unknown} key
+ */
 function name(key) {
-  return key instanceof Uint8Array ? decode(key) : String(key);
+  return ArrayBuffer.isView(key) ? decode(/** @type {Uint8Array} */ (key)) : String(key);
 }
 
 function notATree() {

@@ -139,7 +139,7 @@ export function json(value) {
 export function sql(value, typeName) {
   if (value instanceof postgres.Timestamp) return `us:${value.microseconds}`;
   if (value instanceof Date) return `us:${BigInt(value.getTime()) * 1000n}`;
-  if (value instanceof Uint8Array) return bytes(value);
+  if (ArrayBuffer.isView(value)) return bytes(value);
   if (value instanceof postgres.Other) return `other:${text(value.typeName)} ${text(value.text)}`;
   if (typeName === 'interval' && typeof value === 'number') return `us:${Math.round(value * 1000)}`;
   return json(value);
@@ -152,7 +152,7 @@ export function sql(value, typeName) {
  */
 export function reply(value) {
   if (value instanceof Error) return `failed:${text(value.message)}`;
-  if (value instanceof Uint8Array) return string(value);
+  if (ArrayBuffer.isView(value)) return string(value);
   if (Array.isArray(value)) return list(value.map(reply));
   if (typeof value === 'object' && value !== null) return list(Object.entries(value).flat().map(reply));
   return json(value);
