@@ -39,11 +39,11 @@ mod simulation;
 #[cfg(test)]
 mod timeline;
 
-pub use breaker::{FAILURES_MAX, HOLD_FIRST, HOLD_MAX, SinkRow};
+pub use breaker::{FAILURES_MAX, HOLD_FIRST, HOLD_MAX, Hold, HoldReason, SinkRow};
 pub use changes::{Changes, CheckRow, Removed, Rows};
 pub use config::{
-    AlertingConfig, GIVE_UP_AFTER, GROUP_INTERVAL, GROUP_WAIT, GroupBy, InhibitRule, MaintenanceTime, MaintenanceWindow, REPEAT_INTERVAL,
-    RESOLVE_TIMEOUT, RouteConfig, Rung, SINK_TIMEOUT, SinkConfig, SinkName, Timing,
+    ATTEMPT_TIMEOUTS_MAX, AlertingConfig, GIVE_UP_AFTER, GROUP_INTERVAL, GROUP_WAIT, GroupBy, InhibitRule, MaintenanceTime,
+    MaintenanceWindow, REPEAT_INTERVAL, RESOLVE_TIMEOUT, RouteConfig, Rung, SINK_TIMEOUT, SinkConfig, SinkName, Timing,
 };
 pub use delivery::{
     ALERTS_MAX, Abandoned, Alert, BACKOFF_FIRST, BACKOFF_MAX, Cause, Change, Cover, Delivery, DeliveryState, LEASE_MARGIN, Outcome,

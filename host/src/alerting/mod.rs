@@ -23,6 +23,7 @@ mod tally;
 pub(crate) mod tick;
 pub(crate) mod workers;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -57,6 +58,8 @@ struct Shared {
     machine: Mutex<Machine>,
     /// What it is to know of the configuration; taken up before the next fact.
     wanted: ArcSwapOption<Wanted>,
+    /// Plugins that came back or are others than before; taken up with it. As many as there are plugins.
+    mended: Mutex<BTreeSet<String>>,
     /// Told after each commit, and when something else is to be looked at.
     changed: watch::Sender<()>,
     /// Of facts that wait for their turn; never closed.
@@ -82,7 +85,7 @@ impl Alerts {
         let (sender, answer) = oneshot::channel();
         let decide = move || {
             let mut rows = Vec::new();
-            let changes = shared.machine().take(&shared.wanted, fact, clock::now(), &mut rows);
+            let changes = shared.take(fact, clock::now(), &mut rows);
             // Whoever asked may have stopped waiting.
             let _ = sender.send(changes);
             drop(turn);
@@ -109,11 +112,17 @@ impl Alerts {
         self.wake();
     }
 
+    /// A plugin serves that did not, or in another version: what held its sinks may be over.
+    pub(crate) fn plugin_serves(&self, plugin: &str) {
+        self.shared.mended().insert(plugin.to_owned());
+        self.wake();
+    }
+
     /// Whether the machine has something to do without a fact: time has come, or another configuration.
     fn is_due(&self, now: Timestamp) -> bool {
         let machine = self.shared.machine();
         let is_behind = self.shared.wanted.load().as_ref().is_some_and(|wanted| !machine.watched.is_of(wanted));
-        is_behind || machine.alerting.next_tick().is_some_and(|at| at <= now)
+        is_behind || !self.shared.mended().is_empty() || machine.alerting.next_tick().is_some_and(|at| at <= now)
     }
 
     fn changes(&self) -> watch::Receiver<()> {
@@ -129,15 +138,32 @@ impl Shared {
     fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn mended(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.mended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What follows from a fact; before it, from another configuration and other plugins. All of it is to be stored, in this order.
+    fn take(&self, fact: Fact, now: Timestamp, rows: &mut Vec<Change>) -> Changes {
+        let mut machine = self.machine();
+        self.catch_up(&mut machine, now, rows);
+        machine.apply(fact, now, rows)
+    }
+
+    fn catch_up(&self, machine: &mut Machine, now: Timestamp, rows: &mut Vec<Change>) {
+        machine.catch_up(&self.wanted, now, rows);
+        let plugins = std::mem::take(&mut *self.mended());
+        if plugins.is_empty() {
+            return;
+        }
+        let Some(wanted) = self.wanted.load_full() else { return };
+        for sink in wanted.config.sinks.iter().filter(|sink| plugins.contains(&sink.plugin)) {
+            machine.apply(Fact::SinkMended { sink: sink.name.as_str().into() }, now, rows);
+        }
+    }
 }
 
 impl Machine {
-    /// What follows from a fact; before it, from another configuration. All of it is to be stored, in this order.
-    fn take(&mut self, wanted: &ArcSwapOption<Wanted>, fact: Fact, now: Timestamp, rows: &mut Vec<Change>) -> Changes {
-        self.catch_up(wanted, now, rows);
-        self.apply(fact, now, rows)
-    }
-
     /// What follows from the configuration that was laid ready, where it is another one.
     fn catch_up(&mut self, wanted: &ArcSwapOption<Wanted>, now: Timestamp, rows: &mut Vec<Change>) {
         let Some(wanted) = wanted.load_full().filter(|wanted| !self.watched.is_of(wanted)) else { return };
@@ -167,7 +193,7 @@ impl Alongside for InOrder {
         let now = clock::now();
         let mut machine = self.shared.machine();
         let mut rows = Vec::new();
-        machine.catch_up(&self.shared.wanted, now, &mut rows);
+        self.shared.catch_up(&mut machine, now, &mut rows);
         for fact in machine.watched.facts_of(record) {
             machine.apply(fact, now, &mut rows);
         }

@@ -152,7 +152,8 @@ mod tests {
 
     use sickbay_core::Status;
     use sickbay_core::alerting::{
-        Alerting, AlertingConfig, CheckIdentity, Fact, Findings, Flap, LabelSet, Matcher, Outcome, RouteConfig, SilenceDraft, SinkConfig,
+        Alerting, AlertingConfig, CheckIdentity, Fact, Findings, Flap, GIVE_UP_AFTER, LabelSet, Matcher, Outcome, RouteConfig,
+        SilenceDraft, SinkConfig,
     };
 
     use super::*;
@@ -243,7 +244,11 @@ mod tests {
         }
         answers.push(alerting.apply(Fact::Configured { config: Arc::new(AlertingConfig::default()) }, Timestamp(21_000)));
         let silence = alerting.silences().next().expect("the silence").id;
+        // The sink is owed an end and does not come back.
+        let given_up_at = Timestamp(21_000).plus(GIVE_UP_AFTER);
         answers.push(alerting.apply(Fact::SilenceExpired { silence }, Timestamp(22_000)));
+        assert!(!alerting.rows().ledger.is_empty());
+        answers.push(alerting.apply(Fact::Tick, given_up_at));
         let store = store().await;
         for changes in &answers {
             store.commit(&[], &of(changes)).await.expect("they can be written");

@@ -48,6 +48,7 @@ pub async fn start(
     let shared = Arc::new(Shared {
         machine: Mutex::new(machine),
         wanted: ArcSwapOption::empty(),
+        mended: Mutex::default(),
         changed: watch::Sender::new(()),
         turns: Arc::new(Semaphore::new(TOLD_AT_ONCE_MAX)),
     });

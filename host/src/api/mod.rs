@@ -141,6 +141,7 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .routes(routes!(silences::list_silences, silences::add_silence))
         .routes(routes!(silences::get_silence, silences::expire_silence))
         .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(deliveries::resend_delivery))
         .layer(middleware::from_fn(layers::bounded_time));
     let unhurried: OpenApiRouter<Api> =
         OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(push::push)).routes(routes!(events::events));
@@ -214,6 +215,7 @@ mod tests {
             ("DELETE", "/api/v1/silences/absent", 404, "silence-unknown"),
             ("POST", "/api/v1/silences", 400, "body-invalid"),
             ("GET", "/api/v1/deliveries?state=x", 400, "parameter-invalid"),
+            ("POST", "/api/v1/deliveries/absent/resend", 404, "delivery-unknown"),
             ("POST", "/api/v1/push/absent", 503, "not-ready"),
         ] {
             let answer = host.ask(request(method, path)).await;
@@ -360,10 +362,11 @@ mod tests {
             "/api/v1/silences",
             "/api/v1/silences/{id}",
             "/api/v1/deliveries",
+            "/api/v1/deliveries/{id}/resend",
         ] {
             assert!(paths.iter().any(|known| *known == path), "{path} is not in {paths:?}");
         }
-        assert_eq!(paths.len(), 22);
+        assert_eq!(paths.len(), 23);
         let refused = &document["paths"]["/api/v1/checks"]["get"]["responses"]["400"]["content"];
         assert!(refused["application/problem+json"].is_object(), "{refused}");
         let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"]

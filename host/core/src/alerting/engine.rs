@@ -11,6 +11,7 @@
 //! - `routing`: which groups an incident is in, when a group is flushed, ladders.
 //! - `content`: what a sink is to be told about a group, if anything.
 //! - `deliveries`: a notification from its making to its end, and what that means for the ledger.
+//! - `resend`: what a person wants sent again. `sinks`: those that go, come back or may be mended.
 //! - `restore`: from rows, to another configuration, after the clock was set back. `explain`: why, and what happens next.
 //!
 //! Limits: [`POSTED_MAX`] posted incidents that are open; a clock that goes back by less than [`CLOCK_STEP_MAX`] stands still.
@@ -24,8 +25,10 @@ mod deliveries;
 mod explain;
 mod incidents;
 mod muting;
+mod resend;
 mod restore;
 mod routing;
+mod sinks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,7 +37,7 @@ use std::time::Duration;
 pub use explain::{Explanation, NextStep, RouteTaken, ToldTo};
 
 use super::agenda::{Agenda, Due};
-use super::breaker::SinkRow;
+use super::breaker::{Hold, HoldReason, SinkRow};
 use super::changes::{Changes, CheckRow, Rows};
 use super::config::{AlertingConfig, SinkConfig, SinkName};
 use super::delivery::Delivery;
@@ -159,6 +162,20 @@ impl Alerting {
         self.silences.values()
     }
 
+    /// One that is not over.
+    pub fn silence(&self, id: SilenceId) -> Option<&Silence> {
+        self.silences.get(&id)
+    }
+
+    /// Why nothing is attempted at a sink now, and until when.
+    pub fn hold_of(&self, sink: &str) -> Option<Hold> {
+        let row = &self.sinks.get(sink)?.row;
+        match row.removed_at {
+            Some(removed_at) => Some(Hold { until: removed_at.plus(self.config.give_up_after), reason: HoldReason::Removed }),
+            None => row.hold(self.now),
+        }
+    }
+
     /// Groups that have members, or of which somebody is owed a word.
     pub fn groups(&self) -> impl Iterator<Item = &GroupRow> {
         self.groups.values().map(|group| &group.row)
@@ -202,6 +219,9 @@ impl Alerting {
             Fact::Note { incident, by, text } => self.note(incident, by, &text),
             Fact::Attempting { delivery } => self.attempt(delivery),
             Fact::DeliveryEnded { delivery, attempt, outcome } => self.attempt_ended(delivery, attempt, outcome),
+            Fact::Resend { delivery, settled, by } => self.resend(&delivery, settled, &by),
+            Fact::Relabelled { check } => self.relabelled(&check),
+            Fact::SinkMended { sink } => self.mended(&sink),
             Fact::Configured { config } => self.adopt(config),
         }
     }
@@ -217,6 +237,7 @@ impl Alerting {
                 Due::PostedEnds(id) => self.posted_ended(id),
                 Due::Lease(id) => self.lease_ran_out(id),
                 Due::GiveUp(id) => self.give_up(id),
+                Due::SinkGone(sink) => self.drop_sink(&sink),
                 Due::Flush(key) => self.flush(&key),
                 Due::Rung(id, key) => self.climb(id, &key),
                 Due::Reminder(key, sink) => self.remind(&key, &sink),

@@ -44,7 +44,9 @@ pub(super) async fn run(args: &ProbeArgs, name: &str) -> anyhow::Result<ExitCode
         if args.debug {
             eprint!("{}", debug(sink, &attempt));
         }
-        let Outcome::Delivered { reference: given } = attempt.outcome else { return Ok(ExitCode::from(EXIT_NOT_DELIVERED)) };
+        let (Outcome::Delivered { reference: given } | Outcome::DeliveredNamed { reference: given }) = attempt.outcome else {
+            return Ok(ExitCode::from(EXIT_NOT_DELIVERED));
+        };
         reference = given;
     }
     Ok(ExitCode::SUCCESS)
@@ -109,8 +111,12 @@ fn notification(sink: &str, phase: Phase, began: Timestamp, reference: Option<St
 fn line(sink: &str, phase: Phase, outcome: &Outcome) -> String {
     let phase = phase.as_str();
     let told = match outcome {
-        Outcome::Delivered { reference: Some(reference) } => format!("DELIVERED - {sink} took it: {phase}, as {reference}"),
-        Outcome::Delivered { reference: None } => format!("DELIVERED - {sink} took it: {phase}"),
+        Outcome::Delivered { reference: Some(reference) } | Outcome::DeliveredNamed { reference: Some(reference) } => {
+            format!("DELIVERED - {sink} took it: {phase}, as {reference}")
+        }
+        Outcome::Delivered { reference: None } | Outcome::DeliveredNamed { reference: None } => {
+            format!("DELIVERED - {sink} took it: {phase}")
+        }
         Outcome::Retryable { error, after } => {
             let when = after.map_or_else(|| "later".to_owned(), |after| format!("after {}", humantime::format_duration(after)));
             format!("RETRYABLE - {sink} could not take it: {phase}; Sickbay would try again {when}: {error}")

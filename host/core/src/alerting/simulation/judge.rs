@@ -2,10 +2,10 @@
 //!
 //! 1. Nothing is told before it is stored: who is told of an incident is told of one in the store, and of its end only after that.
 //! 2. A sink that may have been told of a begin is told of the end by exactly one notification, also where the answer was lost; unless it
-//!    refused that, it was given up, or the sink was removed.
+//!    refused that, it was given up, or the sink was removed and did not come back in time. A person may have it told again.
 //! 3. After the end nothing more is told of an incident; who was not told of the begin is not told of the end.
 //! 4. The same idempotency key says the same.
-//! 5. News of a group keep their distances, and reminders theirs; a sink that asked for time gets it.
+//! 5. News of a group keep their distances, and reminders theirs; a sink that asked for time gets it, unless it may have been mended.
 //! 6. For each group and sink at most one notification is on its way.
 //! 7. Every notification ends, and so does everything else; a timeline has one begin, one end and no gap.
 
@@ -57,6 +57,9 @@ impl Judge {
     pub(super) fn before_commit(&mut self, changes: &Changes, memory: &Memory, now: Timestamp) -> Result<(), Broken> {
         for sink in &changes.removed.sinks {
             self.asked_until.remove(sink);
+        }
+        for row in changes.sinks.iter().filter(|row| row.asked_until == Timestamp(0)) {
+            self.asked_until.remove(&row.sink);
         }
         for group in &changes.groups {
             let Some(before) = memory.groups.get(&group.key) else { continue };
@@ -116,7 +119,8 @@ impl Judge {
                 let is_over = incident.is_some_and(|incident| !incident.is_open());
                 ensure(is_over, || format!("{} is told an end that is not stored: {}", delivery.sink, cover.incident))?;
                 ensure(was_attempted, || format!("{} is told the end of what it was never told: {}", delivery.sink, cover.incident))?;
-                let is_first = hearing.heard_end.is_none_or(|heard| heard == delivery.id);
+                let is_again = matches!(delivery.cause, Cause::Resent { .. });
+                let is_first = is_again || hearing.heard_end.is_none_or(|heard| heard == delivery.id);
                 ensure(is_first, || format!("{} is told a second end of {}", delivery.sink, cover.incident))?;
                 hearing.heard_end = Some(delivery.id);
             } else {

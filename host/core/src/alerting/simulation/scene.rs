@@ -1,4 +1,4 @@
-//! The small world of the simulation: five checks, three sinks, three configurations.
+//! The small world of the simulation: five checks, three sinks, four configurations.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,10 @@ use crate::{Status, Timestamp};
 
 pub(super) const CHECKS: [&str; 5] = ["db", "api", "web", "mail", "dns"];
 pub(super) const SINKS: [&str; 3] = ["pager", "chat", "lead"];
+
+/// What a check may be labelled with.
+pub(super) const LABELS: [&[(&str, &str)]; 4] =
+    [&[("service", "shop"), ("severity", "P0")], &[("service", "mail")], &[("severity", "P1")], &[]];
 
 /// What people silence.
 pub(super) const MATCHERS: [&str; 4] = ["alertname=api", "service=shop", "severity=~\"P0|P1\"", "alertname!=db"];
@@ -45,6 +49,13 @@ impl Check {
             is_configured: true,
             stored: Stored { status: Status::Ok, is_flapping: false, is_cut_off: false, is_configured: true },
         }
+    }
+
+    /// Its labels are written otherwise.
+    pub(super) fn relabel(&mut self, labels: &[(&str, &str)]) -> Fact {
+        let labels = LabelSet::new(labels.iter().copied()).expect("valid labels");
+        self.identity = Arc::new(CheckIdentity { labels, ..(*self.identity).clone() });
+        Fact::Relabelled { check: Arc::clone(&self.identity) }
     }
 
     pub(super) fn recover(&mut self) {
@@ -141,7 +152,7 @@ fn config(names: &[&str], route: RouteConfig) -> AlertingConfig {
     AlertingConfig { sinks: names.iter().map(sink).collect(), route, ..AlertingConfig::default() }
 }
 
-/// Two routes and a ladder; everything elsewhere; without one of the sinks.
+/// Two routes and a ladder; everything elsewhere; without one of the sinks; the first with a sink that is written otherwise.
 pub(super) fn configs() -> Vec<Arc<AlertingConfig>> {
     let rung = |seconds: u64, name: &str| Rung { after: Duration::from_secs(seconds), sinks: sinks(&[name]) };
     let urgent = RouteConfig {
@@ -172,7 +183,9 @@ pub(super) fn configs() -> Vec<Arc<AlertingConfig>> {
         ..config(&SINKS, root(&["chat"], GroupBy::Labels(Vec::new()), vec![at_times, route(&["alertname=api"], &["lead"])]))
     };
     let without = config(&["pager", "chat"], root(&["pager", "chat"], GroupBy::All, Vec::new()));
-    let configs = vec![usual, elsewhere, without];
+    let mut mended = usual.clone();
+    mended.sinks.iter_mut().filter(|sink| *sink.name == *SINKS[0]).for_each(|sink| sink.revision = 1);
+    let configs = vec![usual, elsewhere, without, mended];
     configs.iter().for_each(|config| assert!(config.problems().is_empty(), "{:#?}", config.problems()));
     configs.into_iter().map(Arc::new).collect()
 }
