@@ -49,7 +49,7 @@ pub use delivery::{
     ALERTS_MAX, Abandoned, Alert, BACKOFF_FIRST, BACKOFF_MAX, Cause, Change, Cover, Delivery, DeliveryState, LEASE_MARGIN, Outcome,
     RETRY_AFTER_MAX,
 };
-pub use engine::{Alerting, CLOCK_STEP_MAX, Explanation, NextStep, POSTED_MAX, RouteTaken, ToldTo};
+pub use engine::{Alerting, CLOCK_STEP_MAX, DUE_PER_TICK_MAX, Explanation, NextStep, POSTED_MAX, RouteTaken, ToldTo};
 pub use fact::{CheckIdentity, Fact, Flap, PostedAlert, UNKNOWN_ALERTNAME};
 pub use group::{GroupKey, GroupRow};
 pub use id::{Chance, DeliveryId, IdError, IncidentId, SilenceId};

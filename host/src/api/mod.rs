@@ -88,14 +88,14 @@ impl Api {
 #[openapi(
     modifiers(&Tokens),
     info(title = "Sickbay", description = "Check, treat, tell: what the checks of one Sickbay say."),
-    components(schemas(events::Gap)),
+    components(schemas(events::Gap, model::IncidentEventItem, model::DeliveryEventItem)),
     tags(
         (name = "health", description = "Is Sickbay alive, is it ready, are the checks well?"),
         (name = "checks", description = "State, history and runs of checks."),
         (name = "plugins", description = "What the plugins are and how they stand."),
         (name = "slos", description = "What is promised of checks, and what is left of the error budgets."),
         (name = "alerts", description = "Incidents, silences and who is told."),
-        (name = "events", description = "Results as they come."),
+        (name = "events", description = "Results, incidents and deliveries as they come."),
         (name = "config", description = "Which configuration is in force."),
     )
 )]

@@ -14,7 +14,8 @@
 //! - `resend`: what a person wants sent again. `sinks`: those that go, come back or may be mended.
 //! - `restore`: from rows, to another configuration, after the clock was set back. `explain`: why, and what happens next.
 //!
-//! Limits: [`POSTED_MAX`] posted incidents that are open; a clock that goes back by less than [`CLOCK_STEP_MAX`] stands still.
+//! Limits: [`POSTED_MAX`] posted incidents that are open; [`DUE_PER_TICK_MAX`] things that are due in one tick; a clock that goes
+//! back by less than [`CLOCK_STEP_MAX`] stands still.
 //!
 //! Invariant: no I/O, no clock, no global; the same facts give the same rows, and a machine made of the rows goes on as the one before.
 //! Invariant: a resolve is owed to a sink exactly for what stands in its ledger, and the ledger is written before the sink is called.
@@ -54,6 +55,8 @@ use crate::Timestamp;
 
 /// Posted incidents that are open. Those of checks are bounded by the checks.
 pub const POSTED_MAX: usize = 50_000;
+/// Things that time brings about which one tick does.
+pub const DUE_PER_TICK_MAX: usize = 500;
 /// A clock that goes back by more was set back; by less, results came in another order.
 pub const CLOCK_STEP_MAX: Duration = Duration::from_secs(2);
 
@@ -120,11 +123,17 @@ impl Alerting {
     }
 
     /// Takes a fact; what it answers is to be stored before anything acts on it.
+    ///
+    /// A tick does at most [`DUE_PER_TICK_MAX`] things: where more is due `next_tick` says so, and another tick goes on.
     pub fn apply(&mut self, fact: Fact, now: Timestamp) -> Changes {
         self.move_to(now);
-        self.pass_time();
+        if matches!(fact, Fact::Tick) {
+            self.pass_time(DUE_PER_TICK_MAX);
+            return self.written();
+        }
+        self.pass_time(usize::MAX);
         self.take(fact);
-        self.pass_time();
+        self.pass_time(usize::MAX);
         self.written()
     }
 
@@ -226,9 +235,13 @@ impl Alerting {
         }
     }
 
-    /// Does everything that is due. Whatever is done here is due later or never again, so this ends.
-    fn pass_time(&mut self) {
-        while let Some(due) = self.agenda.pop_due(self.now) {
+    /// Does what is due, at most so many things. Whatever is done here is due later or never again, so this ends.
+    fn pass_time(&mut self, most: usize) {
+        let mut left = most;
+        while left > 0
+            && let Some(due) = self.agenda.pop_due(self.now)
+        {
+            left -= 1;
             match due {
                 Due::Silence(id) => self.silence_changed(id),
                 Due::Interval(name) => self.interval_changed(&name),
@@ -285,5 +298,34 @@ impl Alerting {
             }
         }
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerting::{LabelSet, PostedAlert};
+
+    #[test]
+    fn a_tick_does_so_much_and_the_next_one_goes_on() {
+        const ALERTS: usize = 2 * DUE_PER_TICK_MAX + 10;
+        let mut alerting = Alerting::new(Arc::default(), 1, Timestamp(1_000));
+        let alerts = (0..ALERTS).map(|number| {
+            let name = number.to_string();
+            let labels = LabelSet::new([("alertname", name.as_str())]).expect("a label");
+            let ends_at = Some(Timestamp(5_000));
+            PostedAlert { labels, annotations: Arc::default(), starts_at: None, ends_at, generator_url: None }
+        });
+        let alerts = alerts.collect();
+        alerting.apply(Fact::Posted { alerts }, Timestamp(1_000));
+        let now = Timestamp(6_000);
+        let mut resolved = Vec::new();
+        while alerting.next_tick().is_some_and(|at| at <= now) {
+            let changes = alerting.apply(Fact::Tick, now);
+            resolved.push(changes.events.iter().filter(|event| matches!(event.kind, EventKind::Resolved { .. })).count());
+        }
+        assert!(resolved.len() >= 3 && resolved.iter().all(|count| *count <= DUE_PER_TICK_MAX), "{resolved:?}");
+        assert_eq!(resolved.iter().sum::<usize>(), ALERTS);
+        assert!(!alerting.incidents().any(Incident::is_open));
     }
 }

@@ -59,7 +59,7 @@ impl From<&Metric> for MetricItem {
 /// One recorded run; also the `data` of an event.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ResultItem {
-    /// The place in the one sequence of all results; the `id` of its event.
+    /// The place in the one sequence of results and what happens to incidents; the `id` of its event.
     pub seq: u64,
     pub check: String,
     pub status: StatusWord,
