@@ -61,5 +61,5 @@ pub use labels::{Fingerprint, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LABEL
 pub use ledger::{LedgerEntry, Reminder, Standing, Told};
 pub use matcher::{MATCHER_BYTES_MAX, MATCHERS_MAX, Matcher, MatcherError, Operation, PATTERN_BYTES_MAX, Subject};
 pub use route::{Route, RouteTree};
-pub use silence::{SILENCE_TEXT_BYTES_MAX, SILENCES_MAX, Silence, SilenceDraft};
+pub use silence::{SILENCE_AHEAD_MAX, SILENCE_TEXT_BYTES_MAX, SILENCES_MAX, Silence, SilenceDraft};
 pub use validate::{ConfigProblem, ROUTE_DEPTH_MAX, ROUTES_MAX, RULES_MAX, RUNGS_MAX, SINKS_MAX};

@@ -19,6 +19,7 @@ use sickbay_store::ResultRecord;
 use crate::clock;
 use crate::config::Config;
 use crate::live::{CheckTable, LiveCheck, Observed, dependencies_of};
+use crate::reporter::reason_detail;
 
 /// A configuration and its checks, as the machine is to know them.
 pub(super) struct Wanted {
@@ -191,13 +192,15 @@ fn standing(observed: &Observed, status: Status) -> Findings {
 }
 
 fn findings(record: &ResultRecord) -> Findings {
-    Findings::of(&Judgement {
+    let findings = Findings::of(&Judgement {
         status: record.status,
         summary: record.summary.clone(),
         reason: record.reason.clone(),
         failure: record.failure.clone(),
         evidence: record.evidence.clone(),
-    })
+    });
+    // Short, and no plugin's.
+    if record.plugin.is_empty() { Findings { reason_detail: reason_detail(record), ..findings } } else { findings }
 }
 
 /// What alerts need to know of a check.

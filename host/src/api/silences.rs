@@ -321,6 +321,7 @@ mod tests {
                 400,
                 "after it begins",
             ),
+            (r#"{"matchers": ["service=\"api\""], "ends_at": "9999-12-31T23:59:59Z"}"#, 400, "within 5 years"),
             (r#"{"matchers": ["service=\"apy\""], "for": "2h"}"#, 409, "no check and no open incident matches"),
             ("", 400, "matchers"),
         ] {

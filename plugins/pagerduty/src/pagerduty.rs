@@ -22,6 +22,7 @@ pub(crate) struct Config {
     url: String,
     /// Template of an event's summary; it sees one alert.
     #[serde(default = "default_title")]
+    #[schemars(extend("format" = "minijinja"))]
     pub(crate) title: String,
     /// Where Sickbay's page is.
     #[serde(default)]

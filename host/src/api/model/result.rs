@@ -99,7 +99,7 @@ impl From<&Committed> for ResultItem {
             state: record.state.kind.into(),
             summary: record.summary.clone(),
             reason: record.reason.name().to_owned(),
-            reason_detail: record.reason.to_string(),
+            reason_detail: reason_detail(record),
             decision: decision(&record.decision),
             failure: record.failure.clone(),
             transition: record.transition.as_ref().map(|transition| TransitionItem {
