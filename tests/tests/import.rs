@@ -53,7 +53,7 @@ async fn a_move_to_postgresql_keeps_results_numbers_states_and_small_values() {
     let last = *before.1.keys().last().expect("there are results");
     let next = sickbay.run_now("disks").await;
     // Between them is what the incident of `down` was given.
-    assert!(next["seq"].as_u64().is_some_and(|seq| seq > *last), "numbers go on: {next}");
+    assert!(next["seq"].as_u64().is_some_and(|seq| seq > last), "numbers go on: {next}");
     assert_ne!(next["summary"], NO_RATES, "what the plugin kept is there");
     assert!(sickbay.log().contains(&format!("all results were imported results={}", before.1.len())));
     assert_eq!(sickbay.stop().await, 0);

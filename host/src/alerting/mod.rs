@@ -134,7 +134,10 @@ impl Alerts {
     fn is_due(&self, now: Timestamp) -> bool {
         let machine = self.shared.machine();
         let is_behind = self.shared.wanted.load().as_ref().is_some_and(|wanted| !machine.watched.is_of(wanted));
-        is_behind || !machine.backlog.is_empty() || !self.shared.mended().is_empty() || machine.alerting.next_tick().is_some_and(|at| at <= now)
+        is_behind
+            || !machine.backlog.is_empty()
+            || !self.shared.mended().is_empty()
+            || machine.alerting.next_tick().is_some_and(|at| at <= now)
     }
 
     fn changes(&self) -> watch::Receiver<()> {

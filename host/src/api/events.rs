@@ -169,8 +169,9 @@ fn announced_event(event: Event, Announced { seq, document }: &Announced) -> Opt
         Kind::Event => {
             rows::parse::<Line>(document).map(|line| event.clone().event("incident").json_data(IncidentEventItem::of(seq, line)))
         }
-        Kind::Delivery => rows::parse::<Delivery>(document)
-            .map(|delivery| event.clone().event("delivery").json_data(DeliveryEventItem { seq, delivery: DeliveryItem::from(&delivery) })),
+        Kind::Delivery => rows::parse::<Delivery>(document).map(|delivery| {
+            event.clone().event("delivery").json_data(DeliveryEventItem { seq, delivery: DeliveryItem::of(&delivery, None) })
+        }),
         _ => None,
     };
     let gap = Gap { from: seq, to: seq, reason: GapReason::Unreadable };

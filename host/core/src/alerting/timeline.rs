@@ -3,6 +3,7 @@
 //! Time begins on Monday, 6 July 2026, 12:00 UTC. A check is called by its name, a posted alert by its `alertname`, the incident of a check that
 //! nobody can judge by the name with a question mark. Everything that a sink hears must be expected, and the other way round.
 
+mod calendar;
 mod delivering;
 mod muting;
 mod people;

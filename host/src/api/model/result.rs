@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::{StateWord, StatusWord, decision, json, metric_kind, seconds};
 use crate::clock::rfc3339;
+use crate::reporter::reason_detail;
 
 /// What was measured against what was allowed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

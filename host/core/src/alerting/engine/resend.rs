@@ -4,6 +4,7 @@
 //! with a key of its own. So it tells how things stand now: a begin of what is over by now is not sent, and nothing that is muted.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::super::config::{SinkName, Timing};
@@ -88,12 +89,14 @@ impl Alerting {
     /// The end of an incident that the sink did not take is owed once more, also where nobody else is owed a word about it.
     fn owe_end_again(&mut self, cover: &Cover, settled: &[Incident], key: &GroupKey, sink: &SinkName) {
         let id = cover.incident;
-        if !self.cases.contains_key(&id) {
-            let Some(incident) = settled.iter().find(|incident| incident.id == id && !incident.is_open()) else { return };
-            let incident = Incident { is_settled: false, ..incident.clone() };
-            self.cases.insert(id, Case { incident, told: Default::default(), silences: Default::default() });
-        }
-        let Some(case) = self.cases.get_mut(&id) else { return };
+        let case = match self.cases.entry(id) {
+            Entry::Occupied(case) => case.into_mut(),
+            Entry::Vacant(place) => {
+                let Some(incident) = settled.iter().find(|incident| incident.id == id && !incident.is_open()) else { return };
+                let incident = Incident { is_settled: false, ..incident.clone() };
+                place.insert(Case { incident, told: Default::default(), silences: Default::default() })
+            }
+        };
         if case.incident.is_open() || case.told.contains_key(sink) {
             return;
         }

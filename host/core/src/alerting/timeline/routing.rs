@@ -322,3 +322,60 @@ fn an_incident_goes_by_the_labels_that_its_check_has_now_and_its_end_to_whoever_
     assert_eq!((incident.severity, incident.told_as.is_empty()), (Severity::P1, true));
     assert!(world.events("api").contains(&"the labels of its check changed".to_owned()), "{:?}", world.events("api"));
 }
+
+#[test]
+fn each_severity_has_its_own_channels() {
+    let urgent = child("severity=P0", &["director", "oncall"]);
+    let routes = vec![urgent, child("severity=~\"P1|P2\"", &["oncall"]), child("severity=P3", &["slack"])];
+    let mut timeline = Timeline::new(config(RouteConfig { routes, ..root(&["lead"]) }));
+    for (check, severity) in [("api", "P0"), ("db", "P1"), ("mail", "P2"), ("report", "P3")] {
+        timeline.labelled(check, &[("severity", severity)]);
+    }
+    // What has no severity is P3.
+    for check in ["api", "db", "mail", "report", "other"] {
+        timeline.at(1).fails(check);
+    }
+    timeline.between(31, 31).expects("director", firing(["api"]));
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.between(31, 31).expects("oncall", firing(["db", "mail"]));
+    timeline.between(31, 31).expects("slack", firing(["report", "other"]));
+    timeline.at(1000).recovers("api");
+    timeline.between(1030, 1030).expects("director", resolved(["api"]));
+    timeline.between(1030, 1030).expects("oncall", resolved(["api"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn a_route_waits_and_repeats_by_times_of_its_own() {
+    let seconds = |count| Some(Duration::from_secs(count));
+    let (group_wait, group_interval, repeat_interval) = (seconds(0), seconds(60), seconds(minutes(10)));
+    let quick = RouteConfig { group_wait, group_interval, repeat_interval, ..child("severity=P0", &["oncall"]) };
+    let mut timeline = Timeline::new(config(RouteConfig { routes: vec![quick], ..root(&["slack"]) }));
+    timeline.labelled("api", &[("severity", "P0")]);
+    timeline.labelled("db", &[("severity", "P0")]);
+    timeline.at(1).fails("api");
+    timeline.at(1).fails("mail");
+    timeline.between(1, 1).expects("oncall", firing(["api"]));
+    timeline.between(31, 31).expects("slack", firing(["mail"]));
+    timeline.at(10).fails("db");
+    timeline.between(61, 61).expects("oncall", firing(["api", "db"]));
+    timeline.between(61 + minutes(10), 61 + minutes(10)).expects("oncall", firing(["api", "db"]));
+    timeline.at(700).recovers("api");
+    timeline.at(700).recovers("db");
+    timeline.between(700, 760).expects("oncall", resolved(["api", "db"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn what_several_posters_say_of_one_alert_is_told_once() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    for second in [1, 2, 20, 40, 100, 250] {
+        timeline.at(second).posts("Disk", None);
+    }
+    timeline.between(31, 31).expects("oncall", firing(["Disk"]));
+    timeline.at(150).restarts();
+    // Five minutes after the last post, and the time that a group waits.
+    timeline.between(580, 580).expects("oncall", resolved(["Disk"]));
+    let world = timeline.run(hours(1));
+    assert_eq!(world.memory.incidents.len(), 1);
+}
