@@ -312,6 +312,8 @@ mod tests {
     fn lines_and_ends_of_deliveries_are_announced_with_what_they_are_about() {
         let (mut alerting, mut answers) = busy();
         answers.push(alerting.apply(Fact::Configured { config: Arc::new(AlertingConfig::default()) }, Timestamp(20_000)));
+        // The sink is gone, and what it is owed is kept for a day.
+        answers.push(alerting.apply(Fact::Tick, Timestamp(20_000 + 25 * 3_600_000)));
         let changes: Vec<Change> = answers.iter().flat_map(of).collect();
         let announced = changes.iter().filter_map(|change| match change {
             Change::Announce(document) => Some(document),

@@ -102,7 +102,7 @@ pub async fn documents_count_for_the_bytes_that_are_kept(store: &dyn Store) {
     const LEN: u64 = 3_000;
     let large = |id: String, open: bool, at: u64| Document { body: "x".repeat(8 * 1024), open, ..document(Kind::Delivery, &id, at) };
     let put = async || {
-        let closed = (0..LEN).map(|number| Change::Put(large(format!("{number:05}"), false, NOW.0 + number)));
+        let closed = (0..LEN).map(|number| Change::Put(large(format!("{number:05}"), false, NOW.0 - LEN + number)));
         let changes: Vec<Change> = closed.chain([Change::Put(large("open".to_owned(), true, 1))]).collect();
         store.commit(&[], &changes).await.unwrap();
     };

@@ -70,7 +70,7 @@ impl PostgresStore {
         while self.bytes_in_use().await? > retention.bytes_max {
             let mut removed = self.remove(sqlx::query(OLDEST).bind(ROWS_PER_CHUNK_MAX).bind(horizon)).await?;
             if removed == 0 {
-                (removed, _) = self.remove_old_documents(Timestamp(u64::MAX)).await?;
+                (removed, _) = self.remove_old_documents(now).await?;
             }
             pruned.by_bytes += removed;
             if removed == 0 {

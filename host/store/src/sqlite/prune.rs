@@ -60,7 +60,7 @@ impl SqliteStore {
         while self.bytes_in_use().await? > retention.bytes_max {
             let mut removed = self.remove(sqlx::query(OLDEST).bind(horizon)).await?;
             if removed == 0 {
-                (removed, _) = self.remove_old_documents(Timestamp(u64::MAX)).await?;
+                (removed, _) = self.remove_old_documents(now).await?;
             }
             pruned.by_bytes += removed;
             if removed == 0 {
