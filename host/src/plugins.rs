@@ -16,6 +16,7 @@ use sickbay_runtime::{Kind, RunUsage, Sort};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Diagnostic, KindInfo, PluginJudge, PluginUse};
+use crate::metrics::plugins::PluginCounts;
 use crate::quarantine::Beyond;
 
 pub type Plugin = sickbay_runtime::Plugin<Lent>;
@@ -120,6 +121,8 @@ pub struct PluginSlot {
     /// Runs at once.
     permits: Permits,
     peak: Mutex<PeakUsage>,
+    /// What its runs came to.
+    pub counts: PluginCounts,
     versions_loaded: AtomicU64,
 }
 
@@ -178,6 +181,7 @@ impl PluginSlot {
             changing: Mutex::default(),
             permits: Permits::new(concurrency),
             peak: Mutex::default(),
+            counts: PluginCounts::default(),
             versions_loaded: AtomicU64::new(0),
         }
     }
@@ -281,6 +285,7 @@ impl PluginSlot {
         peak.host_calls = peak.host_calls.max(calls.host_calls.into());
         peak.bytes_in = peak.bytes_in.max(calls.bytes_in);
         peak.bytes_out = peak.bytes_out.max(calls.bytes_out);
+        peak.rows = peak.rows.max(calls.rows.into());
         peak.log_bytes = peak.log_bytes.max(calls.log_bytes);
     }
 }

@@ -7,7 +7,7 @@ const NEIGHBOURS: usize = 20;
 const RUNS: u64 = 4;
 
 /// Kind of the guest, status, reason, and what the reason tells.
-const WAYS: [(&str, &str, &str, &str); 21] = [
+const WAYS: [(&str, &str, &str, &str); 22] = [
     ("spin", "unknown", "QuotaExceeded", "`cpu_ms` = 200"),
     ("trap", "unknown", "PluginTrapped", "the guest gives up"),
     ("recurse", "unknown", "PluginTrapped", "wasm trap"),
@@ -22,6 +22,7 @@ const WAYS: [(&str, &str, &str, &str); 21] = [
     ("big-report", "unknown", "InvalidReport", "bytes to the host at once"),
     ("long-text", "unknown", "InvalidReport", "bytes to the host at once"),
     ("megabyte", "ok", "Passed", ""),
+    ("many-metrics", "ok", "Passed", ""),
     ("bad-metrics", "unknown", "InvalidReport", "metric name"),
     ("bad-labels", "unknown", "InvalidReport", "the label name"),
     ("hostile-text", "critical", "Reported", "content"),
@@ -109,6 +110,15 @@ async fn metrics_are_valid_and_bounded(sickbay: &Sickbay) {
         let traps = metrics.sum("sickbay_plugin_traps_total", &[("plugin", "hostile"), ("reason", reason)]);
         assert!(traps >= RUNS as f64, "{reason}: {traps}");
     }
+    for (reason, each) in [("not_finite", 1), ("too_many", 36)] {
+        let dropped = metrics.sum("sickbay_metrics_dropped_total", &[("plugin", "hostile"), ("reason", reason)]);
+        assert!(dropped >= (RUNS * each) as f64, "{reason}: {dropped}");
+    }
+    for (capability, each) in [("state", 200), ("http", 1)] {
+        let calls = metrics.sum("sickbay_capability_calls_total", &[("plugin", "hostile"), ("capability", capability)]);
+        assert!(calls >= (RUNS * each) as f64, "{capability}: {calls}");
+    }
+    assert_eq!(metrics.sum("sickbay_capability_calls_total", &[("plugin", "noop")]), 0.0);
     // A forged line would be a sample of its own; what a guest invents is in the labels of one family alone.
     let names = sickbay.check_names().await;
     for sample in &metrics.0 {
@@ -123,6 +133,7 @@ async fn metrics_are_valid_and_bounded(sickbay: &Sickbay) {
     }
     let reported = metrics.series("sickbay_check_metric", &[("check", "way-hostile-text")]).count();
     assert_eq!(reported, 1);
+    assert_eq!(metrics.series("sickbay_check_metric", &[("check", "way-many-metrics")]).count(), 64);
     for refused in ["way-bad-metrics", "way-bad-labels"] {
         assert_eq!(metrics.series("sickbay_check_metric", &[("check", refused)]).count(), 0, "{refused}");
     }

@@ -59,6 +59,10 @@ async fn every_kind_is_critical_while_its_server_is_gone_or_hangs_or_is_full_or_
     let checks = KINDS.map(|kind| check(kind, kind, config(kind))).concat();
     let sickbay = Sickbay::started(&(source("main", &server.url()) + &checks), &["postgres"]).await;
     sickbay.all_come_to(&KINDS, OK).await;
+    let plugin = sickbay.plugin("postgres").await;
+    for used in [&plugin["peak_usage"]["rows"], &plugin["capability_calls"]["postgres"]] {
+        assert!(used.as_u64().is_some_and(|used| used > 0), "{plugin}");
+    }
 
     server.stop();
     sickbay.all_come_to(&KINDS, Verdict::critical("connection", &["the server refused the connection"])).await;

@@ -7,6 +7,13 @@ fn cron(name: &str, expression: &str, more: &str) -> String {
     format!("[[check]]\nname = \"{name}\"\nplugin = \"noop\"\ncron = \"{expression}\"\n{more}\n\n")
 }
 
+/// A check of the plugin `hostile` that runs only when it is asked to.
+fn asked(name: &str, kind: &str, timeout: &str) -> String {
+    // 29 February: not within this test.
+    let cadence = format!("cron = \"0 0 29 2 *\"\ntimeout = \"{timeout}\"");
+    format!("[[check]]\nname = \"{name}\"\nplugin = \"hostile\"\nkind = \"{kind}\"\n{cadence}\n\n")
+}
+
 fn scheduled(results: &[Value]) -> Vec<i64> {
     let scheduled = results.iter().filter(|result| result["trigger"] == "schedule");
     scheduled.map(|result| milliseconds(result["scheduled_at"].as_str().expect("a time"))).collect()
@@ -81,4 +88,48 @@ async fn a_soft_state_is_tried_again_sooner_and_a_hard_one_at_the_normal_cadence
     until("the other check is there", async || sickbay.check_names().await.len() == 2).await;
     until("others ran some times", async || sickbay.results("after").await.len() >= 3).await;
     assert_eq!(sickbay.results("down").await.len(), 3);
+}
+
+#[tokio::test]
+async fn with_a_concurrency_of_1_a_check_waits_its_turn_or_says_that_it_had_none() {
+    let checks = [asked("sleeps", "sleep", "5s"), asked("sleeps-too", "sleep", "200ms"), asked("waits", "ok", "30s")].concat();
+    let sickbay = Sickbay::started(&format!("[plugin.hostile]\nconcurrency = 1\n\n{checks}"), &["hostile"]).await;
+    let overloaded = async || {
+        let metrics = sickbay.metrics().await;
+        metrics.series("sickbay_overloaded_total", &[("plugin", "hostile")]).map(|sample| sample.value).collect::<Vec<_>>()
+    };
+    assert_eq!(overloaded().await, [0.0]);
+
+    let client = sickbay.client();
+    let sleeps = tokio::spawn(async move { client.run_now("sleeps").await });
+    until("it sleeps", async || sickbay.metrics().await.sum("sickbay_runs_in_flight", &[]) == 1.0).await;
+    let waits = tokio::spawn(async move { client.run_now("waits").await });
+    let without = sickbay.run_now("sleeps-too").await;
+    assert_eq!((&without["status"], &without["reason"]), (&json!("unknown"), &json!("HostOverloaded")), "{without}");
+    assert_eq!(overloaded().await, [1.0]);
+    assert_eq!(sickbay.check("sleeps-too").await["runs"]["unknown"], 1);
+
+    let (slept, waited) = (sleeps.await.expect("a result"), waits.await.expect("a result"));
+    assert_eq!((&slept["reason"], &waited["reason"]), (&json!("RunDeadline"), &json!("Passed")), "{slept} {waited}");
+    let began = |result: &Value| milliseconds(result["started_at"].as_str().expect("a time"));
+    assert!(began(&waited) - began(&slept) >= 4_500, "one began while the other slept: {slept} {waited}");
+    assert_eq!(overloaded().await, [1.0]);
+}
+
+#[tokio::test]
+async fn a_check_that_is_slower_than_its_interval_keeps_its_times_and_counts_those_that_it_skips() {
+    let more = "kind = \"sleep\"\ntimeout = \"1500ms\"";
+    let sickbay = Sickbay::started(&check("slow", "hostile", "1s", more), &["hostile"]).await;
+    let results = found("it ran some times", async || {
+        let results = sickbay.results("slow").await;
+        (results.len() >= 3).then_some(results)
+    })
+    .await;
+    let times = scheduled(&results);
+    assert!(times.windows(2).all(|pair| (pair[0] - pair[1]) % 1_000 == 0 && pair[0] - pair[1] >= 2_000), "{times:?}");
+    let skipped = sickbay.metrics().await.sum("sickbay_check_runs_total", &[("check", "slow"), ("outcome", "skipped")]);
+    assert!(skipped >= 2.0, "{skipped}");
+    let told = sickbay.check("slow").await;
+    assert!(told["runs"]["skipped"].as_f64().is_some_and(|runs| runs >= skipped), "{told}");
+    assert_eq!(told["runs"]["ok"], 0, "{told}");
 }

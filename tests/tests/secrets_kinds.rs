@@ -117,6 +117,6 @@ async fn a_certificate_in_a_file_is_judged_by_its_time_and_the_first_of_several_
             sickbay.write("certificates/server.pem", &good);
         }
     };
-    let gone = Verdict::critical("file-system", &["what is granted as `/certificates` is not there; hint: mend `host`"]);
+    let gone = Verdict::unknown(&["what is granted as `/certificates` is not there; hint: mend `host`"]);
     sickbay.breaks_and_mends("server", gone, turn).await;
 }

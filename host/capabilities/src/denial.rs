@@ -2,8 +2,8 @@
 
 use crate::contract::types;
 
-/// What a plugin can be denied. The words are the closed list of the metric label `capability`.
-/// `state` and `log` are not here: every run has them, within their bounds.
+/// What a plugin can use, and be denied; `state` every run has, within its bounds. The words are the closed list of the metric label
+/// `capability`. `log` is not here: its lines are no calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
     Http,
@@ -13,10 +13,12 @@ pub enum Capability {
     Secrets,
     Files,
     System,
+    State,
 }
 
 impl Capability {
-    pub const ALL: [Capability; 7] = [
+    /// In the order of their declaration: counts are kept by it.
+    pub const ALL: [Capability; 8] = [
         Capability::Http,
         Capability::Postgres,
         Capability::Redis,
@@ -24,6 +26,7 @@ impl Capability {
         Capability::Secrets,
         Capability::Files,
         Capability::System,
+        Capability::State,
     ];
 
     /// The key in `grants` of the configuration, and the value of the metric label.
@@ -36,6 +39,7 @@ impl Capability {
             Capability::Secrets => "secrets",
             Capability::Files => "files",
             Capability::System => "system",
+            Capability::State => "state",
         }
     }
 }
@@ -57,6 +61,7 @@ pub enum DenialReason {
 }
 
 impl DenialReason {
+    /// In the order of their declaration: counts are kept by it.
     pub const ALL: [DenialReason; 5] = [
         DenialReason::NotGranted,
         DenialReason::PrivateAddress,
@@ -97,5 +102,16 @@ impl Denial {
 impl From<Denial> for types::Denial {
     fn from(denial: Denial) -> types::Denial {
         types::Denial { reason: denial.message, hint: denial.hint }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closed_lists_are_in_the_order_by_which_counts_are_kept() {
+        assert!(Capability::ALL.iter().enumerate().all(|(index, capability)| *capability as usize == index));
+        assert!(DenialReason::ALL.iter().enumerate().all(|(index, reason)| *reason as usize == index));
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Phase {
     Tls,
     FirstByte,
     Body,
+    /// A thread of Sickbay's own, whatever the target does.
+    Own,
 }
 
 impl Phase {
@@ -30,6 +32,7 @@ impl Phase {
     pub(crate) fn timed_out(self, host: &str, port: u16, within: Duration) -> Failure {
         let ms = within.as_millis();
         Failure::Timeout(match self {
+            Phase::Own => return late(&format!("{host}:{port}"), within),
             Phase::Dns => format!("`{host}` was not resolved within {ms} ms (dns); hint: do the servers in `/etc/resolv.conf` answer?"),
             Phase::Connect => {
                 format!("no connection to {host}:{port} within {ms} ms (connect); hint: is it up, or does a firewall drop packets?")
@@ -44,6 +47,19 @@ impl Phase {
         })
     }
 }
+
+/// For a call towards `target` that ended while it waited for a thread of Sickbay's own.
+pub(crate) fn late(target: &str, within: Duration) -> Failure {
+    let ms = within.as_millis();
+    Failure::Host(format!(
+        "the {ms} ms of a call to {target} ended while it waited for a thread of Sickbay itself; \
+         hint: raise `timeout`, or have fewer checks run at the same time"
+    ))
+}
+
+/// The work of a call ended without an answer: told as the host's, and its log says why.
+pub(crate) const UNEXPECTED: &str =
+    "the work of a call ended unexpectedly; hint: the log of Sickbay tells why, and it is a defect of Sickbay";
 
 /// Microseconds that each phase took, of the last connection where there were several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::contract::types;
 use crate::denial::{Capability, Denial, DenialReason};
 use crate::grants::Grants;
 use crate::http;
-use crate::meter::Meter;
+use crate::meter::{Calls, Meter};
 use crate::net::Connections;
 use crate::secrets::Placeholders;
 use crate::services::Services;
@@ -61,8 +61,11 @@ pub struct Usage {
     /// In the order in which they happened, those of `wasi:http` last.
     pub denials: Vec<(Capability, DenialReason)>,
     pub host_calls: u32,
+    /// Of which capability they were.
+    pub calls: Calls,
     pub bytes_in: u64,
     pub bytes_out: u64,
+    pub rows: u32,
     pub log_bytes: u64,
     pub log_bytes_dropped: u64,
     pub log_lines_dropped: u64,
@@ -105,8 +108,10 @@ impl Lent {
         Usage {
             denials: self.denials,
             host_calls: self.meter.host_calls(),
+            calls: self.meter.calls(),
             bytes_in: self.meter.bytes_in(),
             bytes_out: self.meter.bytes_out(),
+            rows: self.meter.rows(),
             log_bytes: self.meter.log_bytes(),
             log_bytes_dropped: self.meter.log_bytes_dropped(),
             log_lines_dropped: self.meter.log_lines_dropped(),

@@ -51,6 +51,7 @@ pub use denial::{Capability, DenialReason};
 pub use egress::EgressSettings;
 pub use grants::{GrantError, Grants};
 pub use lent::{Lent, RunScope, Usage};
+pub use meter::Calls;
 pub use services::{ServiceSettings, Services, ServicesError, Unentered};
 pub use source::{FlawedFile, TlsFile};
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use sickbay_core::Quota;
 use sickbay_runtime::Limits;
 
+use crate::denial::Capability;
 use crate::purse::Purse;
 
 /// A log line costs at least this many bytes: an empty one is written too.
@@ -46,12 +47,17 @@ pub enum LogVerdict {
     Flood(Exceeded),
 }
 
+/// How many, of each capability in the order of [`Capability::ALL`].
+pub type Calls = [u32; Capability::ALL.len()];
+
 /// The counts of one run.
 #[derive(Debug)]
 pub struct Meter {
     limits: Limits,
     purse: Arc<Purse>,
+    /// All together.
     host_calls: u32,
+    calls: Calls,
     rows: u32,
     log_bytes: u64,
     log_bytes_dropped: u64,
@@ -64,6 +70,7 @@ impl Meter {
             limits,
             purse: Arc::new(Purse::new(limits)),
             host_calls: 0,
+            calls: Calls::default(),
             rows: 0,
             log_bytes: 0,
             log_bytes_dropped: 0,
@@ -71,12 +78,13 @@ impl Meter {
         }
     }
 
-    /// One call of the host, of whatever capability.
-    pub fn call(&mut self) -> Result<(), Exceeded> {
+    /// One call of the host. The limit is on those of all capabilities together.
+    pub fn call(&mut self, capability: Capability) -> Result<(), Exceeded> {
         if self.host_calls >= self.limits.host_calls {
             return Err(self.exceed(Quota::HostCalls));
         }
         self.host_calls += 1;
+        self.calls[capability as usize] += 1;
         Ok(())
     }
 
@@ -119,6 +127,10 @@ impl Meter {
         self.host_calls
     }
 
+    pub fn calls(&self) -> Calls {
+        self.calls
+    }
+
     pub fn bytes_in(&self) -> u64 {
         self.purse.bytes_in()
     }
@@ -126,6 +138,11 @@ impl Meter {
     /// Rows that the run may still get.
     pub fn rows_left(&self) -> u32 {
         self.limits.rows.saturating_sub(self.rows)
+    }
+
+    /// Rows that the guest got so far.
+    pub fn rows(&self) -> u32 {
+        self.rows
     }
 
     /// Rows that the guest got.
@@ -166,12 +183,13 @@ mod tests {
     #[test]
     fn a_call_beyond_the_limit_is_refused_and_remembered() {
         let mut meter = meter();
-        assert_eq!((meter.call(), meter.call()), (Ok(()), Ok(())));
+        assert_eq!((meter.call(Capability::Http), meter.call(Capability::State)), (Ok(()), Ok(())));
         let exceeded = Exceeded { quota: Quota::HostCalls, limit: 2 };
-        assert_eq!(meter.call(), Err(exceeded));
+        assert_eq!(meter.call(Capability::Http), Err(exceeded));
         assert_eq!(meter.received(101), Err(Exceeded { quota: Quota::BytesIn, limit: 100 }));
         assert_eq!(meter.exceeded(), Some(exceeded), "the first one counts");
         assert_eq!(meter.host_calls(), 2);
+        assert_eq!(meter.calls(), [1, 0, 0, 0, 0, 0, 0, 1], "each of its own capability, and none that was refused");
     }
 
     #[test]

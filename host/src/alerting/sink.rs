@@ -22,7 +22,6 @@ use tokio::time::Instant;
 use super::Outcome;
 use crate::config::Sink;
 use crate::daemon::{guest, host_calls_end};
-use crate::metrics::Metrics;
 use crate::plugins::{Loaded, PluginSlot, Registry};
 
 /// Deliveries at once in the whole host; with the runs of checks, below what the sandbox has room for.
@@ -31,7 +30,6 @@ pub const DELIVERIES_MAX: usize = 64;
 /// Has plugins deliver; one for each process.
 pub struct SinkRunner {
     plugins: Arc<Registry>,
-    metrics: Metrics,
     permits: Arc<Semaphore>,
     run_ids: AtomicU64,
 }
@@ -70,8 +68,8 @@ impl Attempt {
 }
 
 impl SinkRunner {
-    pub fn new(plugins: Arc<Registry>, metrics: Metrics) -> SinkRunner {
-        SinkRunner { plugins, metrics, permits: Arc::new(Semaphore::new(DELIVERIES_MAX)), run_ids: AtomicU64::new(1) }
+    pub fn new(plugins: Arc<Registry>) -> SinkRunner {
+        SinkRunner { plugins, permits: Arc::new(Semaphore::new(DELIVERIES_MAX)), run_ids: AtomicU64::new(1) }
     }
 
     /// One attempt, on the version of the sink's plugin that serves now.
@@ -124,7 +122,7 @@ impl SinkRunner {
             | SinkFinding::Retry { .. }
             | SinkFinding::Refused { .. } => None,
         };
-        guest::count(&self.metrics, &turn.slot, ended, &usage, &calls);
+        guest::count(&turn.slot, ended, &usage, &calls);
         let output = services.mask_output(&secrets, output).await;
         guest::log_output(&who, &sink.plugin, services.shapes(), &output, usage.output_bytes_dropped);
         drop(turn.permits);
@@ -242,7 +240,7 @@ mod tests {
         std::fs::write(&path, "[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n").unwrap();
         let config = crate::config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
         let registry = Arc::new(Registry::default());
-        let runner = SinkRunner::new(Arc::clone(&registry), Metrics::new());
+        let runner = SinkRunner::new(Arc::clone(&registry));
         let services = Services::new(&ServiceSettings::default()).unwrap();
         let notification = Notification {
             idempotency_key: "key".to_owned(),

@@ -63,7 +63,7 @@ struct Place {
 
 impl Workers {
     pub(crate) fn new(live: Arc<Live>, runner: Arc<Runner>, attempts: TaskTracker) -> Arc<Workers> {
-        let sinks = SinkRunner::new(Arc::clone(&live.plugins), live.metrics.clone());
+        let sinks = SinkRunner::new(Arc::clone(&live.plugins));
         Arc::new(Workers { live, runner, sinks, attempts, busy: Arc::default() })
     }
 

@@ -36,6 +36,7 @@ mod tests {
         let host = Host::start(&format!("[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n{}", two_checks())).await;
         host.observe("api", |observed| observed.last = Some(Arc::new(record("api", 1))));
         host.live.metrics.lateness(std::time::Duration::from_millis(2));
+        host.live.plugins.slot("http", 1);
         host.live.metrics.run_finished("http", "http", std::time::Duration::from_millis(2));
         let answer = host.ask(get("/metrics")).await;
         assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
@@ -53,6 +54,13 @@ mod tests {
             "sickbay_check_last_duration_seconds",
             "sickbay_check_metric",
             "sickbay_schedule_lateness_seconds",
+            "sickbay_plugin_quarantined",
+            "sickbay_plugin_traps_total",
+            "sickbay_quota_exceeded_total",
+            "sickbay_egress_denied_total",
+            "sickbay_capability_calls_total",
+            "sickbay_metrics_dropped_total",
+            "sickbay_overloaded_total",
             "sickbay_runs_in_flight",
             "sickbay_store_pending_results",
             "sickbay_notifications_total",

@@ -320,6 +320,7 @@ mod tests {
             checks_configured: 1,
             sinks_configured: 0,
             peak_usage: PeakUsageItem { cpu_ms: 4, memory_bytes: 0, host_calls: 1, bytes_in: 0, bytes_out: 0, rows: 0, log_bytes: 0 },
+            capability_calls: [("http", 4), ("redis", 0)].map(|(capability, calls)| (capability.to_owned(), calls)).into(),
         }
     }
 

@@ -29,6 +29,7 @@ use crate::daemon::{artifacts, guest, host_calls_end, reload, sandbox};
 use crate::escape::escaped;
 use crate::failure::Failure;
 use crate::logging::{self, LogFormat};
+use crate::metrics::checks::{SERIES_PER_CHECK_MAX, beyond};
 use crate::plugins::{Loaded, Plugin, Sandbox};
 
 mod sink;
@@ -90,6 +91,9 @@ pub fn run(args: ProbeArgs) -> anyhow::Result<ExitCode> {
         };
         let ran = probe.run().await;
         print!("{}", nagios(&ran.judgement, &ran.metrics));
+        for left_out in left_out(&ran.usage, &ran.metrics) {
+            eprintln!("warning: {left_out}");
+        }
         if args.debug {
             eprint!("{}", ran.debug(&probe));
         }
@@ -364,6 +368,23 @@ impl Ran {
     }
 }
 
+/// What of the reported metrics is not exported, and why.
+fn left_out(usage: &RunUsage, metrics: &[Metric]) -> Vec<String> {
+    let (not_finite, beyond) = (usage.metrics_dropped, beyond(metrics));
+    let mut told = Vec::new();
+    if not_finite > 0 {
+        told.push(format!("{not_finite} of the metrics were left out: their values are no finite numbers"));
+    }
+    if beyond > 0 {
+        told.push(format!(
+            "{beyond} of {} metrics are not exported at `/metrics`, where a check can have {SERIES_PER_CHECK_MAX}; \
+             hint: report fewer, or with fewer labels; conditions see all of them",
+            metrics.len()
+        ));
+    }
+    told
+}
+
 /// What a run used.
 fn measured(usage: &RunUsage, calls: &Usage) -> [(&'static str, String); 4] {
     [
@@ -440,6 +461,25 @@ mod tests {
         let meant = format!("did you mean {}?", dir.path().join("plugins/http.wasm").display());
         assert_eq!(no_file(&dir.path().join("plugins/htp.wasm")).hint(), Some(meant.as_str()));
         assert!(no_file(Path::new("absent/x.wasm")).hint().is_some_and(|hint| hint.contains("sickbay build")));
+    }
+
+    #[test]
+    fn metrics_that_are_not_exported_are_told() {
+        let metric = |number: usize| Metric {
+            name: format!("value_{number}"),
+            value: 1.0,
+            kind: MetricKind::Gauge,
+            unit: String::new(),
+            labels: Vec::new(),
+        };
+        let metrics: Vec<Metric> = (0..70).map(metric).collect();
+        let told = left_out(&RunUsage { metrics_dropped: 2, ..RunUsage::default() }, &metrics);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told[0].starts_with("2 of the metrics were left out") && told[1].starts_with("6 of 70 metrics are not exported"),
+            "{told:?}"
+        );
+        assert!(left_out(&RunUsage::default(), &metrics[..SERIES_PER_CHECK_MAX]).is_empty());
     }
 
     #[test]

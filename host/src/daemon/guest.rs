@@ -12,7 +12,7 @@ use sickbay_runtime::RunUsage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::metrics::{Metrics, TrapReason};
+use crate::metrics::plugins::{DropReason, TrapReason};
 use crate::plugins::{Loaded, PluginSlot, Registry};
 
 const OUTPUT_LINES_MAX: usize = 100;
@@ -26,12 +26,15 @@ pub(crate) fn slot(plugins: &Registry, plugin: &str) -> Result<Arc<PluginSlot>, 
     plugins.get(plugin).ok_or_else(|| EndCause::PluginMissing { message: no_plugin(plugin) })
 }
 
-/// None where they do not come free in time.
+/// None where they do not come free in time, which is counted.
 pub(crate) async fn permits(slot: &PluginSlot, host: &Arc<Semaphore>, wait_max: Duration) -> Option<Permits> {
     let permits = async { (slot.permits().acquire_owned().await, Arc::clone(host).acquire_owned().await) };
     match tokio::time::timeout(wait_max, permits).await {
         Ok((Ok(plugin), Ok(host))) => Some((plugin, host)),
-        _ => None,
+        _ => {
+            slot.counts.overloaded();
+            None
+        }
     }
 }
 
@@ -57,22 +60,25 @@ pub(crate) async fn open_config<'text>(
 }
 
 /// What a run used, and how the host ended it, where it did.
-pub(crate) fn count(metrics: &Metrics, slot: &PluginSlot, ended: Option<&EndCause>, usage: &RunUsage, calls: &Usage) {
-    let plugin = slot.name.as_str();
+pub(crate) fn count(slot: &PluginSlot, ended: Option<&EndCause>, usage: &RunUsage, calls: &Usage) {
+    let counts = &slot.counts;
     slot.used(usage, calls);
+    counts.called(&calls.calls);
+    counts.metrics_dropped(DropReason::NotFinite, usage.metrics_dropped.into());
     for (capability, reason) in &calls.denials {
-        metrics.egress_denied(plugin, *capability, *reason);
+        counts.egress_denied(*capability, *reason);
     }
     let ended_by_log = matches!(ended, Some(EndCause::Quota { quota: Quota::LogBytes, .. }));
     if calls.log_bytes_dropped + usage.output_bytes_dropped > 0 && !ended_by_log {
-        metrics.quota_exceeded(plugin, Quota::LogBytes);
+        counts.quota_exceeded(Quota::LogBytes);
     }
     match ended {
-        Some(EndCause::Quota { quota, .. }) => metrics.quota_exceeded(plugin, *quota),
-        Some(EndCause::Trap { .. }) => metrics.plugin_trap(plugin, TrapReason::Trap),
-        Some(EndCause::Deadline { .. }) => metrics.plugin_trap(plugin, TrapReason::Deadline),
-        Some(EndCause::InvalidReport { .. }) => metrics.plugin_trap(plugin, TrapReason::InvalidReport),
-        Some(EndCause::PluginMissing { .. } | EndCause::Overloaded { .. } | EndCause::HostLate { .. }) | None => {}
+        Some(EndCause::Quota { quota, .. }) => counts.quota_exceeded(*quota),
+        Some(EndCause::Trap { .. }) => counts.trap(TrapReason::Trap),
+        Some(EndCause::Deadline { .. }) => counts.trap(TrapReason::Deadline),
+        Some(EndCause::InvalidReport { .. }) => counts.trap(TrapReason::InvalidReport),
+        Some(EndCause::Overloaded { .. }) => counts.overloaded(),
+        Some(EndCause::PluginMissing { .. } | EndCause::HostLate { .. }) | None => {}
     }
 }
 

@@ -36,7 +36,7 @@ impl Runner {
         // As of a run's report: what is a secret of the configuration goes no further.
         let finding = Masks::of(&self.live).await.finding(Finding::Report(report));
         self.recall(check).await;
-        let times = Times { scheduled_at: Runner::not_before_the_last(check, started_at), started_at, took };
+        let times = Times { scheduled_at: Runner::time_of_its_own(check, started_at, Trigger::Push), started_at, took };
         self.conclude(check, Ended::unbegun(finding), times, Trigger::Push)
     }
 
@@ -48,7 +48,8 @@ impl Runner {
         let judgement = push::silence(heard_at, within, started_at)?;
         let before = Runner::before(check);
         let judged = Judged { judgement, report: None, holding: before.state.holding.clone() };
-        let times = Times { scheduled_at: Runner::not_before_the_last(check, scheduled_at), started_at, took: Duration::ZERO };
+        let times =
+            Times { scheduled_at: Runner::time_of_its_own(check, scheduled_at, Trigger::Schedule), started_at, took: Duration::ZERO };
         Some(self.settle(check, before, judged, Sandboxed::default(), times, Trigger::Schedule))
     }
 }

@@ -25,7 +25,7 @@ use sickbay_capabilities::secrets::OpenError;
 use sickbay_capabilities::{Lent, RunScope, Services, Usage};
 use sickbay_core::lateness::{self, Lateness};
 use sickbay_core::window::SAMPLES_MAX;
-use sickbay_core::{CheckState, EndCause, Failure, Finding, Report, StateKind, Status, Timestamp};
+use sickbay_core::{CheckState, EndCause, Failure, Finding, Report, Schedule, StateKind, Status, Timestamp};
 use sickbay_runtime::transcript::{Facts, Tape, Transcript};
 use sickbay_runtime::{CheckRequest, RunOutcome as Ran, RunUsage};
 use sickbay_store::{Receipt, ResultRecord, Trigger};
@@ -37,6 +37,8 @@ use super::guest;
 use crate::clock;
 use crate::config::{Isolation, Origin, Record};
 use crate::live::{Live, LiveCheck};
+use crate::metrics::checks::beyond;
+use crate::metrics::plugins::DropReason;
 use crate::plugins::{Loaded, PluginSlot};
 use crate::transcripts::run_id;
 use crate::warm::Purpose;
@@ -199,7 +201,7 @@ impl Runner {
     /// The data path up to the queue, into which the caller puts the record before it lets go of the check's `running` lock: the results
     /// of a check are stored in the order in which they were judged.
     async fn run(&self, check: &LiveCheck, scheduled_at: Timestamp, trigger: Trigger) -> Arc<ResultRecord> {
-        let scheduled_at = Runner::not_before_the_last(check, scheduled_at);
+        let scheduled_at = Runner::time_of_its_own(check, scheduled_at, trigger);
         // Without the wait for permits: a service that hangs may hold all of its plugin's, and is to blame for it.
         let (waited_from, late) = (Instant::now(), clock::now().since(scheduled_at));
         let turn = self.turn(check).await;
@@ -228,10 +230,12 @@ impl Runner {
         lateness::excused(finding, late.max(of_all).max(lateness::slept(started_at, now, took)))
     }
 
-    /// There is one result for each time, and the clock may have been set back.
-    pub(super) fn not_before_the_last(check: &LiveCheck, scheduled_at: Timestamp) -> Timestamp {
-        let newest = check.with(|observed| observed.last.as_ref().map(|last| last.scheduled_at));
-        newest.map_or(scheduled_at, |newest| scheduled_at.max(newest.plus(Duration::from_millis(1))))
+    /// There is one result for each time. A time of the schedule stays what it is: whatever else leads to a result keeps off the
+    /// schedule's times. Only after the clock was set back it comes behind the last one too.
+    pub(super) fn time_of_its_own(check: &LiveCheck, at: Timestamp, trigger: Trigger) -> Timestamp {
+        let newest = check.with(|observed| observed.last.as_ref().map(|last| (last.scheduled_at, last.trigger)));
+        let schedules = [Some(&check.schedule), check.spec.retry.as_ref()];
+        time_of_its_own(schedules, newest, at, trigger, clock::now())
     }
 
     /// Before the first run on a table: the stored results, where a condition asks for the past.
@@ -340,7 +344,10 @@ impl Runner {
             Finding::Ended(cause) => Some(cause),
             Finding::Report(_) | Finding::Failure(_) => None,
         };
-        guest::count(&self.live.metrics, &turn.slot, ended, usage, calls);
+        if let Finding::Report(report) = finding {
+            turn.slot.counts.metrics_dropped(DropReason::TooMany, beyond(&report.metrics));
+        }
+        guest::count(&turn.slot, ended, usage, calls);
     }
 }
 
@@ -373,6 +380,34 @@ fn attempt(state: &CheckState) -> u32 {
 /// When host calls of a run end, counted from its beginning: before the run does, so that a hung service is never taken for a hung plugin.
 pub fn host_calls_end(timeout: Duration) -> Duration {
     timeout.saturating_sub(REPORTING_TIME_MIN.max(timeout / 10)).max(timeout / 2)
+}
+
+/// See [`Runner::time_of_its_own`].
+fn time_of_its_own(
+    schedules: [Option<&Schedule>; 2],
+    newest: Option<(Timestamp, Trigger)>,
+    at: Timestamp,
+    trigger: Trigger,
+    now: Timestamp,
+) -> Timestamp {
+    const STEP: Duration = Duration::from_millis(1);
+    let behind = |newest: Timestamp| at.max(newest.plus(STEP));
+    match (newest, trigger) {
+        (None, Trigger::Schedule) => at,
+        // Somebody's run came between the due time and this one.
+        (Some((newest, Trigger::Manual | Trigger::Push | Trigger::Member)), Trigger::Schedule) if newest <= now && newest != at => at,
+        (Some((newest, _)), Trigger::Schedule) => behind(newest),
+        (newest, Trigger::Manual | Trigger::Push | Trigger::Member) => {
+            let mut at = newest.map_or(at, |(newest, _)| behind(newest));
+            // Once for each: between two times of one of them are many steps.
+            for _ in schedules {
+                if schedules.iter().flatten().any(|schedule| schedule.next_after(at.minus(STEP)) == at) {
+                    at = at.plus(STEP);
+                }
+            }
+            at
+        }
+    }
 }
 
 fn waited(cause: EndCause, from: Instant) -> EndCause {
@@ -426,6 +461,27 @@ mod tests {
         assert!(observed.last.is_some_and(|last| Arc::ptr_eq(&last, &record)));
         assert!(matches!(record.reason, Reason::PluginMissing { .. }), "{:?}", record.reason);
         assert_eq!((&record.state, &*record.plugin, record.trigger), (&observed.state, "http", Trigger::Manual));
+    }
+
+    #[test]
+    fn a_time_of_the_schedule_stays_what_it_is_whoever_runs_the_check_in_between() {
+        let schedule = Schedule::every("api", Duration::from_secs(10));
+        let due = schedule.next_after(Timestamp(1_000_000));
+        let (after, ms) = (|milliseconds: u64| due.plus(Duration::from_millis(milliseconds)), Duration::from_millis(1));
+        let time = |newest: Option<(Timestamp, Trigger)>, at: Timestamp, trigger: Trigger, now: Timestamp| {
+            time_of_its_own([Some(&schedule), None], newest, at, trigger, now)
+        };
+        // Asked for 3 ms after it was due, over before it was dispatched.
+        assert_eq!(time(Some((after(3), Trigger::Manual)), due, Trigger::Schedule, after(15)), due);
+        // Asked for at the very millisecond.
+        assert_eq!(time(None, due, Trigger::Manual, due), after(1));
+        assert_eq!(time(Some((after(1), Trigger::Manual)), due, Trigger::Manual, due), after(2));
+        assert_eq!(time(Some((due.minus(ms), Trigger::Schedule)), due.minus(ms), Trigger::Manual, due), after(1));
+        // The hour before comes again.
+        let before = due.minus(Duration::from_secs(3_600));
+        for newest in [Trigger::Schedule, Trigger::Manual] {
+            assert_eq!(time(Some((due, newest)), before, Trigger::Schedule, before), after(1), "{newest:?}");
+        }
     }
 
     const MADE_OF_DB: &str = "[[check]]\nname = \"shop\"\ncomposite = { checks = [\"db\"] }\nevery = \"10s\"\n\

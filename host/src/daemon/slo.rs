@@ -48,7 +48,7 @@ impl Runner {
         started_at: Timestamp,
         trigger: Trigger,
     ) -> Arc<ResultRecord> {
-        let times = Times { scheduled_at: Runner::not_before_the_last(check, scheduled_at), started_at, took: Duration::ZERO };
+        let times = Times { scheduled_at: Runner::time_of_its_own(check, scheduled_at, trigger), started_at, took: Duration::ZERO };
         self.conclude(check, Ended::unbegun(Finding::Report(report)), times, trigger)
     }
 }

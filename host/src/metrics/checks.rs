@@ -123,6 +123,11 @@ fn reported(out: &mut Exposition, checks: &[CheckObserved]) {
     }
 }
 
+/// How many metrics of a report are behind those that can be exported.
+pub fn beyond(metrics: &[Metric]) -> u64 {
+    metrics.len().saturating_sub(SERIES_PER_CHECK_MAX) as u64
+}
+
 /// What of a report can be exported, in its order.
 fn distinct(metrics: &[Metric]) -> Vec<&Metric> {
     let mut kept: Vec<&Metric> = Vec::with_capacity(metrics.len().min(SERIES_PER_CHECK_MAX));
@@ -280,5 +285,6 @@ mod tests {
     fn a_check_has_at_most_64_series() {
         let metrics: Vec<Metric> = (0..200).map(|index| metric(&format!("m{index}"), &[], f64::from(index))).collect();
         assert_eq!(exported(&metrics).len(), SERIES_PER_CHECK_MAX);
+        assert_eq!((beyond(&metrics), beyond(&metrics[..SERIES_PER_CHECK_MAX])), (200 - SERIES_PER_CHECK_MAX as u64, 0));
     }
 }

@@ -1,8 +1,9 @@
 //! What Sickbay counts of itself and exports at `/metrics`, in the Prometheus text format.
 //!
 //! Who is who: [`Metrics`] holds the counters and histograms that the daemon feeds; [`checks`] writes the families that have one
-//! series or more per check straight from the live state, [`slos`] those of objectives, [`alerts`] those about alerts; [`process`] reads what the kernel knows of this
-//! process; [`exposition`] is the writer that all of them use.
+//! series or more per check straight from the live state, [`plugins`] those that runs count in the slot of their plugin, [`slos`] those of
+//! objectives, [`alerts`] those about alerts; [`process`] reads what the kernel knows of this process; [`exposition`] is the writer that all of
+//! them use.
 //!
 //! How: what is per check is not counted twice. A counter per check here would double the memory of 10,000 checks and could disagree
 //! with the API, so those families are written from [`Live`] in one pass each.
@@ -15,6 +16,7 @@
 pub mod alerts;
 pub mod checks;
 pub mod exposition;
+pub mod plugins;
 pub mod process;
 pub mod slos;
 
@@ -25,8 +27,6 @@ use std::time::Duration;
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
-use sickbay_capabilities::{Capability, DenialReason};
-use sickbay_core::Quota;
 
 use self::exposition::{Exposition, MetricType};
 use crate::clock;
@@ -67,30 +67,6 @@ impl LoadOutcome {
             LoadOutcome::Quarantined => "quarantined",
             LoadOutcome::Rejected => "rejected",
             LoadOutcome::Removed => "removed",
-        }
-    }
-}
-
-/// Why a run ended without a usable answer of the guest: label `reason` of `sickbay_plugin_traps_total`. A closed list.
-/// Exhausted quotas have a family of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrapReason {
-    /// The guest stopped itself or broke a rule of the sandbox.
-    Trap,
-    /// The run's deadline passed inside the guest.
-    Deadline,
-    /// The report broke a bound of the contract.
-    InvalidReport,
-}
-
-impl TrapReason {
-    pub const ALL: [TrapReason; 3] = [TrapReason::Trap, TrapReason::Deadline, TrapReason::InvalidReport];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            TrapReason::Trap => "trap",
-            TrapReason::Deadline => "deadline",
-            TrapReason::InvalidReport => "invalid_report",
         }
     }
 }
@@ -136,9 +112,6 @@ struct Families {
     check_duration: HistogramVec,
     lateness: Histogram,
     plugin_loads: IntCounterVec,
-    plugin_traps: IntCounterVec,
-    quota_exceeded: IntCounterVec,
-    egress_denied: IntCounterVec,
     api_denied: IntCounterVec,
     reload_successful: IntGauge,
 }
@@ -172,24 +145,6 @@ impl Metrics {
                 "sickbay_plugin_loads_total",
                 "Attempts to load a plugin, by outcome: loaded, unchanged, quarantined, rejected, removed.",
                 &["plugin", "outcome"],
-            ),
-            plugin_traps: counters(
-                &registry,
-                "sickbay_plugin_traps_total",
-                "Runs without a usable answer of the guest, by reason: trap, deadline, invalid_report.",
-                &["plugin", "reason"],
-            ),
-            quota_exceeded: counters(
-                &registry,
-                "sickbay_quota_exceeded_total",
-                "Bounds of a run that were reached, by quota: cpu_ms, memory_bytes, host_calls, bytes_in, bytes_out, rows, log_bytes.",
-                &["plugin", "quota"],
-            ),
-            egress_denied: counters(
-                &registry,
-                "sickbay_egress_denied_total",
-                "Uses of a capability that were denied, by capability and reason.",
-                &["plugin", "capability", "reason"],
             ),
             api_denied: counters(
                 &registry,
@@ -225,18 +180,6 @@ impl Metrics {
         self.families.plugin_loads.with_label_values(&[plugin, outcome.as_str()]).inc();
     }
 
-    pub fn plugin_trap(&self, plugin: &str, reason: TrapReason) {
-        self.families.plugin_traps.with_label_values(&[plugin, reason.as_str()]).inc();
-    }
-
-    pub fn quota_exceeded(&self, plugin: &str, quota: Quota) {
-        self.families.quota_exceeded.with_label_values(&[plugin, quota.as_str()]).inc();
-    }
-
-    pub fn egress_denied(&self, plugin: &str, capability: Capability, reason: DenialReason) {
-        self.families.egress_denied.with_label_values(&[plugin, capability.as_str(), reason.as_str()]).inc();
-    }
-
     pub fn api_denied(&self, reason: DeniedReason) {
         self.families.api_denied.with_label_values(&[reason.as_str()]).inc();
     }
@@ -246,22 +189,20 @@ impl Metrics {
         self.families.reload_successful.set(i64::from(succeeded));
     }
 
-    /// Drops every series of a plugin that is neither in the folder nor in the configuration any more.
+    /// Drops every series of a plugin that is neither in the folder nor in the configuration any more; what is counted in its slot goes
+    /// with that.
     pub fn forget_plugin(&self, plugin: &str) {
         forget(&self.families.check_duration, plugin);
         forget(&self.families.plugin_loads, plugin);
-        forget(&self.families.plugin_traps, plugin);
-        forget(&self.families.quota_exceeded, plugin);
-        forget(&self.families.egress_denied, plugin);
     }
 
     /// Everything in the text format. With 10,000 checks it takes tens of milliseconds of CPU: call it off the async threads.
     pub fn render(&self, live: &Live) -> String {
         let observed = checks::snapshot(live);
-        let mut out = Exposition::with_capacity(checks::text_bytes(&observed) + 16 * 1024);
+        let mut out = Exposition::with_capacity(checks::text_bytes(&observed) + plugins::text_bytes(live) + 16 * 1024);
         build_info(&mut out);
         daemon(&mut out, live);
-        plugins(&mut out, live);
+        plugins::write(&mut out, live);
         process::write(&mut out, live.started_at);
         alerts::write(&mut out, live, clock::now());
         checks::write(&mut out, &observed);
@@ -299,18 +240,6 @@ fn daemon(out: &mut Exposition, live: &Live) {
     const COMMITTED: &str = "sickbay_store_last_sequence_number";
     out.family(COMMITTED, MetricType::Gauge, "The highest number that was committed, of a result or of what happened to an incident.");
     out.series(COMMITTED).integer(live.events.last_seq.load(Ordering::Relaxed));
-}
-
-fn plugins(out: &mut Exposition, live: &Live) {
-    const QUARANTINED: &str = "sickbay_plugin_quarantined";
-    let slots = live.plugins.all();
-    if slots.is_empty() {
-        return;
-    }
-    out.family(QUARANTINED, MetricType::Gauge, "1 while a newer version waits until what it asks for is granted, else 0.");
-    for slot in slots {
-        out.series(QUARANTINED).label("plugin", &slot.name).integer(slot.quarantined().is_some().into());
-    }
 }
 
 /// Removes every series whose label `plugin` has this value.
@@ -366,14 +295,12 @@ mod tests {
         let metrics = Metrics::new();
         for plugin in ["http", "system"] {
             metrics.plugin_load(plugin, LoadOutcome::Loaded);
-            metrics.plugin_trap(plugin, TrapReason::Deadline);
-            metrics.quota_exceeded(plugin, Quota::CpuMs);
             metrics.run_finished(plugin, "kind", Duration::from_millis(3));
         }
         metrics.forget_plugin("http");
         let text = text(&metrics);
         assert!(!text.contains("plugin=\"http\""), "{text}");
-        for family in ["plugin_loads_total", "plugin_traps_total", "quota_exceeded_total", "check_duration_seconds_count"] {
+        for family in ["plugin_loads_total", "check_duration_seconds_count"] {
             let line = text.lines().find(|line| line.starts_with(&format!("sickbay_{family}{{")) && line.contains("system"));
             assert!(line.is_some_and(|line| line.ends_with(" 1")), "{family}: {text}");
         }

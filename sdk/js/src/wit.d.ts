@@ -118,7 +118,7 @@ declare module 'sickbay:plugin/files@0.1.0' {
     }
     | {
       /**
-       * A path that is none, or a bound that was passed.
+       * A path that is none, a bound that was passed, or a granted folder that the host cannot enter.
        */
       tag: 'invalid',
       val: string,

@@ -265,6 +265,7 @@ mod tests {
             (Error::from(RedisError::Invalid("x".into())), "configuration"),
             (Error::from(NetError::Quota("x".into())), "quota"),
             (Error::from(FileError::Invalid("x".into())), "configuration"),
+            (Error::from(FileError::Quota("x".into())), "quota"),
             (Error::from(SecretError::Quota("x".into())), "quota"),
         ];
         for (error, kind) in cases {

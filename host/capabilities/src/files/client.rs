@@ -8,6 +8,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Statx};
 use rustix::io::Errno;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use super::policy::Place;
 use super::walk::{Folder, Trouble, kind_of, kind_word, look, open_directory, open_file, own_path, split, trouble};
 use crate::abandoned::{Abandoned, Waiting};
+use crate::places::is_starved;
 use crate::secrets::Placeholders;
 
 /// Threads that one plugin may hold at once.
@@ -49,26 +51,43 @@ impl Reader {
         Arc::clone(of_plugin)
     }
 
-    /// The place is given back when the work is done, not when nobody waits for it any more.
+    /// The place is given back when the work is done, not when nobody waits for it any more. Who waited for one until too little time was
+    /// left is told so, and not that the files are slow.
     pub(super) async fn run<T, W>(&self, plugin: &Arc<str>, deadline: Instant, work: W) -> Result<T, Trouble>
     where
         T: Send + 'static,
         W: FnOnce(&Abandoned) -> Result<T, Trouble> + Send + 'static,
     {
-        let places = self.places_of(plugin);
-        let (_waiting, abandoned) = Waiting::new();
-        let working = async move {
-            let place = places.acquire_owned().await.map_err(|_| Trouble::Other("the host is shutting down".to_owned()))?;
-            let task = tokio::task::spawn_blocking(move || {
-                let _place = place;
-                still_wanted(&abandoned)?;
-                work(&abandoned)
-            });
-            task.await.unwrap_or_else(|_| Err(Trouble::Other("the reading ended unexpectedly".to_owned())))
+        let began = Instant::now();
+        let whole = deadline.saturating_duration_since(began);
+        let (place, waited) = match self.places_of(plugin).try_acquire_owned() {
+            Ok(place) => (place, Duration::ZERO),
+            Err(_) => match timeout_at(deadline, self.places_of(plugin).acquire_owned()).await {
+                Ok(Ok(place)) => (place, began.elapsed()),
+                Ok(Err(_)) => return Err(Trouble::Quota("the host is shutting down".to_owned())),
+                Err(_) => return Err(crowded(plugin, whole, whole)),
+            },
         };
-        let late = || Err(Trouble::Other("the files took longer than the run may (does a file system hang?)".to_owned()));
-        timeout_at(deadline, working).await.unwrap_or_else(|_| late())
+        let (_waiting, abandoned) = Waiting::new();
+        let working = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            still_wanted(&abandoned)?;
+            work(&abandoned)
+        });
+        match timeout_at(deadline, working).await {
+            Ok(done) => done.unwrap_or_else(|_| Err(Trouble::Invalid("Sickbay's own reading ended unexpectedly".to_owned()))),
+            Err(_) if is_starved(waited, whole) => Err(crowded(plugin, waited, whole)),
+            Err(_) => Err(Trouble::Other("the files took longer than the run may (does a file system hang?)".to_owned())),
+        }
     }
+}
+
+fn crowded(plugin: &str, waited: Duration, whole: Duration) -> Trouble {
+    let (waited, whole) = (waited.as_millis(), whole.as_millis());
+    Trouble::Quota(format!(
+        "{waited} of {whole} ms went by while the call waited for one of the {PLACES_MAX} threads that read files for the plugin \
+         `{plugin}`; hint: does a file system hang that another check reads? Checks in a second plugin have threads of their own"
+    ))
 }
 
 /// One name and what is behind it.

@@ -7,6 +7,7 @@ use super::policy::{Access, GuestPath, Place, authorise, leads_out, of_processes
 use super::walk::Trouble;
 use crate::abandoned::Abandoned;
 use crate::contract::files::{FileError, FileInfo, Host, Space};
+use crate::denial::Capability;
 use crate::lent::Lent;
 
 impl Host for Lent {
@@ -61,7 +62,7 @@ impl Lent {
         T: Send + 'static,
         W: FnOnce(&Place, &Abandoned) -> Result<T, Trouble> + Send + 'static,
     {
-        self.meter.call().map_err(|exceeded| FileError::Quota(exceeded.to_string()))?;
+        self.meter.call(Capability::Files).map_err(|exceeded| FileError::Quota(exceeded.to_string()))?;
         let path = GuestPath::parse(path).map_err(FileError::Invalid)?;
         let place = match authorise(&self.grants.files, path, access) {
             Ok(place) => place,
@@ -73,6 +74,7 @@ impl Lent {
             Trouble::LeadsOut => FileError::Denied(self.deny(leads_out(&place))),
             Trouble::OfProcesses => FileError::Denied(self.deny(of_processes(&place))),
             Trouble::Invalid(message) => FileError::Invalid(message),
+            Trouble::Quota(message) => FileError::Quota(message),
             Trouble::NotFound(message) => FileError::NotFound(message),
             Trouble::Refused(message) => FileError::Refused(message),
             Trouble::Other(message) => FileError::Other(message),

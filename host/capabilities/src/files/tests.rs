@@ -259,7 +259,7 @@ async fn a_folder_that_is_not_there_is_told_with_the_fix_and_found_when_it_comes
     let later = setup.dir.path().join("later");
     let mut lent = setup.lent_with(&later, "ro", &Limits::default());
     match bytes(&mut lent, "/data/plain").await {
-        Err(FileError::Other(why)) => {
+        Err(FileError::Invalid(why)) => {
             assert!(why.contains("`/data`") && why.contains("is not there") && why.contains("hint:"), "{why}");
             assert!(!why.contains("later"), "no path of the host is told: {why}");
         }
@@ -269,6 +269,28 @@ async fn a_folder_that_is_not_there_is_told_with_the_fix_and_found_when_it_comes
     fs::rename(setup.dir.path().join("in"), &later).expect("renamed");
     assert_eq!(bytes(&mut lent, "/data/plain").await.expect("bytes"), b"plain");
     assert_eq!(lent.folders().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_granted_folder_that_is_closed_to_the_host_or_is_none_is_a_mistake_of_the_configuration() {
+    let setup = Setup::new();
+    let mut no_folder = setup.lent_with(&setup.within("plain"), "ro", &Limits::default());
+    let outcome = bytes(&mut no_folder, "/data/x").await;
+    assert!(matches!(&outcome, Err(FileError::Invalid(why)) if why.contains("is no folder")), "{outcome:?}");
+    let granted = setup.dir.path().join("in");
+    fs::set_permissions(&granted, Permissions::from_mode(0o000)).expect("permissions");
+    // Root enters it all the same.
+    let closed = fs::read_dir(&granted).is_err();
+    let mut lent = setup.lent("ro");
+    let (read, listed) = (bytes(&mut lent, "/data/plain").await, names(&mut lent, "/data", None).await);
+    fs::set_permissions(&granted, Permissions::from_mode(0o755)).expect("permissions");
+    if closed {
+        let tells = |why: &str| why.contains("may not be entered by the user that Sickbay runs as; hint: mend `host`");
+        assert!(matches!(&read, Err(FileError::Invalid(why)) if tells(why)), "{read:?}");
+        assert!(matches!(&listed, Err(FileError::Invalid(why)) if tells(why)), "{listed:?}");
+    } else {
+        assert_eq!((read.expect("bytes"), listed.expect("names")), (b"plain".to_vec(), vec!["plain".to_owned()]));
+    }
 }
 
 #[tokio::test]
@@ -344,27 +366,58 @@ async fn room_is_told_for_the_file_system_of_a_path() {
     assert!(space.total_bytes > 0.0 && space.available_bytes <= space.total_bytes, "{space:?}");
 }
 
+/// Takes all threads of a plugin, with work that ends when what is given is dropped.
+async fn hang(setup: &Setup, plugin: &Arc<str>) -> Vec<std::sync::mpsc::SyncSender<()>> {
+    let mut releases = Vec::new();
+    for _ in 0..PLACES_MAX {
+        let (release, hangs) = std::sync::mpsc::sync_channel::<()>(1);
+        releases.push(release);
+        let hung = setup.services.files.run(plugin, soon(), move |_| {
+            // Until the test lets go.
+            let _ = hangs.recv();
+            Ok(())
+        });
+        assert!(matches!(hung.await, Err(Trouble::Other(why)) if why.contains("hang")), "the file system is to blame");
+    }
+    releases
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_millis(20)
+}
+
 #[tokio::test]
 async fn reads_that_hang_hold_up_their_own_plugin_only() {
     let setup = Setup::new();
     let reader = &setup.services.files;
     let slow: Arc<str> = "slow".into();
-    let mut releases = Vec::new();
-    for _ in 0..PLACES_MAX {
-        let (release, hangs) = std::sync::mpsc::sync_channel::<()>(1);
-        releases.push(release);
-        let soon = Instant::now() + Duration::from_millis(20);
-        let hung = reader.run(&slow, soon, move |_| {
-            // Until the test lets go.
-            let _ = hangs.recv();
-            Ok(())
-        });
-        assert!(matches!(hung.await, Err(Trouble::Other(why)) if why.contains("hang")));
-    }
+    let releases = hang(&setup, &slow).await;
     assert_eq!(reader.places_of(&slow).available_permits(), 0, "the threads are still busy");
-    assert!(reader.run(&slow, Instant::now() + Duration::from_millis(20), |_| Ok(())).await.is_err());
     assert_eq!(bytes(&mut setup.lent("ro"), "/data/plain").await.expect("another plugin reads"), b"plain");
     drop(releases);
     let far = Instant::now() + Duration::from_secs(60);
     reader.run(&slow, far, |_| Ok(())).await.expect("places are given back when the work is done");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_thread_that_others_hold_is_told_so_and_not_that_its_files_hang() {
+    let setup = Setup::new();
+    let mut waits = setup.lent("ro");
+    let releases = hang(&setup, &waits.scope.plugin).await;
+    waits.scope.deadline = soon();
+    match bytes(&mut waits, "/data/plain").await {
+        Err(FileError::Quota(why)) => assert!(why.contains("one of the 4 threads") && why.contains("hint:"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(waits.exceeded(), None, "the run used no quota of its own up");
+    drop(releases);
+    assert_eq!(bytes(&mut setup.lent("ro"), "/data/plain").await.expect("bytes"), b"plain");
+}
+
+#[tokio::test]
+async fn a_reading_that_panics_is_no_trouble_of_the_files() {
+    let setup = Setup::new();
+    let far = Instant::now() + Duration::from_secs(60);
+    let ended = setup.services.files.run::<(), _>(&"files".into(), far, |_| panic!("as it is meant to")).await;
+    assert!(matches!(&ended, Err(Trouble::Invalid(why)) if why.contains("Sickbay")), "{ended:?}");
 }

@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Statx, StatxFlags};
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
 
 use super::policy::Place;
@@ -27,7 +27,10 @@ pub(super) enum Trouble {
     LeadsOut,
     /// It is on a `proc`.
     OfProcesses,
+    /// Also a folder that is granted and cannot be entered, and what is wrong with the host itself: none of it is the files' fault.
     Invalid(String),
+    /// A thread of Sickbay's own was waited for too long.
+    Quota(String),
     NotFound(String),
     Refused(String),
     Other(String),
@@ -43,18 +46,7 @@ impl Folder {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match rustix::fs::open(place.folder.as_path(), flags, Mode::empty()) {
             Ok(fd) => Ok(Folder { fd }),
-            Err(errno) => {
-                let folder = &place.known_as;
-                let why = match errno {
-                    Errno::NOENT => "is not there",
-                    Errno::NOTDIR => "is no folder",
-                    Errno::ACCESS | Errno::PERM => "may not be entered by the user that Sickbay runs as",
-                    _ => "cannot be entered",
-                };
-                Err(Trouble::Other(format!(
-                    "on the host, what is granted as `{folder}` {why}; hint: mend `host` in this grant of `files`, or the folder"
-                )))
-            }
+            Err(errno) => Err(unentered(place, errno)),
         }
     }
 
@@ -81,6 +73,11 @@ impl Folder {
         }
     }
 
+    /// Finding it needs no permission of its own.
+    fn may_be_entered(&self) -> bool {
+        rustix::fs::access(own_path(&self.fd), Access::EXEC_OK).is_ok()
+    }
+
     fn resolve(&self, place: &Place, below: &str, flags: OFlags) -> Result<OwnedFd, Trouble> {
         let below = if below.is_empty() { "." } else { below };
         let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
@@ -89,6 +86,7 @@ impl Folder {
         let reached = loop {
             match rustix::fs::openat2(&self.fd, below, flags, Mode::empty(), resolve) {
                 Err(Errno::AGAIN | Errno::INTR) if tries < TRIES_MAX => tries += 1,
+                Err(errno @ (Errno::ACCESS | Errno::PERM)) if !self.may_be_entered() => return Err(unentered(place, errno)),
                 reached => break reached.map_err(|errno| trouble(place, errno))?,
             }
         };
@@ -97,6 +95,21 @@ impl Folder {
             Ok(true) => Err(Trouble::OfProcesses),
             Err(errno) => Err(trouble(place, errno)),
         }
+    }
+}
+
+/// The granted folder is the configuration's: where it cannot be had, nothing is known of what should be in it. Only where the system fails
+/// there is it told as the files' state.
+fn unentered(place: &Place, errno: Errno) -> Trouble {
+    let told = |why: &str| {
+        let folder = &place.known_as;
+        format!("on the host, what is granted as `{folder}` {why}; hint: mend `host` in this grant of `files`, or the folder")
+    };
+    match errno {
+        Errno::NOENT => Trouble::Invalid(told("is not there")),
+        Errno::NOTDIR => Trouble::Invalid(told("is no folder")),
+        Errno::ACCESS | Errno::PERM => Trouble::Invalid(told("may not be entered by the user that Sickbay runs as")),
+        _ => Trouble::Other(told("cannot be entered")),
     }
 }
 
@@ -179,6 +192,8 @@ pub(super) fn trouble(place: &Place, errno: Errno) -> Trouble {
         Errno::XDEV => Trouble::LeadsOut,
         Errno::NOENT => Trouble::NotFound(format!("there is no `{path}`")),
         Errno::NOTDIR => Trouble::NotFound(format!("there is no `{path}`: a part of it is no directory")),
+        // The granted folder itself.
+        Errno::ACCESS | Errno::PERM if place.below.is_empty() => unentered(place, errno),
         Errno::ACCESS | Errno::PERM => {
             Trouble::Refused(format!("`{path}` is closed to the user that Sickbay runs as; hint: see its permissions and those above it"))
         }

@@ -21,7 +21,7 @@ use super::policy::{self, Target};
 use super::redirect::{self, BodyRule, Origin, Step};
 use super::request::{ConnectionHeader, Outgoing, Terms};
 use crate::denial::Capability;
-use crate::dial::{self, Destination, Phase, Progress, Timings, microseconds_since};
+use crate::dial::{self, Destination, Phase, Progress, Timings, UNEXPECTED, microseconds_since};
 use crate::failure::Failure;
 use crate::grants::Grants;
 use crate::purse::Purse;
@@ -114,10 +114,12 @@ async fn travel(means: &Means, outgoing: &mut Outgoing, deadline: Instant, progr
             End::Content(content) => {
                 let end = if content.truncated { secrets::End::Cut } else { secrets::End::Whole };
                 let (body, bytes_max) = (content.bytes, means.terms.body_bytes_max);
+                // The server has done its part.
+                progress.phase = Phase::Own;
                 let masking =
                     means.services.masking.run(&means.secrets, body.len(), move |secrets| secrets.mask_body(body, end, bytes_max));
                 let masked = masking.await;
-                let (bytes, end) = masked.ok_or_else(|| Failure::Other("the masking of the answer ended unexpectedly".to_owned()))?;
+                let (bytes, end) = masked.ok_or_else(|| Failure::Host(UNEXPECTED.to_owned()))?;
                 let content = Content { bytes, truncated: end == secrets::End::Cut };
                 return Ok(Answer {
                     status: head.status.as_u16(),

@@ -10,7 +10,8 @@ use super::converse::version_name;
 use super::request::{Outgoing, Terms, to_text};
 use crate::contract::http::{Header, Host, HttpError, Options, Redirect, Request, Response};
 use crate::contract::types;
-use crate::dial::Timings;
+use crate::denial::Capability;
+use crate::dial::{Timings, UNEXPECTED};
 use crate::failure::Failure;
 use crate::lent::Lent;
 use crate::own_task::OwnTask;
@@ -28,7 +29,7 @@ impl Host for Lent {
 
     async fn send_many(&mut self, requests: Vec<Request>, options: Options) -> HostResult<Vec<Result<Response, HttpError>>> {
         if requests.len() > REQUESTS_MAX {
-            let message = match self.meter.call() {
+            let message = match self.meter.call(Capability::Http) {
                 Ok(()) => format!("{} requests at once, at most {REQUESTS_MAX} are sent", requests.len()),
                 Err(exceeded) => return Ok(requests.iter().map(|_| Err(HttpError::Quota(exceeded.to_string()))).collect()),
             };
@@ -49,13 +50,13 @@ impl Host for Lent {
 type Exchange = OwnTask<Result<Answer, Failure>>;
 
 async fn finish(exchange: Result<Exchange, Failure>) -> Result<Answer, Failure> {
-    exchange?.ended().await.unwrap_or_else(|| Err(Failure::Other("the exchange ended unexpectedly".to_owned())))
+    exchange?.ended().await.unwrap_or_else(|| Err(Failure::Host(UNEXPECTED.to_owned())))
 }
 
 impl Lent {
     /// Holds a request against the bounds of the contract and counts it.
     fn admit(&mut self, request: Request, options: &Options) -> Result<(Outgoing, Terms), Failure> {
-        self.meter.call()?;
+        self.meter.call(Capability::Http)?;
         let terms = Terms::new(options)?;
         let outgoing = Outgoing::new(request)?;
         self.meter.send(outgoing.bytes())?;

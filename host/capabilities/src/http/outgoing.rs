@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::client::{self, Means};
 use super::request::{ANSWER_BODY_BYTES_MAX, Outgoing, Terms, is_ours, to_text};
 use crate::contract::http as contract;
-use crate::denial::{Denial, DenialReason};
+use crate::denial::{Capability, Denial, DenialReason};
 use crate::failure::Failure;
 use crate::lent::Lent;
 use crate::tls::Trust;
@@ -44,7 +44,7 @@ pub(crate) fn begin(lent: &mut Lent, request: Request) -> Exchange {
 }
 
 fn admit(lent: &mut Lent, head: ::http::request::Parts) -> Result<Outgoing, Failure> {
-    lent.meter.call()?;
+    lent.meter.call(Capability::Http)?;
     let headers = head.headers.iter().filter(|(name, _)| **name != header::CONTENT_LENGTH);
     let outgoing = Outgoing::new(contract::Request {
         method: head.method.as_str().to_owned(),

@@ -87,8 +87,7 @@ async fn dial_host(
 
 async fn dial_socket(caller: &Caller, path: &str, progress: &mut Progress) -> Result<(Wire, String), Failure> {
     let began = Instant::now();
-    progress.phase = Phase::Connect;
-    let found = unix::find(path).await?;
+    let found = unix::find(path, &mut progress.phase).await?;
     policy::authorise_real(&caller.grants.net, path, found.real.as_deref())?;
     let wire: Wire = Box::new(found.connect(path).await?);
     progress.timings.connect_us = Some(microseconds_since(began));

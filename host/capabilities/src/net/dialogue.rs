@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::target::{Place, Target};
 use super::wire::{Wire, encrypt};
 use super::{Security, deadline};
-use crate::dial::Phase;
+use crate::dial::{Phase, late};
 use crate::failure::Failure;
 use crate::purse::Purse;
 use crate::secrets::{self, Placeholders, Towards};
@@ -172,7 +172,7 @@ impl Dialogue {
         let Ok(Some((masked, given))) = timeout_at(run_deadline, masking).await else {
             // What comes next cannot be judged without what went before it.
             (self.wire, self.held) = (None, BytesMut::new());
-            return Err(Failure::Timeout(format!("an answer of {} came too late to be looked through for secrets", self.place)));
+            return Err(late(&self.place.to_string(), run_deadline.saturating_duration_since(began)));
         };
         self.given = given;
         Ok(masked)

@@ -11,6 +11,8 @@ use super::dns::{self, Question};
 use super::target::Target;
 use crate::contract::net::{Connection, DnsAnswer, Host, HostConnection, NetError, Opened};
 use crate::contract::{net, types};
+use crate::denial::Capability;
+use crate::dial::UNEXPECTED;
 use crate::failure::Failure;
 use crate::lent::Lent;
 use crate::own_task::OwnTask;
@@ -30,7 +32,7 @@ impl Host for Lent {
 
 impl HostConnection for Lent {
     async fn opened(&mut self, connection: Resource<Connection>) -> HostResult<Opened> {
-        self.meter.call().map_err(trap)?;
+        self.meter.call(Capability::Net).map_err(trap)?;
         let opened = self.connections.opened(connection.rep()).ok_or_else(|| trap("there is no such connection"))?;
         Ok(opened.clone().into())
     }
@@ -64,12 +66,12 @@ impl HostConnection for Lent {
 }
 
 async fn in_own_task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Failure> {
-    OwnTask::spawn(work).ended().await.ok_or_else(|| Failure::Other("the call ended unexpectedly".to_owned()))
+    OwnTask::spawn(work).ended().await.ok_or_else(|| Failure::Host(UNEXPECTED.to_owned()))
 }
 
 impl Lent {
     async fn open_connection(&mut self, target: net::Target) -> Result<u32, Failure> {
-        self.meter.call()?;
+        self.meter.call(Capability::Net)?;
         self.connections.ensure_room()?;
         let target = Target::new(target)?;
         let (dialogue, opened) = in_own_task(client::open(self.net_caller(), target)).await??;
@@ -77,7 +79,7 @@ impl Lent {
     }
 
     async fn send_on(&mut self, number: u32, bytes: Vec<u8>) -> Result<(), Failure> {
-        self.meter.call()?;
+        self.meter.call(Capability::Net)?;
         if bytes.len() > SEND_BYTES_MAX {
             return Err(Failure::Invalid(format!("{} bytes at once, at most {SEND_BYTES_MAX} are sent", bytes.len())));
         }
@@ -105,7 +107,7 @@ impl Lent {
     }
 
     async fn receive_on(&mut self, number: u32, until: Vec<u8>, bytes_max: u32, timeout_ms: Option<u32>) -> Result<Vec<u8>, Failure> {
-        self.meter.call()?;
+        self.meter.call(Capability::Net)?;
         let wanted = Wanted::new(until, bytes_max, timeout_ms)?;
         let mut dialogue = self.connections.take(number)?;
         let (services, placeholders) = (Arc::clone(&self.services), self.secrets.clone());
@@ -120,7 +122,7 @@ impl Lent {
     }
 
     async fn start_tls_on(&mut self, number: u32) -> Result<types::TlsSession, Failure> {
-        self.meter.call()?;
+        self.meter.call(Capability::Net)?;
         let mut dialogue = self.connections.take(number)?;
         let (services, deadline) = (Arc::clone(&self.services), self.scope.deadline);
         let work = async move {
@@ -133,7 +135,7 @@ impl Lent {
     }
 
     async fn look_up_records(&mut self, name: &str, kind: &str) -> Result<dns::Answer, Failure> {
-        self.meter.call()?;
+        self.meter.call(Capability::Net)?;
         let question = Question::new(name, kind)?;
         self.meter.send(question.bytes())?;
         let (caller, secrets) = (self.net_caller(), self.secrets.clone());

@@ -11,7 +11,7 @@ use super::host_pattern::{literal, read_host};
 use super::{Asked, Security, unix};
 use crate::contract;
 use crate::denial::{Capability, Denial, DenialReason};
-use crate::dial::Phase;
+use crate::dial::{Phase, late};
 use crate::failure::Failure;
 use crate::tls::{self, Trust};
 
@@ -97,6 +97,7 @@ impl Place {
         let ms = within.as_millis();
         match (self, phase) {
             (Place::Host { host, port }, _) => phase.timed_out(&host.to_string(), *port, within),
+            (Place::Socket(path), Phase::Own) => late(&format!("`{path}`"), within),
             (Place::Socket(path), Phase::Tls) => Failure::Timeout(format!("no TLS handshake with `{path}` within {ms} ms (tls)")),
             (Place::Socket(path), _) => Failure::Timeout(format!("no connection to `{path}` within {ms} ms (connect)")),
         }

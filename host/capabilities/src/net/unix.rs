@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 
+use crate::dial::{Phase, UNEXPECTED};
 use crate::failure::Failure;
 
 /// What fits into a socket's address. A grant may be longer, since it is a pattern.
@@ -47,10 +48,12 @@ pub(super) struct Found {
     _held: Option<OwnedFd>,
 }
 
-/// Nothing is connected to yet.
-pub(super) async fn find(path: &str) -> Result<Found, Failure> {
-    let unexpected = || Failure::Other(format!("looking for `{path}` ended unexpectedly"));
+/// Nothing is connected to yet. That all searches are taken is not the socket's fault: `phase` says so while one is waited for.
+pub(super) async fn find(path: &str, phase: &mut Phase) -> Result<Found, Failure> {
+    let unexpected = || Failure::Host(UNEXPECTED.to_owned());
+    *phase = Phase::Own;
     let place = SEARCHES.acquire().await.map_err(|_| unexpected())?;
+    *phase = Phase::Connect;
     let owned = path.to_owned();
     let search = tokio::task::spawn_blocking(move || {
         let _place = place;

@@ -22,9 +22,10 @@ use super::types::{self, Described, Oid, Scalar, Shape, Type};
 use super::value;
 use super::wire::{Broken, Parts};
 use crate::contract::postgres::{Column, RowSet, Value};
+use crate::dial::UNEXPECTED;
 use crate::places;
 use crate::purse::{Payer, Purse};
-use crate::secrets::{Part, Placeholders};
+use crate::secrets::{Part, Placeholders, own_threads};
 use crate::services::Services;
 
 /// Types that are asked for at once; a statement with more of them than that has them by number.
@@ -80,8 +81,8 @@ async fn masked(call: &Call, mut sets: Vec<RowSet>) -> Result<Vec<RowSet>, Failu
         (sets, grown)
     });
     let masked = timeout_at(call.run_deadline, masking).await;
-    let masked = masked.map_err(|_| Failure::Timeout("the rows came too late to be looked through for secrets".to_owned()))?;
-    let (sets, grown) = masked.ok_or_else(|| Failure::Other("the call ended unexpectedly".to_owned()))?;
+    let masked = masked.map_err(|_| Failure::Quota(own_threads("the rows")))?;
+    let (sets, grown) = masked.ok_or_else(|| Failure::Invalid(UNEXPECTED.to_owned()))?;
     if grown > 0 {
         call.purse.receive(grown)?;
     }

@@ -10,6 +10,8 @@ use super::failure::{Failure, ServerError};
 use super::policy;
 use super::request::{Asked, QUERIES_MAX};
 use crate::contract::postgres::{self as contract, Host, PostgresError, Query, RowSet};
+use crate::denial::Capability;
+use crate::dial::UNEXPECTED;
 use crate::lent::Lent;
 use crate::own_task::OwnTask;
 
@@ -38,11 +40,11 @@ impl Lent {
     /// Each statement is a call; none at all is one too.
     fn count_statements(&mut self, count: usize) -> Result<(), Failure> {
         if count > QUERIES_MAX {
-            self.meter.call()?;
+            self.meter.call(Capability::Postgres)?;
             return Err(Failure::Invalid(format!("{count} statements at once, at most {QUERIES_MAX} are run")));
         }
         for _ in 0..count.max(1) {
-            self.meter.call()?;
+            self.meter.call(Capability::Postgres)?;
         }
         Ok(())
     }
@@ -50,7 +52,7 @@ impl Lent {
     async fn call_postgres(&mut self, source: &str, asked: Result<Vec<Asked>, Failure>, way: Way) -> Result<Vec<RowSet>, Failure> {
         let call = self.admit_postgres(source, asked?, way)?;
         let answered = OwnTask::spawn(client::answer(call)).ended().await;
-        let (sets, rows) = answered.ok_or_else(|| Failure::Other("the call ended unexpectedly".to_owned()))??;
+        let (sets, rows) = answered.ok_or_else(|| Failure::Invalid(UNEXPECTED.to_owned()))??;
         self.meter.took_rows(rows);
         Ok(sets)
     }

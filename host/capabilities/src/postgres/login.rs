@@ -14,6 +14,7 @@ use super::ending::Key;
 use super::failure::{Failure, ServerError};
 use super::settings::{Endpoint, Manner};
 use super::wire::{Broken, Message, Parts, Wire, tag};
+use crate::dial::UNEXPECTED;
 
 const APPLICATION_NAME: &str = "sickbay";
 /// Rounds of hashing that a server may ask for, and that the crate does: they take up to a tenth of a second. Servers ask for 4,096.
@@ -125,7 +126,7 @@ async fn challenged(mut scram: ScramSha256, challenge: &[u8]) -> Result<ScramSha
         scram.update(challenge).map_err(|_| unknown())?;
         return Ok(scram);
     }
-    let ended = || Failure::Other("the login ended unexpectedly".to_owned());
+    let ended = || Failure::Invalid(UNEXPECTED.to_owned());
     let turn = HASHING.acquire().await.map_err(|_| ended())?;
     let challenge = challenge.to_vec();
     let hashing = spawn_blocking(move || {

@@ -22,10 +22,11 @@ use super::request::{Asked, Request};
 use super::source::{Learnt, Source};
 use super::table::{CommandTable, Found};
 use crate::contract::redis::{Node, Reply};
+use crate::dial::UNEXPECTED;
 use crate::grants::Grants;
 use crate::places;
 use crate::purse::Purse;
-use crate::secrets::{Part, Placeholders};
+use crate::secrets::{Part, Placeholders, own_threads};
 
 /// A table is asked for again when it is older.
 const TABLE_AGE_MAX: Duration = Duration::from_secs(10 * 60);
@@ -85,8 +86,8 @@ async fn masked(call: &Call, mut replies: Vec<Reply>) -> Result<Vec<Reply>, Fail
         (replies, grown)
     });
     let masked = timeout_at(call.run_deadline, masking).await;
-    let masked = masked.map_err(|_| Failure::Timeout("the reply came too late to be looked through for secrets".to_owned()))?;
-    let (replies, grown) = masked.ok_or_else(|| Failure::Other("the call ended unexpectedly".to_owned()))?;
+    let masked = masked.map_err(|_| Failure::Quota(own_threads("the reply")))?;
+    let (replies, grown) = masked.ok_or_else(|| Failure::Invalid(UNEXPECTED.to_owned()))?;
     if grown > 0 {
         call.purse.receive(grown)?;
     }

@@ -9,6 +9,8 @@ use super::dial::Names;
 use super::failure::Failure;
 use super::request::{COMMANDS_MAX, Request};
 use crate::contract::redis::{Command, Host, RedisError, Reply};
+use crate::denial::Capability;
+use crate::dial::UNEXPECTED;
 use crate::lent::Lent;
 use crate::own_task::OwnTask;
 
@@ -32,7 +34,7 @@ impl Host for Lent {
 impl Lent {
     async fn call_redis(&mut self, source: String, commands: Vec<Command>, timeout_ms: Option<u32>) -> Result<Vec<Reply>, RedisError> {
         let outcome = match self.begin_redis(source, commands, timeout_ms) {
-            Ok(underway) => underway.ended().await.unwrap_or_else(|| Err(Failure::Other("the call ended unexpectedly".to_owned()))),
+            Ok(underway) => underway.ended().await.unwrap_or_else(|| Err(Failure::Invalid(UNEXPECTED.to_owned()))),
             Err(failure) => Err(failure),
         };
         outcome.map_err(|failure| self.tell_redis(failure))
@@ -45,12 +47,12 @@ impl Lent {
         commands: Vec<Command>,
         timeout_ms: Option<u32>,
     ) -> Result<OwnTask<Result<Vec<Reply>, Failure>>, Failure> {
-        self.meter.call()?;
+        self.meter.call(Capability::Redis)?;
         if commands.len() > COMMANDS_MAX {
             return Err(Failure::Invalid(format!("{} commands at once, at most {COMMANDS_MAX} are sent", commands.len())));
         }
         for _ in 1..commands.len() {
-            self.meter.call()?;
+            self.meter.call(Capability::Redis)?;
         }
         let request = Request::new(source, commands, timeout_ms)?;
         self.meter.send(request.bytes())?;

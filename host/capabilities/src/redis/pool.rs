@@ -130,7 +130,7 @@ impl Lease {
         progress.phase = Phase::Waiting;
         let began = Instant::now();
         let place = source.pool.places.take(&names.check).await;
-        let place = place.ok_or_else(|| Failure::Other("the host is shutting down".to_owned()))?;
+        let place = place.ok_or_else(|| Failure::Quota("the host is shutting down".to_owned()))?;
         progress.waited = began.elapsed();
         let mut lease = Lease { source: Arc::clone(source), pooled: None, origin: Origin::Dialled, names, deadline, _place: place };
         lease.connect(Target::Home, &mut progress.phase).await?;

@@ -13,6 +13,7 @@ use super::sign;
 use super::source::Versions;
 use super::value::Value;
 use crate::contract::secrets::{Host, SecretError, SecretInfo};
+use crate::denial::Capability;
 use crate::failure::Failure;
 use crate::lent::Lent;
 
@@ -74,7 +75,7 @@ impl Lent {
     }
 
     fn encode_text(&mut self, text: &str, encoding: &str) -> Result<String, Failure> {
-        self.meter.call()?;
+        self.meter.call(Capability::Secrets)?;
         let encoding = Encoding::of(encoding).ok_or_else(|| Failure::Invalid("the encoding is none of `base64`, `percent`".to_owned()))?;
         bound("the text", text.len(), TEXT_BYTES_MAX)?;
         let found = self.secrets.find(text.as_bytes());
@@ -91,7 +92,7 @@ impl Lent {
 
     /// Counts a use of a secret and asks the policy; whether there is such a secret is not looked at.
     fn authorise_secret(&mut self, name: &str) -> Result<(), Failure> {
-        self.meter.call()?;
+        self.meter.call(Capability::Secrets)?;
         policy::authorise(&self.grants.secrets, name, &Purpose::Computing)?;
         Ok(())
     }

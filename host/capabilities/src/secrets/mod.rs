@@ -63,5 +63,5 @@ pub(crate) use policy::Towards;
 pub use policy::foretell;
 pub use source::{OpenError, Opened, Origin, SecretSettings, Unusable, Vault, unusable};
 pub use template::{NAMES_MAX, Template};
-pub(crate) use threads::MaskThreads;
+pub(crate) use threads::{MaskThreads, own_threads};
 pub(crate) use view::End;

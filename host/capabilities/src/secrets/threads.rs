@@ -15,6 +15,14 @@ const AT_ONCE_BYTES_MAX: usize = 64 << 10;
 /// Of the whole host. Their work is short, and whoever waits for them has a deadline.
 const THREADS_MAX: usize = 2;
 
+/// For a call whose `answer` came in time, and waited for a thread until the run had no time left.
+pub(crate) fn own_threads(answer: &str) -> String {
+    format!(
+        "{answer} came, and waited too long for one of the {THREADS_MAX} threads that look long answers through for secrets; \
+         hint: ask for less, or have fewer checks read long answers at the same time"
+    )
+}
+
 /// Clones share the threads.
 #[derive(Clone)]
 pub(crate) struct MaskThreads {
@@ -28,6 +36,13 @@ impl Default for MaskThreads {
 }
 
 impl MaskThreads {
+    /// Until it is dropped nothing long is masked.
+    #[cfg(test)]
+    pub(crate) async fn all_taken(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let all = u32::try_from(THREADS_MAX).expect("few");
+        Arc::clone(&self.places).acquire_many_owned(all).await.expect("the host does not end")
+    }
+
     /// What comes of `work`, which masks so many bytes by the placeholders that it is given. None where it panicked, or where the host
     /// ends.
     pub(crate) async fn run<T, W>(&self, placeholders: &Placeholders, bytes: usize, work: W) -> Option<T>

@@ -7,6 +7,7 @@ use super::client::{self, Machine, ReadError};
 use super::grant::Topic;
 use super::policy::{Wanted, authorise};
 use crate::contract::system::{Cpu, Disk, DiskIo, Host, Listener, Load, Memory, OpenFiles, Process, SystemError};
+use crate::denial::Capability;
 use crate::lent::Lent;
 
 impl Host for Lent {
@@ -107,7 +108,7 @@ impl Host for Lent {
 impl Lent {
     /// Counts and authorises one reading. A run without calls left is ended: the interface has no arm for it.
     fn enter(&mut self, wanted: Wanted<'_>) -> HostResult<Result<(&Machine, Instant), SystemError>> {
-        self.meter.call().map_err(trap)?;
+        self.meter.call(Capability::System).map_err(trap)?;
         if let Err(denial) = authorise(&self.grants.system, wanted) {
             return Ok(Err(SystemError::Denied(self.deny(denial))));
         }

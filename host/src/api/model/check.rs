@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{EvidenceItem, MetricItem, StateWord, StatusWord, decision, seconds, time_unless_never};
 use crate::clock::{self, rfc3339};
 use crate::config::{Origin, counted};
-use crate::live::{LiveCheck, Observed};
+use crate::live::{LiveCheck, Observed, RunOutcome};
 use crate::reporter::reason_detail;
 
 /// A check, as lists show it.
@@ -183,6 +183,9 @@ pub struct CheckDetail {
     /// What conditions ask of the past and cannot have yet, each with its samples: `p95('a', '10m') has 2 of 3 samples`.
     #[serde(default)]
     pub waiting: Vec<String>,
+    /// Since the start of the process, by outcome: `ok`, `warning`, `critical`, `unknown`, and `skipped` for those that were due and did not run.
+    #[serde(default)]
+    pub runs: BTreeMap<String, u64>,
 }
 
 impl CheckDetail {
@@ -222,6 +225,7 @@ impl CheckDetail {
             healthy_min: check.spec.composite.as_ref().and_then(|composite| composite.healthy_min),
             holding: holding(check, observed),
             waiting: waiting(check),
+            runs: RunOutcome::ALL.iter().zip(observed.runs).map(|(outcome, runs)| (outcome.as_str().to_owned(), runs)).collect(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A plugin as the API shows it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sickbay_runtime::{HeadStart, Kind, Producer, Sort};
@@ -132,6 +134,9 @@ pub struct PluginDetail {
     pub sinks_configured: u64,
     /// The most that one run used, of each quota, since the start of the process.
     pub peak_usage: PeakUsageItem,
+    /// How often runs that are over called the host, by capability, since the start of the process.
+    #[serde(default)]
+    pub capability_calls: BTreeMap<String, u64>,
 }
 
 impl PluginDetail {
@@ -158,6 +163,7 @@ impl PluginDetail {
             checks_configured: uses.checks,
             sinks_configured: uses.sinks,
             peak_usage: PeakUsageItem::from(&slot.peak()),
+            capability_calls: slot.counts.calls().map(|(capability, calls)| (capability.as_str().to_owned(), calls)).collect(),
         }
     }
 }

@@ -282,6 +282,11 @@ fn usage(text: &mut String, detail: &PluginDetail) {
     ] {
         let _ = writeln!(text, "  {name:<14}{value}");
     }
+    let called = detail.capability_calls.iter().filter(|(_, calls)| **calls > 0);
+    let called: Vec<String> = called.map(|(capability, calls)| format!("{} {calls}", words(capability))).collect();
+    if !called.is_empty() {
+        let _ = writeln!(text, "\nCalls of the host by all runs, by capability: {}", called.join(", "));
+    }
 }
 
 fn made_by(producer: &ProducerItem) -> String {
@@ -335,6 +340,7 @@ mod tests {
             "\nFailures that it names: refused, timeout\n",
             "\n  http = [\"GET http://localhost/\"]  # to ask (http = [\"{method} {url}\"])\n",
             "\nThe most that one run used, by the names of `limits`:\n  cpu_ms        4\n",
+            "\nCalls of the host by all runs, by capability: http 4\n",
             "\ncontract  sickbay:plugin@0.1.0\nstart     in each instance: it prints: a\n",
             "\nImports\n  sickbay:plugin/http\n",
             "\nMade by, as it says itself\n  language      Rust\n  processed-by  rustc 1.95.0\\u{1b}[2J\n",

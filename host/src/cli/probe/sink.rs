@@ -20,7 +20,6 @@ use crate::config::{Config, Sink, verdict};
 use crate::daemon::folder::slot;
 use crate::daemon::sandbox;
 use crate::failure::Failure;
-use crate::metrics::Metrics;
 use crate::plugins::Registry;
 
 /// The receiver does not have it, or nobody knows; 3 is for what could not be tried at all.
@@ -65,7 +64,7 @@ async fn runner(config: &Config, sink: &Sink, services: &Arc<Services>) -> anyho
     tell(&verdict(loaded.judge(&[used])).map_err(|errors| mistakes(&errors))?);
     let plugins = Arc::new(Registry::default());
     slot(&plugins, config, &sink.plugin).swap(loaded);
-    Ok(SinkRunner::new(plugins, Metrics::new()))
+    Ok(SinkRunner::new(plugins))
 }
 
 fn no_sink(config: &Config, path: &Path, name: &str) -> Failure {

@@ -283,6 +283,7 @@ mod tests {
             healthy_min: None,
             holding: Vec::new(),
             waiting: Vec::new(),
+            runs: BTreeMap::new(),
         }
     }
 

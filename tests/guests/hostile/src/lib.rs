@@ -13,7 +13,7 @@ use sickbay_sdk::{Descriptor, Failure, Kind, MetricInfo, Report};
 
 type Run = fn(&Request) -> Result<Report, Failure>;
 
-const KINDS: [(&str, &str, Run); 21] = [
+const KINDS: [(&str, &str, Run); 22] = [
     ("spin", "computes for ever", exhaust::spin),
     ("trap", "panics", exhaust::trap),
     ("recurse", "overflows the stack", exhaust::recurse),
@@ -27,6 +27,7 @@ const KINDS: [(&str, &str, Run); 21] = [
     ("big-report", "reports 100,000 metrics and a summary of 10 MiB", lie::big_report),
     ("long-text", "reports texts of 5 MB", lie::long_text),
     ("megabyte", "reports a summary of 1 MiB", lie::megabyte),
+    ("many-metrics", "reports 100 metrics, and one that is no number", lie::many_metrics),
     ("bad-metrics", "reports metrics with wrong names and values", lie::bad_metrics),
     ("bad-labels", "reports a label with a wrong name", lie::bad_labels),
     // Reports hostile text wherever text is free, and is described by it.

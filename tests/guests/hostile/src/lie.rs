@@ -32,6 +32,15 @@ pub(crate) fn megabyte(_request: &Request) -> Answer {
     Ok(Report::ok("long ".repeat((1 << 20) / 5)))
 }
 
+/// Within what a report may have, and beyond what a check has series for.
+pub(crate) fn many_metrics(_request: &Request) -> Answer {
+    let mut report = Report::ok("many metrics").metric("value_none", f64::NAN, "");
+    for number in 0..100_u32 {
+        report = report.metric(format!("value_{number}"), number.into(), "");
+    }
+    Ok(report)
+}
+
 pub(crate) fn bad_metrics(_request: &Request) -> Answer {
     let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN_POSITIVE, -0.0];
     let names = ["", "1value", "Value", "value-dash", "value\nforged 1", "value\"quote", "välue", "__name__", "value value"];

@@ -109,3 +109,14 @@ async fn the_beginning_of_a_secret_that_the_peer_did_not_end_is_masked() {
     assert_eq!(text(&mut lent, &connection, "", 1000).await, format!("the key is {placeholder}"));
     assert_eq!(text(&mut lent, &connection, "", 1000).await, "");
 }
+
+#[tokio::test]
+async fn an_answer_that_came_and_waits_for_a_thread_of_ours_is_no_timeout_of_the_peer() {
+    let address = saying("x".repeat(100_000)).await;
+    let (_folder, mut lent, _) = knowing(address).await;
+    let connection = connected(&mut lent, to(address)).await;
+    let _taken = lent.services.masking.all_taken().await;
+    lent.scope.deadline = Instant::now() + Duration::from_secs(2);
+    let outcome = receive(&mut lent, &connection, "", 100_000, None).await;
+    assert!(matches!(&outcome, Err(NetError::Invalid(why)) if why.contains("a thread of Sickbay itself; hint:")), "{outcome:?}");
+}

@@ -170,3 +170,12 @@ async fn a_secret_of_the_run_is_masked_in_rows_and_in_the_servers_words() {
     let Err(PostgresError::Server(error)) = refused else { panic!("{refused:?}") };
     assert!(error.message.contains(&masked) && !error.message.contains("swordfish"), "{error:?}");
 }
+
+#[tokio::test]
+async fn rows_that_came_and_wait_for_a_thread_of_ours_are_no_timeout_of_the_server() {
+    let mut lent = Setup::reading().lent().with_secrets(drawn(&[("key", b"swordfish")]));
+    let _taken = lent.services.masking.all_taken().await;
+    lent.scope.deadline = Instant::now() + Duration::from_secs(2);
+    let outcome = ask(&mut lent, query("select repeat('x', 100000)")).await;
+    assert!(matches!(&outcome, Err(PostgresError::Quota(why)) if why.contains("one of the 2 threads")), "{outcome:?}");
+}

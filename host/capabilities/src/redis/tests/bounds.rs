@@ -36,6 +36,17 @@ async fn what_a_reply_grows_by_when_it_is_masked_is_paid_for() {
 }
 
 #[tokio::test]
+async fn a_reply_that_came_and_waits_for_a_thread_of_ours_is_no_timeout_of_the_server() {
+    let server = RedisServer::start("");
+    seed(&server.url(), &["SETRANGE", "long", "99999", "x"]);
+    let mut lent = lent(&source(&server.url()), &["GET"], &["*"]).with_secrets(drawn(&[("key", b"swordfish")]));
+    let _taken = lent.services.masking.all_taken().await;
+    lent.scope.deadline = Instant::now() + Duration::from_secs(2);
+    let outcome = run(&mut lent, &["GET", "long"]).await;
+    assert!(matches!(&outcome, Err(RedisError::Quota(why)) if why.contains("one of the 2 threads")), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn many_small_replies_count_together() {
     let server = RedisServer::start("");
     seed(&server.url(), &["SETRANGE", "text", "999", "x"]);

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sickbay_runtime::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::{SECRET, drawn, grant, lent, placeholder, services};
 use crate::contract::http::{Header, Host, HttpError, Options, Request, Response};
@@ -240,4 +242,16 @@ async fn what_is_filled_in_counts_against_the_run() {
     let mut lent = lent(&services(BTreeMap::new()), grants, &limits).with_secrets(placeholders);
     let outcome = send(&mut lent, request("GET", format!("http://{address}/"), &[("x-key", &drawn)], None), 0, 1 << 16).await;
     assert!(matches!(outcome, Err(HttpError::Quota(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_came_and_waits_for_a_thread_of_ours_is_no_timeout_of_the_server() {
+    let long = format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(100_000));
+    let (address, mut requests) = server(&[&long]).await;
+    let (mut lent, _) = run(&[address], &[format!("http://{address}/*")]);
+    let _taken = lent.services.masking.all_taken().await;
+    lent.scope.deadline = Instant::now() + Duration::from_secs(2);
+    let outcome = send(&mut lent, request("GET", format!("http://{address}/"), &[], None), 0, 1 << 20).await;
+    requests.recv().await.expect("a request");
+    assert!(matches!(&outcome, Err(HttpError::Invalid(why)) if why.contains("a thread of Sickbay itself; hint:")), "{outcome:?}");
 }
