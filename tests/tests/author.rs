@@ -48,6 +48,7 @@ async fn made(folder: &Path, language: &str, directory: &str) -> Ran {
     let made = succeeds(folder, &format!("new {language} {directory}")).await;
     assert!(made.out.lines().all(|file| folder.join(file).is_file()) && made.out.lines().count() >= 3, "{made:?}");
     assert!(made.err.contains(&format!("  cd {directory}\n")) && made.err.contains("  sickbay build . --out plugins "), "{made:?}");
+    assert!(made.err.contains("\n  sickbay test ") && folder.join(directory).join("fixtures/first.toml").is_file(), "{made:?}");
     made
 }
 
@@ -65,6 +66,9 @@ async fn assert_works(folder: &Path, directory: &str, name: &str, made_by: &str)
     let built = succeeds(folder, &format!("build {directory} --out plugins")).await;
     let file = format!("plugins/{name}.wasm");
     assert!(built.out.ends_with(&format!("/{file}\n")) || built.out == format!("{file}\n"), "{built:?}");
+
+    let tested = succeeds(folder, &format!("test {directory} --plugin {file}")).await;
+    assert!(tested.out.starts_with("ok      ") && tested.out.ends_with("\n1 passed, 0 failed\n"), "{tested:?}");
 
     let probe = succeeds(folder, &format!("probe --plugin {file}")).await;
     assert!(probe.out.starts_with("OK - "), "{probe:?}");
@@ -111,12 +115,11 @@ async fn a_new_plugin_in_python_is_green() {
 async fn a_new_plugin_in_rust_is_green() {
     let folder = folder();
     let told = made(folder.path(), "rust", "work/queue-age").await;
-    assert!(told.err.contains("  cargo test "), "{told:?}");
-    let manifest = fs::read_to_string(folder.path().join("work/queue-age/Cargo.toml")).expect("a manifest");
+    let plugin = folder.path().join("work/queue-age");
+    let manifest = fs::read_to_string(plugin.join("Cargo.toml")).expect("a manifest");
     assert!(manifest.contains("\nsickbay-sdk = { path = \""), "{manifest}");
-    // The versions that the host was built with are there already: nothing is looked up.
-    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.lock");
-    fs::copy(lock, folder.path().join("work/queue-age/Cargo.lock")).expect("a lock file");
+    assert!(fs::read_to_string(plugin.join("Cargo.lock")).is_ok_and(|lock| lock.contains("name = \"queue-age\"")), "it has versions");
+    assert_tested(&plugin, &told, "cargo test", "test result: ok. 3 passed").await;
     assert_works(folder.path(), "work", "queue-age", "wit-bindgen-rust").await;
 }
 

@@ -9,6 +9,7 @@ mod api;
 mod author;
 mod bare_target;
 mod cli;
+mod clients;
 mod conformance;
 mod conformance_cases;
 mod core_module;

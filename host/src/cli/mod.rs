@@ -162,8 +162,9 @@ enum Verb {
     #[command(
         about = "Make a folder with a plugin to begin with, in a language of your choice",
         long_about = None,
-        after_help = "The plugin works as it is: its tests pass, and one run of it is ok. Nothing is downloaded; its manifest names the \
-                      SDK that this program brings along.\n\n\
+        after_help = "The plugin works as it is: its tests pass, and one run of it is ok. Nothing is downloaded: the SDK is the one that \
+                      this program brings along. The first build in Rust gets the crates that the SDK needs from cargo's registry, in the \
+                      versions of its Cargo.lock; cargo keeps them.\n\n\
                       Examples:\n  sickbay new rust queue-age\n  sickbay new python checks/feed-age --name feed\n\n\
                       Exit codes: 0 made, 1 it could not be written, 2 the folder is not empty, or there is no such language."
     )]

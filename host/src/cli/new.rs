@@ -42,8 +42,9 @@ fn next(language: Language, name: &str, directory: &Path, test: &str, missing: O
     }
     steps.push((test.to_owned(), "its tests, without WebAssembly".to_owned()));
     steps.push(("sickbay build . --out plugins".to_owned(), format!("plugins/{name}.wasm")));
+    steps.push(("sickbay test".to_owned(), "the component, on what stands in fixtures/".to_owned()));
     steps.push((format!("sickbay probe --plugin plugins/{name}.wasm"), "one run with its own example and no grants".to_owned()));
-    steps.push(("sickbay watch .".to_owned(), "both, at each save".to_owned()));
+    steps.push(("sickbay watch .".to_owned(), "builds and runs it at each save".to_owned()));
     let width = steps.iter().filter(|(_, what)| !what.is_empty()).map(|(command, _)| command.len()).max().unwrap_or(0);
     let mut text = format!("{name} is a plugin in {language} that works. Next:\n\n");
     for (command, what) in steps {
@@ -66,8 +67,9 @@ mod tests {
             "queue-age is a plugin in Go that works. Next:\n\n  cd work/queue-age\n  \
              go test ./...                                  # its tests, without WebAssembly\n  \
              sickbay build . --out plugins                  # plugins/queue-age.wasm\n  \
+             sickbay test                                   # the component, on what stands in fixtures/\n  \
              sickbay probe --plugin plugins/queue-age.wasm  # one run with its own example and no grants\n  \
-             sickbay watch .                                # both, at each save\n"
+             sickbay watch .                                # builds and runs it at each save\n"
         );
     }
 

@@ -22,6 +22,8 @@ const PLACEHOLDERS: [&str; 2] = ["plugin-name", "my-check"];
 /// Where a template has none of its own.
 const GITIGNORE: &str = "/target/\n/plugins/\n/build/\n/sickbay\n__pycache__/\nnode_modules/\n";
 const NAME_BYTES_MAX: usize = 63;
+/// Where the SDK is installed.
+const PYTHON_TESTS: &str = "python3 -m unittest";
 
 /// The languages that have one.
 pub fn languages() -> Vec<Language> {
@@ -111,7 +113,7 @@ fn renamed(text: &str, placeholder: &str, name: &str) -> String {
     text.replace(placeholder, name).replace(&placeholder.replace('-', "_"), &name.replace('-', "_"))
 }
 
-/// A manifest that names the SDK, led to where it is on this machine; any other file as it is.
+/// What names the SDK, led to where it is on this machine; any other file as it is.
 fn bound(language: Language, path: &Path, text: String, sdk: &Path) -> String {
     // A JSON text is a text of TOML and of go.mod too.
     let quoted = |path: String| serde_json::Value::from(path).to_string();
@@ -125,6 +127,8 @@ fn bound(language: Language, path: &Path, text: String, sdk: &Path) -> String {
             let here = format!("\"@sickbay/sdk\": {}", quoted(format!("file:{path_text}")));
             replace_line(&text, "\"@sickbay/sdk\": ", |line| if line.ends_with(',') { format!("{here},") } else { here.clone() })
         }
+        // Its interpreter has no file that says where a package is.
+        (Language::Python, Some("README.md")) => text.replace(PYTHON_TESTS, &python_tests(sdk)),
         (Language::Go, Some("go.mod")) if !text.contains("=>") => {
             format!("{}\n\n// Where this machine has it.\nreplace {} => {}\n", text.trim_end(), go::SDK, quoted(path_text))
         }
@@ -162,11 +166,15 @@ pub fn test_command(language: Language, tools: &Path) -> String {
     let sdk = embedded::current(tools).join("sdk").join(language.word());
     match language {
         Language::Rust => "cargo test".to_owned(),
-        Language::Python => format!("PYTHONPATH={} python3 -m unittest", shell_path(&sdk)),
+        Language::Python => python_tests(&sdk),
         Language::JavaScript => "node --test".to_owned(),
         Language::Go => "go test ./...".to_owned(),
         Language::C => "make test".to_owned(),
     }
+}
+
+fn python_tests(sdk: &Path) -> String {
+    format!("PYTHONPATH={} {PYTHON_TESTS}", shell_path(sdk))
 }
 
 #[cfg(test)]
@@ -179,13 +187,20 @@ mod tests {
         for language in languages() {
             let folder = tempfile::tempdir().expect("temporary folder");
             let directory = folder.path().join("queue-age");
-            let files = create(language, "queue-age", &directory, &folder.path().join("tools")).expect("written");
+            let tools = folder.path().join("tools");
+            let files = create(language, "queue-age", &directory, &tools).expect("written");
             assert!(files.len() >= 3 && files.iter().all(|file| file.is_file()), "{files:?}");
             let texts: Vec<String> = files.iter().map(|file| fs::read_to_string(file).expect("text")).collect();
             assert!(texts.iter().any(|text| text.contains("queue-age")), "{language}");
             assert!(place_of_sdk(language).is_none_or(|place| directory.join(place).join("README.md").is_file()), "{language}");
             let placeholder = placeholder(&language.template());
-            assert!(texts.iter().all(|text| !text.contains(placeholder)), "{language}: {placeholder} is left");
+            let is_left = |text: &String| text.to_lowercase().replace('_', "-").contains(placeholder);
+            assert!(!texts.iter().any(is_left), "{language}: {placeholder} is left");
+            let told = fs::read_to_string(directory.join("README.md")).expect("a README");
+            for command in [test_command(language, &tools).as_str(), "sickbay build . --out plugins", "sickbay test", "sickbay watch ."] {
+                assert!(told.contains(&format!("\n{command}")), "{language}: {command} is not in {told}");
+            }
+            assert!(directory.join("fixtures/first.toml").is_file(), "{language} has no fixture");
         }
     }
 
@@ -228,6 +243,8 @@ mod tests {
         let module = of(Language::Go, "go.mod", "module a\n");
         assert!(module.ends_with("\nreplace github.com/sickbay/sickbay/sdk/go => \"/tools/current/sdk/x\"\n"), "{module}");
         assert_eq!(of(Language::Rust, "lib.rs", "sickbay-sdk = 1\n"), "sickbay-sdk = 1\n");
+        let told = of(Language::Python, "README.md", "```sh\npython3 -m unittest\n```\n");
+        assert_eq!(told, "```sh\nPYTHONPATH=/tools/current/sdk/x python3 -m unittest\n```\n");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-// Plugin-name tells how long ago it ran before, and warns when that is too long.
+// Command plugin-name tells how long ago it ran before, and warns when that is too long.
 //
 // A place to begin: it needs no grant. README.md tells how to test, build and run it.
 package main

@@ -27,15 +27,17 @@ const COMPONENT_BYTES_MAX = 32 << 20;
  * @typedef {object} Asked
  * @property {string} [entry] The module whose default export is a plugin; by default `main` of the package.
  * @property {string} [out] Where the component goes; by default `NAME.wasm`.
- * @property {string} [engine] `spidermonkey` or `quickjs`.
+ * @property {string} [engine] `spidermonkey` or `quickjs`; by default what `sickbay` of the package says, else `spidermonkey`.
  * @property {string} [bundled] Where the one module goes that the component is made of; by default nowhere.
  * @property {string} [folder]
  */
 
 /** @param {Asked} asked */
-export async function build({ entry, out, engine = 'spidermonkey', bundled, folder = cwd() }) {
+export async function build({ entry, out, engine: named, bundled, folder = cwd() }) {
+  const manifest = await manifestOf(folder);
+  const engine = named ?? manifest.sickbay?.engine ?? 'spidermonkey';
   const made = engineNamed(engine);
-  const module = await entryOf(folder, entry);
+  const module = entryOf(folder, entry ?? manifest.main);
   const work = await mkdtemp(join(tmpdir(), 'sickbay-build-'));
   try {
     const plugin = await describePlugin(folder, module, work);
@@ -62,19 +64,22 @@ export async function build({ entry, out, engine = 'spidermonkey', bundled, fold
 /**
  * The module that is asked for, or `main` of the package.
  * @param {string} folder
- * @param {string | undefined} entry
+ * @param {string | undefined} named
  */
-async function entryOf(folder, entry) {
-  const named = entry ?? (await mainOf(folder));
+function entryOf(folder, named) {
+  const how = 'sickbay-build check.js, or "main" in package.json';
+  if (typeof named !== 'string') throw new BuildError(`nothing says which module of ${folder} is the plugin`, how);
   const module = resolve(folder, named);
   if (!existsSync(module)) throw new BuildError(`there is no ${named} in ${folder}`, 'name the module of the plugin: sickbay-build check.js');
   return module;
 }
 
-/** @param {string} folder */
-async function mainOf(folder) {
-  const manifest = join(folder, 'package.json');
-  const main = existsSync(manifest) ? JSON.parse(await readFile(manifest, 'utf8')).main : undefined;
-  if (typeof main === 'string') return main;
-  throw new BuildError(`nothing says which module of ${folder} is the plugin`, 'sickbay-build check.js, or "main" in package.json');
+/**
+ * What `package.json` says, where there is one.
+ * @param {string} folder
+ * @returns {Promise<{ main?: string, sickbay?: { engine?: string } }>}
+ */
+async function manifestOf(folder) {
+  const file = join(folder, 'package.json');
+  return existsSync(file) ? JSON.parse(await readFile(file, 'utf8')) : {};
 }

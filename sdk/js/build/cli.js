@@ -11,15 +11,16 @@ const USAGE = `usage: sickbay-build [ENTRY] [--out FILE] [--engine ENGINE] [--bu
 Makes a component of ENTRY, a module whose default export is a plugin; by default "main" of package.json.
 
   --out FILE       where to put it; by default NAME.wasm, where NAME is the plugin's
-  --engine ENGINE  spidermonkey (by default): all of JavaScript, async functions and fetch; about 12 MB
+  --engine ENGINE  spidermonkey: all of JavaScript, async functions and fetch; about 12 MB
                    quickjs: about 1 MB and a fraction of the time, for functions that are not async
+                   by default "sickbay": { "engine": ... } of package.json, else spidermonkey
   --bundle FILE    where to put the one module that the component is made of: the lines that stacks name are its
   --help           this text
 `;
 
 const OPTIONS = /** @type {const} */ ({
   out: { type: 'string' },
-  engine: { type: 'string', default: 'spidermonkey' },
+  engine: { type: 'string' },
   bundle: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 });

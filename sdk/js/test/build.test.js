@@ -95,12 +95,14 @@ test('a plugin that cannot be is refused before anything is built', withEsbuild,
   await assert.rejects(build({ folder: SDK, engine: 'v8' }), { message: /there is no engine `v8`/ });
 });
 
-test('a component comes out, for the engine quickjs', withQuickjs, async () => {
+test('a component comes out, for the engine that the package names', withQuickjs, async () => {
   const folder = await folderWith(CHECK);
-  const made = await build({ folder, engine: 'quickjs', bundled: 'bundle.js' });
+  await writeFile(join(folder, 'package.json'), '{"type":"module","main":"check.js","sickbay":{"engine":"quickjs"}}');
+  const made = await build({ folder, bundled: 'bundle.js' });
   assert.deepEqual([made.file, made.exports, made.imports], [join(folder, 'small.wasm'), ['check'], ['log', 'state']]);
   const component = await readFile(made.file);
   assert.deepEqual([...component.subarray(0, 8)], [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]);
+  assert.ok(made.bytes < 5_000_000, `${made.bytes} bytes are not those of QuickJS`);
   assert.ok(component.includes('sickbay:plugin/state@0.1.0') && !component.includes('sickbay:plugin/http@0.1.0'));
   assert.ok(existsSync(join(folder, 'bundle.js')) && !existsSync(`${made.file}.part`));
 });

@@ -1,4 +1,4 @@
-"""python3 -m unittest"""
+"""README.md tells how to run these."""
 
 import unittest
 

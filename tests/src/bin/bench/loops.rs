@@ -4,7 +4,7 @@
 //! tools of Python are installed already; the plugin in Rust was built once, so that the library that it uses is there.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -47,8 +47,6 @@ async fn python(settings: &Settings) -> anyhow::Result<f64> {
 async fn rust(settings: &Settings) -> anyhow::Result<f64> {
     let author = Author::new(settings)?;
     author.calls(&["new", "rust", PLUGIN]).await?;
-    // The versions that are there already: nothing is looked up.
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.lock"), author.file("Cargo.lock"))?;
     author.built_and_green().await?;
     let source = author.file("src/lib.rs");
     let text = fs::read_to_string(&source).context("the template has no src/lib.rs")?;
