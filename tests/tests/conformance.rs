@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use sickbay_tests::ask::toml;
-use sickbay_tests::{Sickbay, program};
+use sickbay_tests::{Sickbay, program, until};
 
 const PLUGIN: &str = "conformance";
 /// The kinds of the suite in their order, each with the keys that it cannot do without.
@@ -141,6 +141,25 @@ async fn a_run_that_gives_no_report_is_unknown_and_the_next_one_begins_anew() {
     let service = sickbay.run_now("service").await;
     assert_eq!((text(&service, "status"), text(&service, "failure")), ("critical", "stale"), "{service}");
     assert_eq!(text(&service, "summary"), "the newest entry is é old");
+}
+
+#[tokio::test]
+async fn a_crash_is_told_with_the_names_of_functions() {
+    let sickbay = serving(&check("trap", "end", &json!({ "how": "trap" }), "record = \"always\"")).await;
+    assert_eq!(text(&sickbay.run_now("trap").await, "reason"), "PluginTrapped");
+    let is_transcript = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|end| end == "json");
+    until("it is recorded", async || {
+        fs::read_dir(sickbay.path("transcripts")).is_ok_and(|entries| entries.flatten().any(|entry| is_transcript(&entry)))
+    })
+    .await;
+    let replayed = program::run(sickbay.folder(), &["replay", "trap"]).await;
+    assert!(replayed.code == 0 && replayed.out.contains("the same as recorded"), "{replayed:?}");
+    let frames: Vec<&str> = replayed.out.lines().filter(|line| line.starts_with("at ")).collect();
+    // The engine of JavaScript comes built, without names: there at least the export has one.
+    let is_whole = |frame: &&str| !frame.contains("<wasm function");
+    let comes_built = sickbay.plugin(PLUGIN).await["producers"].to_string().contains("ComponentizeJS");
+    let named = if comes_built { frames.iter().any(is_whole) } else { frames.iter().all(is_whole) };
+    assert!(!frames.is_empty() && named, "{}", replayed.out);
 }
 
 #[tokio::test]

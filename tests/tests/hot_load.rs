@@ -111,7 +111,43 @@ async fn a_file_that_is_no_plugin_leaves_the_last_good_version_serving() {
     assert_refused(&sickbay, "what is larger than 32 MiB", &large, "at most 33554432").await;
     assert_refused(&sickbay, "a component without exports", b"\0asm\x0d\0\x01\0", "does not export `sickbay:plugin/plugin`").await;
     assert_refused(&sickbay, "a core module without a type", b"\0asm\x01\0\0\0", "").await;
+    // A type of a function that is `async`, and nothing else.
+    let asynchronous = b"\0asm\x0d\0\x01\0\x07\x05\x01\x43\0\x01\0";
+    assert_refused(&sickbay, "what is asynchronous", asynchronous, "it exports or imports an `async func`").await;
+    let newer = of_a_newer_world("swap-v2");
+    assert_refused(&sickbay, "a newer world", &newer, "@0.2.0`, and this host runs sickbay:plugin@0.1.0").await;
     assert_heals(&sickbay).await;
+}
+
+/// The bytes of a guest, as if it had been built against the contract's next version.
+fn of_a_newer_world(guest: &str) -> Vec<u8> {
+    const NOW: &[u8] = b"@0.1.0";
+    const THEN: &[u8] = b"@0.2.0";
+    let mut bytes = program::guest_bytes(guest);
+    let mut replaced = 0;
+    for at in 0..bytes.len().saturating_sub(NOW.len()) {
+        if bytes[at..].starts_with(NOW) {
+            bytes[at..at + NOW.len()].copy_from_slice(THEN);
+            replaced += 1;
+        }
+    }
+    assert!(replaced > 0, "{guest} names no version of the contract");
+    bytes
+}
+
+#[tokio::test]
+async fn what_this_host_cannot_run_is_told_with_the_fix_where_it_is_tried_alone() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("newer.wasm"), of_a_newer_world("noop")).expect("writable");
+    let newer = program::run(folder.path(), &["probe", "--plugin", "newer.wasm"]).await;
+    for part in ["newer.wasm cannot be loaded", "sickbay:plugin/", "@0.2.0`, and this host runs sickbay:plugin@0.1.0"] {
+        assert!(newer.out.contains(part), "`{part}` is not in {newer:?}");
+    }
+    assert!(newer.code == 3 && newer.err.contains("hint: build it against the WIT files of this version of Sickbay"), "{newer:?}");
+
+    std::fs::write(folder.path().join("async.wasm"), b"\0asm\x0d\0\x01\0\x07\x05\x01\x43\0\x01\0").expect("writable");
+    let asynchronous = program::run(folder.path(), &["inspect", "async.wasm"]).await;
+    assert!(asynchronous.code == 1 && asynchronous.err.contains("hint: make it a plain `func`"), "{asynchronous:?}");
 }
 
 #[tokio::test]

@@ -120,6 +120,11 @@ async fn what_differs_is_told_and_what_is_no_transcript_refused() {
     assert_tells(&another_version, 2, &["changed.json: it has version 2 of the format, and this Sickbay reads version 1", "hint: "]);
     let a_slip = replayed(&|run| run["calls"][0]["answer"]["ok"]["stauts"] = json!(1)).await;
     assert_tells(&a_slip, 1, &["call 1, http.send: answer", "`ok`: there is no `stauts`"]);
+    let whole = recorded.to_string();
+    sickbay.write("changed.json", &whole.as_bytes()[..whole.len() / 2]);
+    let half = ["changed.json: it ends too early", "hint: copy it again"];
+    assert_tells(&run(&sickbay, &["replay", "changed.json"]).await, 2, &half);
+    assert_tells(&run(&sickbay, &["test", "changed.json"]).await, 1, &half);
     let web = replayed(&|run| run["beyond"] = json!(["wasi_http"])).await;
     assert_tells(&web, 2, &["the run used wasi:http"]);
     assert_tells(&run(&sickbay, &["replay", "other"]).await, 2, &["no run `other` is recorded", "hint: "]);
@@ -140,6 +145,23 @@ async fn a_run_has_its_clock_again_and_a_crash_its_place() {
     assert_tells(&crash, 0, &["ended by trap: ", "the guest gives up", "the same as recorded"]);
     let frames: Vec<&str> = crash.out.lines().filter(|line| line.starts_with("at ")).collect();
     assert!(frames.iter().any(|frame| frame.contains("panic")) && frames.len() > 1, "functions have names: {}", crash.out);
+}
+
+#[tokio::test]
+async fn a_run_on_a_transcript_waits_for_nothing() {
+    // The guest sleeps for a minute: as long as these tests give a verb.
+    let fixture =
+        |timeout_ms: u32, expected: &str| format!("request = {{ kind = \"sleep\", timeout_ms = {timeout_ms} }}\n[expect]\n{expected}\n");
+    let folder = TempDir::new().expect("a folder");
+    let slept = fixture(3_600_000, "status = \"ok\"\nsummary = \"slept\"");
+    assert_tells(&tested(folder.path(), "hostile", &slept).await, 0, &["1 passed, 0 failed"]);
+    let ended = fixture(59_000, "ended = \"deadline\"\ntimeout_ms = 59000");
+    assert_tells(&tested(folder.path(), "hostile", &ended).await, 0, &["1 passed, 0 failed"]);
+
+    let sickbay = Sickbay::started(&on_demand("sleeper", "hostile", "sleep", "record = \"always\""), &["hostile"]).await;
+    assert_eq!(sickbay.run_now("sleeper").await["reason"], "RunDeadline");
+    only_transcript(&sickbay).await;
+    assert_tells(&run(&sickbay, &["replay", "sleeper"]).await, 0, &["replayed  ended by deadline", "the same as recorded"]);
 }
 
 /// A server that says again what it was told in `authorization`, also in base64.

@@ -1,4 +1,7 @@
 //! The host's side of the compile worker: start it, wait for it with a bound, read its answer.
+//!
+//! A file is refused for what its worker used, never for how long it took: on a busy machine a worker of low priority may wait for most of its
+//! time.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -10,11 +13,11 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 use crate::LoadError;
-use crate::head_start::{self, HeadStart};
+use crate::head_start::HeadStart;
 use crate::worker::{self, CPU_SECONDS_MAX};
 
-/// A compilation that takes longer is given up.
-const COMPILE_TIME_MAX: Duration = Duration::from_secs(180);
+/// A compilation that takes longer is given up, and tried again: the limit for a file is the worker's processor time.
+const COMPILE_TIME_MAX: Duration = Duration::from_secs(600);
 /// What of the worker's answer is kept.
 const MESSAGE_BYTES_MAX: usize = 4 << 10;
 /// How a Rust program exits that has panicked.
@@ -51,15 +54,15 @@ impl Compiler {
     /// Compiles `input` to the artifact `output`.
     pub(crate) async fn compile(&self, input: &Path, output: &Path) -> Result<HeadStart, CompileError> {
         let _permit = self.permits.acquire().await.map_err(|_| CompileError::failed("the host is stopping"))?;
-        let compiled = self.work(input, output, worker::BEHIND_START).await;
+        let Worked { compiled, began_start } = self.work(input, output, worker::BEHIND_START).await?;
         // A head start is a compilation more: where the worker has no room for it, the component may still be compiled as it came.
-        if matches!(compiled, Err(CompileError::Refused { .. })) && asks_for_head_start(input).await {
-            return self.work(input, output, worker::AS_IT_CAME).await;
+        if began_start && matches!(compiled, Err(CompileError::Refused { .. })) {
+            return self.work(input, output, worker::AS_IT_CAME).await?.compiled;
         }
         compiled
     }
 
-    async fn work(&self, input: &Path, output: &Path, way: &str) -> Result<HeadStart, CompileError> {
+    async fn work(&self, input: &Path, output: &Path, way: &str) -> Result<Worked, CompileError> {
         let began = Instant::now();
         let child = Command::new(&self.program)
             .arg(worker::COMMAND)
@@ -74,38 +77,43 @@ impl Compiler {
             .spawn()
             .map_err(|error| CompileError::failed(format!("cannot start the compile worker {}: {error}", self.program.display())))?;
         match tokio::time::timeout(COMPILE_TIME_MAX, child.wait_with_output()).await {
-            Ok(Ok(answer)) => judged(&answer, began.elapsed()),
+            Ok(Ok(answer)) => Ok(judged(&answer, began.elapsed())),
             Ok(Err(error)) => Err(CompileError::failed(format!("the compile worker was lost: {error}"))),
             Err(_) => {
-                let error = LoadError::new(format!("compiling took longer than {} s", COMPILE_TIME_MAX.as_secs())).hint(SMALLER);
-                Err(CompileError::Refused { error, took: began.elapsed() })
+                let error = LoadError::new(format!("compiling did not end in {} s", COMPILE_TIME_MAX.as_secs()));
+                Err(CompileError::Failed(error.hint(format!("this machine is too busy; it is tried again. {SMALLER}"))))
             }
         }
     }
 }
 
-async fn asks_for_head_start(input: &Path) -> bool {
-    let input = input.to_owned();
-    let asks = tokio::task::spawn_blocking(move || std::fs::read(input).is_ok_and(|file| head_start::is_marked(&file)));
-    asks.await.unwrap_or(false)
+/// A worker that has ended.
+struct Worked {
+    compiled: Result<HeadStart, CompileError>,
+    /// It began a head start, which may be what it ended for.
+    began_start: bool,
 }
 
 /// What the worker's end says. Who ended it from outside (the system where memory is short, a person) says nothing of the file.
-fn judged(answer: &Output, took: Duration) -> Result<HeadStart, CompileError> {
+fn judged(answer: &Output, took: Duration) -> Worked {
+    let stdout = String::from_utf8_lossy(&answer.stdout);
+    let behind = stdout.strip_prefix(worker::STARTING).and_then(|rest| rest.strip_prefix('\n'));
+    let said = crate::answer::one_line(behind.unwrap_or(&stdout).trim(), MESSAGE_BYTES_MAX);
+    Worked { compiled: compiled(answer, said, took), began_start: behind.is_some() }
+}
+
+fn compiled(answer: &Output, said: String, took: Duration) -> Result<HeadStart, CompileError> {
     const REFUSED: i32 = worker::REFUSED as i32;
     const FAILED: i32 = worker::FAILED as i32;
     const OUT_OF_CPU: i32 = Signal::XCPU.as_raw();
     // An allocation that fails aborts the program, and so does a stack that overflows.
     const ABORTED: i32 = Signal::ABORT.as_raw();
     const CRASHED: i32 = Signal::SEGV.as_raw();
-    let said = crate::answer::one_line(String::from_utf8_lossy(&answer.stdout).trim(), MESSAGE_BYTES_MAX);
     let ended = || LoadError::new(format!("the compile worker ended with {}", answer.status));
     let refused = |error| Err(CompileError::Refused { error, took });
     match (answer.status.code(), answer.status.signal()) {
         (Some(0), _) => Ok(HeadStart::of_line(&said)),
-        (Some(REFUSED), _) if !said.is_empty() => {
-            refused(LoadError::new(said).hint("the file may be cut short or damaged: copy it again, or build it anew with `sickbay build`"))
-        }
+        (Some(REFUSED), _) if !said.is_empty() => refused(unfit(said)),
         (Some(FAILED), _) if !said.is_empty() => Err(CompileError::Failed(
             LoadError::new(format!("the compile worker {said}")).hint("free some room, or name another folder with SICKBAY_CACHE_DIR"),
         )),
@@ -116,6 +124,19 @@ fn judged(answer: &Output, took: Duration) -> Result<HeadStart, CompileError> {
         (_, Some(ABORTED | CRASHED)) => refused(ended().hint(format!("it reached its limit of memory: {SMALLER}"))),
         _ => Err(CompileError::Failed(ended().hint("it was ended from outside, or this machine has too little memory for it"))),
     }
+}
+
+/// What the worker refused, with the fix.
+fn unfit(said: String) -> LoadError {
+    /// The engine's words for whatever needs that part of the component model.
+    const ASYNC: &str = "component model async";
+    if said.contains(ASYNC) {
+        return LoadError::new(format!(
+            "it exports or imports an `async func`, a `stream` or a `future`, which this host does not run: {said}"
+        ))
+        .hint("make it a plain `func` in its WIT, as the contract has it, and build it anew: a call of the host waits by itself");
+    }
+    LoadError::new(said).hint("the file may be cut short or damaged: copy it again, or build it anew with `sickbay build`")
 }
 
 #[cfg(test)]
@@ -130,13 +151,13 @@ mod tests {
     }
 
     fn is_blamed_on_the_file(answer: &Output) -> bool {
-        matches!(judged(answer, Duration::ZERO), Err(CompileError::Refused { .. }))
+        matches!(judged(answer, Duration::ZERO).compiled, Err(CompileError::Refused { .. }))
     }
 
     #[test]
     fn the_file_is_to_blame_for_what_the_worker_refuses_and_for_its_limits() {
-        assert_eq!(judged(&answer(0, "\n"), Duration::ZERO).ok(), Some(HeadStart::None));
-        assert_eq!(judged(&answer(0, "given\n"), Duration::ZERO).ok(), Some(HeadStart::Given));
+        assert_eq!(judged(&answer(0, "\n"), Duration::ZERO).compiled.ok(), Some(HeadStart::None));
+        assert_eq!(judged(&answer(0, "given\n"), Duration::ZERO).compiled.ok(), Some(HeadStart::Given));
         assert!(is_blamed_on_the_file(&answer(i32::from(worker::REFUSED) << 8, "not a valid component")));
         assert!(is_blamed_on_the_file(&answer(PANICKED << 8, "")));
         for signal in [Signal::XCPU, Signal::ABORT, Signal::SEGV] {
@@ -145,9 +166,35 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_ends_says_whether_it_had_begun_a_start() {
+        let given = judged(&answer(0, "starting\ngiven\n"), Duration::ZERO);
+        assert!(given.began_start && given.compiled.ok() == Some(HeadStart::Given));
+        // Its end by a signal comes behind the line.
+        let out_of_cpu = judged(&answer(Signal::XCPU.as_raw(), "starting\n"), Duration::ZERO);
+        assert!(out_of_cpu.began_start && matches!(out_of_cpu.compiled, Err(CompileError::Refused { .. })));
+        for said in ["", "\n", "given\n", "starting", "not a valid component: starting\n"] {
+            assert!(!judged(&answer(0, said), Duration::ZERO).began_start, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_asynchronous_is_told_with_the_fix_and_the_rest_may_be_damaged() {
+        let hint = |said: &str| {
+            let refused = judged(&answer(i32::from(worker::REFUSED) << 8, said), Duration::ZERO).compiled;
+            let Err(CompileError::Refused { error, .. }) = refused else { panic!("{said} is not refused") };
+            (error.message, error.hint.unwrap_or_default())
+        };
+        let (message, fix) =
+            hint("not a valid component: async component functions require the component model async feature (at offset 0xb)");
+        assert!(message.starts_with("it exports or imports an `async func`") && message.ends_with("(at offset 0xb)"), "{message}");
+        assert!(fix.starts_with("make it a plain `func`"), "{fix}");
+        assert!(hint("not a valid component: unexpected end-of-file").1.starts_with("the file may be cut short"));
+    }
+
+    #[test]
     fn the_host_is_to_blame_for_a_full_disk_and_for_a_worker_that_was_killed() {
         let failed = answer(i32::from(worker::FAILED) << 8, "cannot write the artifact: No space left on device");
-        let Err(CompileError::Failed(error)) = judged(&failed, Duration::ZERO) else { panic!("{failed:?}") };
+        let Err(CompileError::Failed(error)) = judged(&failed, Duration::ZERO).compiled else { panic!("{failed:?}") };
         assert!(error.message.contains("No space left"), "{error}");
         // `/bin/false` in the worker's place.
         assert!(!is_blamed_on_the_file(&answer(1 << 8, "")));

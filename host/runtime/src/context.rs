@@ -8,13 +8,14 @@ use std::os::fd::AsRawFd;
 use serde::Serialize;
 use sickbay_core::Quota;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::clocks::WasiClocksView;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::memory::MemoryMeter;
 use crate::output::Output;
 use crate::taped::Taped;
-use crate::transcript::{Beyond, Tape};
+use crate::transcript::{Beyond, Clock, Tape};
 use crate::wasi_http::Door;
 use crate::{Folder, Lend, Limits};
 
@@ -106,6 +107,12 @@ impl<L: Lend> RunContext<L> {
     /// What answers the guest's calls.
     pub(crate) fn taped(&mut self) -> Taped<'_, L> {
         Taped { lent: self.door.lent(), tape: self.tape.as_deref_mut() }
+    }
+
+    /// What the guest waits on.
+    pub(crate) fn clock(&mut self) -> Clock<'_> {
+        let virtual_time = self.tape.as_ref().and_then(|tape| tape.virtual_time());
+        Clock::new(self.clocks(), virtual_time)
     }
 
     /// Whether the guest still holds a handle: it would mean nothing, or something else, in another run.

@@ -101,12 +101,7 @@ pub(crate) fn given(component: Vec<u8>, file: &[u8]) -> (Vec<u8>, HeadStart) {
     }
 }
 
-/// Whether a file may ask for one; that it does is seen once it is read as a component.
-pub(crate) fn is_marked(file: &[u8]) -> bool {
-    file.windows(MARK.len()).any(|bytes| bytes == MARK.as_bytes())
-}
-
-fn asks(component: &[u8]) -> bool {
+pub(crate) fn asks(component: &[u8]) -> bool {
     Parser::new(0).parse_all(component).any(|payload| {
         let Ok(Payload::ExportSection(exports)) = payload else { return false };
         exports.into_iter().flatten().any(|export| export.name == MARK)

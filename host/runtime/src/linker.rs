@@ -2,9 +2,11 @@
 
 use wasmtime::Engine;
 use wasmtime::component::{HasData, Linker};
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 
 use crate::bindings::sickbay::plugin as contract;
 use crate::taped::Taped;
+use crate::transcript::ClockOfRun;
 use crate::{Lend, RunContext};
 
 struct Lent<L>(std::marker::PhantomData<L>);
@@ -16,6 +18,10 @@ impl<L: Lend> HasData for Lent<L> {
 pub(crate) fn linker<L: Lend>(engine: &Engine) -> wasmtime::Result<Linker<RunContext<L>>> {
     let mut linker = Linker::<RunContext<L>>::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    // Ours in the engine's place: a run on a transcript waits for nothing.
+    linker.allow_shadowing(true);
+    monotonic_clock::add_to_linker::<_, ClockOfRun>(&mut linker, |context| context.clock())?;
+    linker.allow_shadowing(false);
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     contract::types::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.taped())?;
     contract::http::add_to_linker::<_, Lent<L>>(&mut linker, |context| context.taped())?;

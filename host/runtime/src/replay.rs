@@ -1,6 +1,7 @@
 //! One run of a plugin on a transcript, with nothing of the host behind it.
 //!
-//! How: the request is that of the transcript; a tape answers every call, and gives the clocks and random numbers. What the run did is held
+//! How: the request is that of the transcript; a tape answers every call, and gives the clocks and random numbers: time goes on by the calls
+//! and by what the guest waits for, which takes none. What the run did is held
 //! against the transcript: each call as it is made, and in the end what it came to.
 //!
 //! Limits: those of the recorded run, or the defaults; a guest may compute for [`CPU_MS_MIN`] at least, because another machine may be slower.
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sickbay_core::Quota;
+use sickbay_core::{EndCause, Quota};
 use wasmtime::Store;
 
 use crate::bindings::exports::sickbay::plugin::{check, recovery, sink};
@@ -89,12 +90,12 @@ impl<L: Lend> Plugin<L> {
         let stand_ins = Arc::new(StandIns::of(transcript));
         let asked = self.asked(transcript, &stand_ins)?;
         let limits = limits(transcript);
-        let lent = lend(Tape::playing(Arc::clone(transcript), Arc::clone(&stand_ins)), &limits);
+        let lent = lend(Tape::playing(Arc::clone(transcript), Arc::clone(&stand_ins), milliseconds(asked.timeout_ms())), &limits);
         let ran = match &asked {
             Asked::Check(request) => self.replay_check(request, lent, &limits).await,
             other => self.replay_other(other, lent, &limits).await,
         };
-        Ok(held_against(transcript, &stand_ins, ran))
+        Ok(held_against(transcript, &stand_ins, asked.timeout_ms(), ran))
     }
 
     async fn replay_check(&self, request: &check::Request, lent: L, limits: &Limits) -> Ran {
@@ -194,11 +195,15 @@ struct Ran {
     tape: Option<Box<Tape>>,
 }
 
-fn held_against(transcript: &Transcript, stand_ins: &StandIns, ran: Ran) -> Replayed {
+fn held_against(transcript: &Transcript, stand_ins: &StandIns, timeout_ms: u32, ran: Ran) -> Replayed {
     let Ran { mut outcome, usage, mut output, backtrace, tape } = ran;
     stand_ins.mask_json(&mut outcome);
     stand_ins.mask_text(&mut output);
-    let Played { calls, differences: mut found, is_beyond_cut, is_at_end } = tape.and_then(|tape| tape.played()).unwrap_or_default();
+    let played = tape.and_then(|tape| tape.played()).unwrap_or_default();
+    let Played { calls, differences: mut found, is_beyond_cut, is_at_end, is_over } = played;
+    if is_over {
+        outcome = transcript::of_end(&EndCause::Deadline { timeout_ms });
+    }
     if is_at_end {
         outcome = transcript.outcome.clone();
     }
@@ -273,8 +278,9 @@ mod tests {
 
     #[test]
     fn a_recorded_outcome_must_be_the_same_and_an_expected_one_true_in_part() {
-        let told =
-            |written: Value, outcome: Value| held_against(&transcript(written), &StandIns::default(), ran(outcome)).differences.len();
+        let told = |written: Value, outcome: Value| {
+            held_against(&transcript(written), &StandIns::default(), 1_000, ran(outcome)).differences.len()
+        };
         let outcome = json!({ "status": "ok", "summary": "well" });
         assert_eq!(told(json!({ "outcome": { "status": "ok" } }), outcome.clone()), 1, "the summary is new");
         assert_eq!(told(json!({ "expect": { "status": "ok" } }), outcome.clone()), 0);

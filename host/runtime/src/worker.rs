@@ -3,7 +3,7 @@
 //! Compilation time is outside wasmtime's security policy, so it happens here, under limits that the worker sets for itself before it
 //! reads a byte: memory, processor time, no core dump, low priority. It reads `INPUT`, writes `OUTPUT` and says on stdout what went wrong;
 //! its exit code says who is to blame. It ends with `HOST`, the process that started it. A component that asks for it gets a head start
-//! ([`crate::head_start`]): then stdout says what came of it.
+//! ([`crate::head_start`]): then stdout says so before it begins, and what came of it behind it.
 //!
 //! Invariant: the worker inherits no environment and opens no file but the two that it is given.
 
@@ -33,6 +33,8 @@ pub const COMMAND: &str = "compile-worker";
 pub(crate) const BEHIND_START: &str = "behind-start";
 /// A way: without one.
 pub(crate) const AS_IT_CAME: &str = "as-it-came";
+/// The first line of an answer where a head start was begun.
+pub(crate) const STARTING: &str = "starting";
 /// Exit code: the file is no component.
 pub(crate) const REFUSED: u8 = 1;
 /// Exit code: the worker could not do its work.
@@ -102,6 +104,10 @@ fn work(input: &Path, output: &Path, as_it_came: bool) -> Result<HeadStart, Work
     let (component, head_start) = if as_it_came {
         (component, HeadStart::Refused("the compile worker has no room for a start of it".to_owned()))
     } else {
+        if head_start::asks(&component) {
+            // Said before it begins, for the host to know whatever becomes of this process: the line leaves it at its end.
+            println!("{STARTING}");
+        }
         head_start::given(component, &bytes)
     };
     let engine = Engine::new(&crate::engine::config()).map_err(|error| failed("cannot start the engine", &format!("{error:#}")))?;

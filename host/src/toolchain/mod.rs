@@ -29,6 +29,7 @@ mod invocation;
 mod javascript;
 mod kit;
 mod language;
+mod pip;
 mod plan;
 mod progress;
 mod project;

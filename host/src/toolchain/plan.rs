@@ -36,8 +36,13 @@ impl Plan {
 /// Something that makes guests buildable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Sickbay does not install a language itself; it names where to get it.
+    /// Where a person gets a language that Sickbay cannot.
     Install(Language),
+    /// A language itself, in a folder of Sickbay's own.
+    Compiler {
+        language: Language,
+        into: PathBuf,
+    },
     RustupTarget(Target),
     /// Needs root; builds for every target.
     SecondCompiler,
@@ -47,6 +52,8 @@ pub enum Remedy {
     Tools {
         language: Language,
         into: PathBuf,
+        /// Where else than on the path programs are that this calls.
+        search: Vec<PathBuf>,
     },
 }
 
@@ -58,7 +65,16 @@ impl Remedy {
             Remedy::RustupTarget(target) => vec![["rustup", "target", "add", target.triple()].map(str::to_owned).to_vec()],
             Remedy::SecondCompiler => apt(&SECOND_COMPILER_PACKAGES),
             Remedy::Packages(language) => apt(kit::packages(*language)),
-            Remedy::Tools { language, into } => kit::tools(*language, into),
+            Remedy::Compiler { language, into } => kit::compiler(*language, into),
+            Remedy::Tools { language, into, .. } => kit::tools(*language, into),
+        }
+    }
+
+    /// Folders with programs that the commands call, before the path.
+    pub fn search(&self) -> &[PathBuf] {
+        match self {
+            Remedy::Tools { search, .. } => search,
+            _ => &[],
         }
     }
 
@@ -71,7 +87,12 @@ impl Remedy {
         if let Remedy::Install(language) = self {
             return kit::where_to_get(*language).to_owned();
         }
-        let prefix = if self.needs_root() && !root { "sudo " } else { "" };
+        let folders: String = self.search().iter().map(|folder| shell_path(folder) + ":").collect();
+        let prefix = match (folders.as_str(), self.needs_root() && !root) {
+            ("", true) => "sudo ".to_owned(),
+            ("", false) => String::new(),
+            (folders, _) => format!("PATH={folders}\"$PATH\" "),
+        };
         let line = |words: &Vec<String>| words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
         let lines: Vec<String> = self.commands().iter().map(|words| format!("{prefix}{}", line(words))).collect();
         lines.join(" && ")
@@ -220,9 +241,13 @@ mod tests {
 
     #[test]
     fn a_command_can_be_pasted_whatever_the_folder_is_called() {
-        let tools = Remedy::Tools { language: Language::Python, into: PathBuf::from("/home/a b/it's/python") };
+        let tools = Remedy::Tools { language: Language::Python, into: PathBuf::from("/home/a b/it's/python"), search: Vec::new() };
         let line = tools.command_line(false);
         assert!(line.starts_with("python3 -m venv --clear '/home/a b/it'\\''s/python' && "), "{line}");
+        let with_own_node =
+            Remedy::Tools { language: Language::JavaScript, into: PathBuf::from("/t/js"), search: vec![PathBuf::from("/t/node/bin")] };
+        let line = with_own_node.command_line(false);
+        assert!(line.contains(" && PATH=/t/node/bin:\"$PATH\" npm install --prefix /t/js "), "{line}");
         assert!(!tools.needs_root() && Remedy::Packages(Language::Python).needs_root());
         assert!(Remedy::Packages(Language::Python).command_line(true).starts_with("apt-get update && apt-get install -y "));
     }

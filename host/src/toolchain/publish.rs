@@ -83,7 +83,7 @@ fn check_component(name: &str, language: Language, component: &[u8]) -> anyhow::
     let size_bytes = component.len() as u64;
     if size_bytes > COMPONENT_BYTES_MAX {
         let hint = match language {
-            Language::Rust => "build with `opt-level = \"s\"`, `lto = true`, `strip = true` in `[profile.guest]`",
+            Language::Rust => "build with `opt-level = \"s\"`, `lto = true`, `strip = \"debuginfo\"` in `[profile.guest]`",
             _ => "leave out packages that it does not need",
         };
         let message = format!("{name}: the component has {size_bytes} bytes, the host takes at most {COMPONENT_BYTES_MAX}");

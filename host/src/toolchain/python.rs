@@ -16,15 +16,15 @@ use std::process::Command;
 use serde::Deserialize;
 
 use super::compile::Work;
-use super::facts::{answer, has_apt};
-use super::kit::{Kit, version};
+use super::facts::answer;
+use super::kit::Kit;
+use super::pip::{self, PYTHON_MIN, Pip};
 use super::project::{Project, WORLDS, checked_name, manifest_text, wrong};
 use super::{Language, Missing, Remedy, project, python_world};
 use crate::config::nearest;
 
 pub(super) const PACKAGES: [&str; 2] = ["python3", "python3-venv"];
 const VERSION: &str = "0.25.1";
-const PYTHON_MIN: (u32, u32) = (3, 10);
 const TABLE: &str = "[tool.sickbay]";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,14 +102,8 @@ impl Facts {
         if own {
             return Facts { own, ..Facts::default() };
         }
-        let python = answer("python3", &["--version"]).and_then(|text| version(&text)).is_some_and(|version| version >= PYTHON_MIN);
-        Facts {
-            own,
-            on_path: answer("componentize-py", &["--version"]).is_some(),
-            python,
-            venv: python && answer("python3", &["-c", "import ensurepip, venv"]).is_some(),
-            apt: has_apt(),
-        }
+        let Pip { python, venv, apt } = Pip::probe();
+        Facts { own, on_path: answer("componentize-py", &["--version"]).is_some(), python, venv, apt }
     }
 }
 
@@ -125,7 +119,7 @@ pub(super) fn plan(facts: &Facts, tools: &Path) -> Result<Kit, Missing> {
     if facts.on_path {
         return Ok(Kit::of(Language::Python, "componentize-py", "componentize-py on the path"));
     }
-    let get = Remedy::Tools { language: Language::Python, into: tools.join("python") };
+    let get = Remedy::Tools { language: Language::Python, into: tools.join("python"), search: Vec::new() };
     let (what, how_to_get) = match facts {
         Facts { python: true, venv: true, .. } => (format!("componentize-py {VERSION} is not there"), vec![get]),
         Facts { python: true, apt: true, .. } => ("python3 has no `venv`".to_owned(), vec![Remedy::Packages(Language::Python), get]),
@@ -140,16 +134,7 @@ pub(super) fn plan(facts: &Facts, tools: &Path) -> Result<Kit, Missing> {
 }
 
 pub(super) fn tools(into: &Path) -> Vec<Vec<String>> {
-    let folder = into.display().to_string();
-    let python = into.join("bin/python").display().to_string();
-    let package = format!("componentize-py=={VERSION}");
-    vec![
-        ["python3", "-m", "venv", "--clear", folder.as_str()].map(str::to_owned).to_vec(),
-        // Where there is no network, an answer after a minute of trying would come late.
-        [python.as_str(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--retries", "3", package.as_str()]
-            .map(str::to_owned)
-            .to_vec(),
-    ]
+    pip::install(&format!("componentize-py=={VERSION}"), into)
 }
 
 pub(super) fn command(work: &Work<'_>, recipe: &Recipe) -> anyhow::Result<Command> {
@@ -261,7 +246,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_told_with_what_gets_it_first() {
         let missing = |facts| plan(&facts, Path::new("/tools")).expect_err("it is missing");
-        let get = Remedy::Tools { language: Language::Python, into: PathBuf::from("/tools/python") };
+        let get = Remedy::Tools { language: Language::Python, into: PathBuf::from("/tools/python"), search: Vec::new() };
         assert_eq!(missing(ALL).how_to_get, std::slice::from_ref(&get));
         assert_eq!(missing(ALL).what, "componentize-py 0.25.1 is not there");
         assert_eq!(missing(Facts { venv: false, ..ALL }).how_to_get, [Remedy::Packages(Language::Python), get]);

@@ -1,10 +1,11 @@
 //! Making guests buildable: running what [`plan`](super::plan()) named as missing, and looking again.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::plan::plan;
 use super::run::run_bounded;
-use super::{Facts, Language, Missing, Plan, Remedy, Step, Target, ToolOutput, Workspace};
+use super::{Facts, Language, Missing, Plan, Remedy, Step, Target, ToolOutput, Workspace, javascript};
 use crate::failure::Failure;
 
 /// How far Sickbay may go on its own.
@@ -48,7 +49,7 @@ fn ensure(permission: Permission, target: Target, tried: &mut Vec<Remedy>) -> an
 /// The best remedy that may be tried and has not been.
 fn next_remedy(missing: &Missing, facts: &Facts, permission: Permission, tried: &[Remedy]) -> Option<Remedy> {
     let allowed = |remedy: &&Remedy| match remedy {
-        Remedy::Install(_) => false,
+        Remedy::Install(_) | Remedy::Compiler { .. } => false,
         Remedy::RustupTarget(_) | Remedy::Tools { .. } => true,
         Remedy::SecondCompiler | Remedy::Packages(_) => permission == Permission::SystemPackages && facts.root,
     };
@@ -90,18 +91,21 @@ pub fn apply(remedy: &Remedy, root: bool) -> anyhow::Result<()> {
         return Err(Failure::new("this needs a person").with_hint(remedy.command_line(root)).into());
     }
     for words in commands {
-        run(&words)?;
+        run(&words, remedy.search())?;
     }
     Ok(())
 }
 
-fn run(words: &[String]) -> anyhow::Result<()> {
+fn run(words: &[String], search: &[PathBuf]) -> anyhow::Result<()> {
     let line = words.join(" ");
     let step = Step::begin(&format!("running {line}"));
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
     // Packages must not stop to ask; there is nobody to answer.
     command.env("DEBIAN_FRONTEND", "noninteractive");
+    if !search.is_empty() {
+        command.env("PATH", javascript::before(search, "PATH"));
+    }
     let ran = run_bounded(&mut command, ToolOutput::OnFailure)?;
     if ran.status.success() {
         step.done(&format!("ran {line}"));
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn for_another_language_doctor_is_named_first_and_then_every_command_in_its_order() {
-        let get = Remedy::Tools { language: Language::Python, into: "/tools/python".into() };
+        let get = Remedy::Tools { language: Language::Python, into: "/tools/python".into(), search: Vec::new() };
         let both = Missing { what: "it".to_owned(), how_to_get: vec![Remedy::Packages(Language::Python), get] };
         let [doctor, by_hand]: [String; 2] = ways(Language::Python, &both, false).try_into().expect("two ways");
         assert_eq!(doctor, "run sickbay doctor --fix python");
@@ -171,7 +175,7 @@ mod tests {
     #[test]
     fn a_command_that_fails_tells_its_last_words() {
         let words = ["sh", "-c", "echo one >&2; echo two; exit 3"].map(str::to_owned);
-        let error = run(&words).expect_err("it fails");
+        let error = run(&words, &[]).expect_err("it fails");
         assert!(error.to_string().ends_with("one / two"), "{error}");
     }
 }

@@ -15,6 +15,8 @@ const CONTENTS_BYTES_MAX: u64 = 1 << 20;
 const NOT_SOURCES: [&str; 4] = ["target", "node_modules", "__pycache__", "dist"];
 /// What a build makes, wherever it is asked to put it.
 const MADE: [&str; 2] = ["wasm", "part"];
+/// What cargo writes at the first build, and whenever a manifest asks for something else, which counts by itself.
+const WRITTEN: [&str; 1] = ["Cargo.lock"];
 
 /// The files of a folder as they were at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Saved {
 pub fn may_be_source(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_made = path.extension().is_some_and(|extension| MADE.iter().any(|made| extension == *made));
-    !is_made && !name.starts_with('.') && !NOT_SOURCES.contains(&&*name)
+    !is_made && !name.starts_with('.') && !NOT_SOURCES.contains(&&*name) && !WRITTEN.contains(&&*name)
 }
 
 fn digest(path: &Path, metadata: &Metadata) -> Option<[u8; 32]> {
@@ -105,7 +107,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         write(folder.path(), "app.py", "");
         let before = Saved::look(folder.path());
-        for name in ["target/plugins/a.wasm", "plugins/a.wasm", "__pycache__/app.pyc", "node_modules/a/b.js", ".git/index", "a.wasm.part"] {
+        for name in [
+            "Cargo.lock",
+            "target/plugins/a.wasm",
+            "plugins/a.wasm",
+            "__pycache__/app.pyc",
+            "node_modules/a/b.js",
+            ".git/index",
+            "a.wasm.part",
+        ] {
             write(folder.path(), name, "made");
         }
         assert_eq!(Saved::look(folder.path()), before);

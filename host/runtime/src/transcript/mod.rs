@@ -5,7 +5,7 @@
 //! version of a plugin on one and tells what is different.
 //!
 //! How: `to_json` makes JSON of the contract's values, `from_json` values of JSON. `recorder` and `player` are the two sides of a tape,
-//! `readings` the clocks and random numbers of both. `stand_in` is what a replayed run is shown in the place of secrets, `outcome` what a
+//! `readings` the clocks and random numbers of both, `wait` how a guest waits on them. `stand_in` is what a replayed run is shown in the place of secrets, `outcome` what a
 //! run came to as JSON, `difference` compares.
 //!
 //! Limits: [`BYTES_MAX`], [`CALLS_MAX`], [`CLOCK_READINGS_MAX`] and [`RANDOM_BYTES_MAX`]; a transcript that reached one says so ([`Transcript::cut`])
@@ -25,6 +25,7 @@ mod recorder;
 mod stand_in;
 mod tape;
 mod to_json;
+mod wait;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,7 @@ pub(crate) use player::Played;
 pub(crate) use stand_in::StandIns;
 pub(crate) use tape::Next;
 pub(crate) use to_json::to_json;
+pub(crate) use wait::{Clock, ClockOfRun, VirtualTime};
 
 /// The version of the format; a file of another one is refused.
 pub const VERSION: u32 = 1;

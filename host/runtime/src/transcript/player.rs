@@ -4,6 +4,7 @@
 //! compared with nothing: what a plugin tells about itself may change.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,7 +19,8 @@ use super::recorder::{UNANSWERED, by_name};
 use super::stand_in::StandIns;
 use super::tape::Next;
 use super::to_json::to_json;
-use super::{CALLS_MAX, Call, Transcript};
+use super::wait::OVER;
+use super::{CALLS_MAX, Call, Transcript, VirtualTime};
 use crate::{HostResult, trap};
 
 /// Differences told at the end, of calls that were not made.
@@ -47,16 +49,22 @@ pub(crate) struct Played {
     pub(crate) is_beyond_cut: bool,
     /// It came to the call in which the recorded run was ended from outside: whatever that run came to, this one does.
     pub(crate) is_at_end: bool,
+    /// It waited for longer than it may take: the host would have ended it.
+    pub(crate) is_over: bool,
 }
 
 impl Player {
-    pub(super) fn new(transcript: Arc<Transcript>, stand_ins: Arc<StandIns>) -> Player {
-        let given = Given::new(transcript.readings.as_ref(), transcript.began_at_ms);
+    pub(super) fn new(transcript: Arc<Transcript>, stand_ins: Arc<StandIns>, time_max: Duration) -> Player {
+        let given = Given::new(transcript.readings.as_ref(), transcript.began_at_ms, time_max);
         Player { transcript, stand_ins, next: 0, made: Vec::new(), differences: Vec::new(), is_beyond_cut: false, is_at_end: false, given }
     }
 
     pub(super) fn give(&self, wasi: &mut WasiCtxBuilder) {
         self.given.give(wasi);
+    }
+
+    pub(super) fn virtual_time(&self) -> VirtualTime {
+        VirtualTime::new(self.given.clone())
     }
 
     /// The quota that the recorded run ran into through calls: their answers tell of it, and nothing is counted here.
@@ -69,6 +77,9 @@ impl Player {
     }
 
     pub(super) fn ask<A: Serialize, T: DeserializeOwned>(&mut self, call: &str, names: &[&str], arguments: &A) -> HostResult<Next<T>> {
+        if self.given.is_over() {
+            return Err(trap(OVER));
+        }
         if self.made.len() >= CALLS_MAX {
             self.is_beyond_cut = self.transcript.cut.is_some();
             return Err(trap(format!("the run made more than {CALLS_MAX} calls")));
@@ -97,12 +108,13 @@ impl Player {
     }
 
     pub(super) fn finish(mut self) -> Played {
+        self.is_beyond_cut |= self.differences.is_empty() && self.cut_short().is_some();
         let is_whole = self.differences.is_empty() && !self.is_beyond_cut;
         if is_whole {
             self.tell_missing();
         }
-        let Player { made, differences, is_beyond_cut, is_at_end, .. } = self;
-        Played { calls: made, differences, is_beyond_cut, is_at_end }
+        let Player { made, differences, is_beyond_cut, is_at_end, given, .. } = self;
+        Played { calls: made, differences, is_beyond_cut, is_at_end, is_over: given.is_over() }
     }
 
     /// Log lines, and small values where the transcript brings its own, are answered by what is lent.
@@ -144,8 +156,19 @@ impl Player {
         })
     }
 
+    /// Why the transcript was cut, where the run read more of the clocks, or drew more random numbers, than it holds: what the run does from
+    /// there on is no word about the plugin.
+    fn cut_short(&self) -> Option<&str> {
+        self.transcript.cut.as_deref().filter(|_| self.given.is_beyond_noted())
+    }
+
     /// The run goes another way than its transcript: it ends here.
     fn part(&mut self, differences: Vec<Difference>) -> wasmtime::Error {
+        if let Some(why) = self.cut_short() {
+            let end = trap(format!("the transcript ends here: {why}"));
+            self.is_beyond_cut = true;
+            return end;
+        }
         self.differences.extend(differences);
         trap("the run parts from its transcript here")
     }
@@ -182,13 +205,14 @@ fn told_call(call: &Call) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use wasmtime_wasi::HostWallClock;
 
     use super::*;
 
     fn player(transcript: Value) -> Player {
         let transcript = Transcript::from_value(transcript).expect("a transcript");
         let stand_ins = StandIns::of(&transcript);
-        Player::new(Arc::new(transcript), Arc::new(stand_ins))
+        Player::new(Arc::new(transcript), Arc::new(stand_ins), Duration::from_secs(10))
     }
 
     /// `state.get` of `key`: what is told, or why not.
@@ -247,6 +271,33 @@ mod tests {
         assert_eq!(get(&mut player, "a"), Err("the transcript ends here: the calls have more than 1 byte".to_owned()));
         let played = player.finish();
         assert!(played.is_beyond_cut && played.differences.is_empty());
+    }
+
+    #[test]
+    fn a_transcript_whose_readings_ran_out_blames_nobody() {
+        let recorded = json!({
+            "calls": [{ "call": "state.get", "asked": { "key": "a" } }], "readings": { "wall_ns": [7] }, "cut": "the clock was read often",
+            "outcome": {},
+        });
+        let mut other = player(recorded.clone());
+        HostWallClock::now(&other.given);
+        assert!(get(&mut other, "b").is_err_and(|error| error.contains("parts from its transcript")), "all was known so far");
+        assert_eq!(told(&other.finish()).len(), 1);
+
+        let mut beyond = player(recorded.clone());
+        for _ in 0..2 {
+            HostWallClock::now(&beyond.given);
+        }
+        assert!(get(&mut beyond, "b").is_err_and(|error| error == "the transcript ends here: the clock was read often"));
+        let played = beyond.finish();
+        assert!(played.is_beyond_cut && played.differences.is_empty());
+
+        let mut early = player(recorded);
+        for _ in 0..2 {
+            HostWallClock::now(&early.given);
+        }
+        assert!(get(&mut early, "a").is_ok());
+        assert!(early.finish().is_beyond_cut, "what it comes to is not known");
     }
 
     #[test]

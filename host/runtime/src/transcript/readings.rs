@@ -1,11 +1,13 @@
 //! The clocks and the random numbers that WASI gives to a guest: kept while a run is recorded, given again while it is replayed.
 //!
 //! A recorded run gets the host's own; each reading is noted. A replayed one gets the noted readings in their order. Where there are none (a
-//! fixture), or no more, its clocks go on with its calls: they stand where the last call ended; its random numbers are always the same.
+//! fixture), or no more, its clocks go on with its calls and its waits (`wait`): they stand where the last one ended; its random numbers are
+//! always the same. Who reads them again and again waits too: behind [`STILL_READINGS_MAX`] readings each moves them on by [`BUSY_STEP_NS`].
 //!
 //! Limits: [`CLOCK_READINGS_MAX`](super::CLOCK_READINGS_MAX) of each clock, [`RANDOM_BYTES_MAX`](super::RANDOM_BYTES_MAX). What comes behind
 //! them is given and not noted.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,6 +23,10 @@ use super::{CLOCK_READINGS_MAX, RANDOM_BYTES_MAX};
 /// What the virtual monotonic clock says when a run begins.
 const BEGIN_NS: u64 = 1_000_000_000;
 const RESOLUTION_NS: u64 = 1_000;
+/// Readings between two calls or waits at which a virtual clock stands still. Go's runtime reads it dozens of times.
+const STILL_READINGS_MAX: u32 = 1_000;
+/// What each further one takes: a loop that waits for a minute ends in a moment.
+const BUSY_STEP_NS: u64 = 1_000_000;
 
 /// What a guest was given, each in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,12 +77,11 @@ impl Notes {
         }
     }
 
+    /// What does not fit is cut, so that nothing smaller takes its place behind it.
     fn random(&mut self, bytes: &[u8]) {
-        if self.random.len() + bytes.len() <= RANDOM_BYTES_MAX {
-            self.random.extend_from_slice(bytes);
-        } else {
-            self.is_full = true;
-        }
+        let fits = bytes.len().min(RANDOM_BYTES_MAX.saturating_sub(self.random.len()));
+        self.random.extend_from_slice(&bytes[..fits]);
+        self.is_full |= fits < bytes.len();
     }
 }
 
@@ -181,24 +186,47 @@ struct Gifts {
     monotonic_ns: std::vec::IntoIter<u64>,
     random: std::vec::IntoIter<u8>,
     seed: u128,
+    /// Whether a run was noted: then it is known when something was given that was not.
+    is_noted: bool,
+    is_beyond_noted: bool,
     began_at_ns: u64,
-    /// How far the run is, by its calls.
-    elapsed_us: u64,
+    /// How far the run is, by its calls and waits.
+    elapsed_ns: u64,
+    /// When it would have been ended.
+    deadline_ns: u64,
+    /// It waited for longer.
+    is_over: bool,
+    /// Readings since the clocks last went on.
+    still_readings: u32,
+    /// What the monotonic clock said last: it never goes back.
+    monotonic_last_ns: u64,
+    /// What is waited for at the moment, and by whom.
+    waiting: BTreeSet<(u64, u64)>,
+    waits: u64,
     /// Random numbers that come behind the noted ones.
     made_up: u64,
 }
 
 impl Given {
-    /// A text that is not hexadecimal is as good as none.
-    pub(super) fn new(readings: Option<&Readings>, began_at_ms: u64) -> Given {
+    /// For a run that may take `time_max`. A text that is not hexadecimal is as good as none.
+    pub(super) fn new(readings: Option<&Readings>, began_at_ms: u64, time_max: Duration) -> Given {
+        let is_noted = readings.is_some();
         let readings = readings.cloned().unwrap_or_default();
         Given(Arc::new(Mutex::new(Gifts {
             wall_ns: readings.wall_ns.into_iter(),
             monotonic_ns: readings.monotonic_ns.into_iter(),
             random: unhex(&readings.random).unwrap_or_default().into_iter(),
             seed: u128::from_str_radix(&readings.seed, 16).unwrap_or_default(),
+            is_noted,
+            is_beyond_noted: false,
             began_at_ns: began_at_ms.saturating_mul(1_000_000),
-            elapsed_us: 0,
+            elapsed_ns: 0,
+            deadline_ns: nanoseconds(time_max),
+            is_over: false,
+            still_readings: 0,
+            monotonic_last_ns: 0,
+            waiting: BTreeSet::new(),
+            waits: 0,
             made_up: 0,
         })))
     }
@@ -212,27 +240,93 @@ impl Given {
             .insecure_random_seed(seed);
     }
 
-    /// How far the run is, by its calls.
+    /// How far the run is, by its calls and waits.
     pub(super) fn elapsed_us(&self) -> u64 {
-        locked(&self.0).elapsed_us
+        locked(&self.0).elapsed_ns / 1_000
     }
 
     /// A call was answered that began at `at_us`, where that is known, and took so long.
     pub(super) fn go_on(&self, at_us: u64, took_us: u64) {
         let mut gifts = locked(&self.0);
-        gifts.elapsed_us = gifts.elapsed_us.max(at_us).saturating_add(took_us);
+        let ended_us = (gifts.elapsed_ns / 1_000).max(at_us).saturating_add(took_us);
+        gifts.pass_to(ended_us.saturating_mul(1_000));
+    }
+
+    /// It waited for longer than it may take.
+    pub(super) fn is_over(&self) -> bool {
+        locked(&self.0).is_over
+    }
+
+    /// It was given something that the recorded run was not, or of which nothing was kept.
+    pub(super) fn is_beyond_noted(&self) -> bool {
+        locked(&self.0).is_beyond_noted
+    }
+
+    /// When a wait of so long ends that begins now.
+    pub(super) fn after(&self, duration_ns: u64) -> u64 {
+        locked(&self.0).elapsed_ns.saturating_add(duration_ns)
+    }
+
+    /// Somebody waits until then: which one it is, until it leaves.
+    pub(super) fn enter(&self, until_ns: u64) -> u64 {
+        let mut gifts = locked(&self.0);
+        // Who only asks whether a wait is over reads the clock with it.
+        gifts.read();
+        gifts.waits += 1;
+        let number = gifts.waits;
+        gifts.waiting.insert((until_ns, number));
+        number
+    }
+
+    pub(super) fn leave(&self, until_ns: u64, number: u64) {
+        locked(&self.0).waiting.remove(&(until_ns, number));
+    }
+
+    pub(super) fn is_past(&self, until_ns: u64) -> bool {
+        locked(&self.0).elapsed_ns >= until_ns
+    }
+
+    /// Whether that time has come. Where nobody waits for an earlier one, it comes now.
+    pub(super) fn has_come(&self, until_ns: u64, number: u64) -> bool {
+        let mut gifts = locked(&self.0);
+        if gifts.waiting.first() == Some(&(until_ns, number)) {
+            gifts.pass_to(until_ns);
+            gifts.is_over |= until_ns > gifts.deadline_ns;
+        }
+        gifts.elapsed_ns >= until_ns
     }
 }
 
 impl Gifts {
-    fn elapsed_ns(&self) -> u64 {
-        self.elapsed_us.saturating_mul(1_000)
+    /// The clocks go on; never back.
+    fn pass_to(&mut self, elapsed_ns: u64) {
+        self.elapsed_ns = self.elapsed_ns.max(elapsed_ns);
+        self.still_readings = 0;
+    }
+
+    /// A clock is read that is not noted.
+    fn read(&mut self) {
+        self.still_readings = self.still_readings.saturating_add(1);
+        if self.still_readings > STILL_READINGS_MAX {
+            self.elapsed_ns = self.elapsed_ns.saturating_add(BUSY_STEP_NS);
+            self.is_over |= self.elapsed_ns > self.deadline_ns;
+        }
+    }
+
+    /// The next of those that were noted, else what is so far by the run's calls and waits.
+    fn clock(&mut self, noted: Option<u64>, begin_ns: u64) -> u64 {
+        noted.unwrap_or_else(|| {
+            self.is_beyond_noted |= self.is_noted;
+            self.read();
+            begin_ns.saturating_add(self.elapsed_ns)
+        })
     }
 
     fn byte(&mut self) -> u8 {
         match self.random.next() {
             Some(byte) => byte,
             None => {
+                self.is_beyond_noted |= self.is_noted;
                 // The steps of splitmix64: any sequence would do that is the same each time.
                 self.made_up = self.made_up.wrapping_add(0x9e37_79b9_7f4a_7c15);
                 let mixed = (self.made_up ^ (self.made_up >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -249,8 +343,8 @@ impl HostWallClock for Given {
 
     fn now(&self) -> Duration {
         let mut gifts = locked(&self.0);
-        let virtual_ns = gifts.began_at_ns.saturating_add(gifts.elapsed_ns());
-        Duration::from_nanos(gifts.wall_ns.next().unwrap_or(virtual_ns))
+        let (noted, begin_ns) = (gifts.wall_ns.next(), gifts.began_at_ns);
+        Duration::from_nanos(gifts.clock(noted, begin_ns))
     }
 }
 
@@ -261,8 +355,10 @@ impl HostMonotonicClock for Given {
 
     fn now(&self) -> u64 {
         let mut gifts = locked(&self.0);
-        let virtual_ns = BEGIN_NS.saturating_add(gifts.elapsed_ns());
-        gifts.monotonic_ns.next().unwrap_or(virtual_ns)
+        let noted = gifts.monotonic_ns.next();
+        let now = gifts.clock(noted, BEGIN_NS).max(gifts.monotonic_last_ns);
+        gifts.monotonic_last_ns = now;
+        now
     }
 }
 
@@ -292,6 +388,8 @@ impl TryRng for Given {
 mod tests {
     use super::*;
 
+    const TIME_MAX: Duration = Duration::from_secs(10);
+
     #[test]
     fn what_was_given_once_is_given_again() {
         let noted = Noted::default();
@@ -305,7 +403,7 @@ mod tests {
 
         let (readings, why_not_all) = noted.readings();
         assert_eq!((readings.wall_ns.len(), readings.monotonic_ns.len(), readings.random.len(), why_not_all), (2, 2, 2 * 19, None));
-        let mut given = Given::new(Some(&readings), 0);
+        let mut given = Given::new(Some(&readings), 0, TIME_MAX);
         let again = |given: &Given| (HostWallClock::now(given), HostMonotonicClock::now(given));
         let (first, second) = (again(&given), again(&given));
         assert_eq!((first.0, first.1, second.0, second.1), times);
@@ -313,11 +411,14 @@ mod tests {
         let mut bytes_again = [0; 3];
         given.fill_bytes(&mut bytes_again);
         assert_eq!(bytes_again, bytes);
+        assert!(!given.is_beyond_noted());
+        let last = HostMonotonicClock::now(&given);
+        assert!(last >= times.3 && given.is_beyond_noted(), "it goes on where nothing more was noted, and never back");
     }
 
     #[test]
     fn clocks_without_readings_go_on_with_the_calls() {
-        let given = Given::new(None, 1_700_000_000_000);
+        let given = Given::new(None, 1_700_000_000_000, TIME_MAX);
         let times = || (HostWallClock::now(&given), HostMonotonicClock::now(&given));
         assert_eq!(times(), (Duration::from_millis(1_700_000_000_000), BEGIN_NS));
         assert_eq!(times(), times(), "nothing was called meanwhile");
@@ -325,12 +426,30 @@ mod tests {
         assert_eq!(times(), (Duration::from_millis(1_700_000_000_250), BEGIN_NS + 250_000_000));
         given.go_on(1_000_000, 5);
         assert_eq!(given.elapsed_us(), 1_000_005);
+        assert!(!given.is_beyond_noted(), "nothing was noted");
+    }
+
+    #[test]
+    fn who_reads_a_clock_again_and_again_sees_it_go_on_the_same_each_time() {
+        let turns = || {
+            let given = Given::new(None, 0, TIME_MAX);
+            let (began, mut turns) = (HostMonotonicClock::now(&given), 1_u32);
+            // A minute.
+            while HostMonotonicClock::now(&given) - began < 60_000_000_000 {
+                turns += 1;
+                assert!(turns < 1_000_000, "it stands still");
+            }
+            (turns, given.is_over())
+        };
+        let (first, is_over) = turns();
+        assert!(first > STILL_READINGS_MAX && is_over, "{first}");
+        assert_eq!(turns(), (first, is_over));
     }
 
     #[test]
     fn random_numbers_without_readings_are_the_same_each_time_and_not_all_one() {
         let numbers = || {
-            let mut given = Given::new(None, 0);
+            let mut given = Given::new(None, 0, TIME_MAX);
             [given.next_u64(), given.next_u64(), given.next_u64()]
         };
         let [one, two, three] = numbers();
@@ -347,5 +466,11 @@ mod tests {
         }
         let (readings, why_not_all) = noted.readings();
         assert!(readings.wall_ns.len() == CLOCK_READINGS_MAX && why_not_all.is_some());
+        let noted = Noted::default();
+        let mut random = NotedRandom { random: wasmtime_wasi::thread_rng(), noted: noted.clone() };
+        random.fill_bytes(&mut vec![0_u8; RANDOM_BYTES_MAX - 1]);
+        random.next_u64();
+        let (readings, why_not_all) = noted.readings();
+        assert!(readings.random.len() == 2 * RANDOM_BYTES_MAX && why_not_all.is_some());
     }
 }

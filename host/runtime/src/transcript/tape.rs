@@ -1,6 +1,7 @@
 //! What stands between a guest and what is lent to it: it keeps each call, or answers it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,7 +11,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 use super::player::{Played, Player};
 use super::recorder::Recorder;
 use super::stand_in::StandIns;
-use super::{Beyond, Facts, Transcript};
+use super::{Beyond, Facts, Transcript, VirtualTime};
 use crate::{HostResult, Lend};
 
 /// One run's tape. What is lent brings it ([`Lend::tape`]), and it comes back with the run's outcome.
@@ -35,9 +36,9 @@ impl Tape {
         Box::new(Tape(Side::Records(Recorder::new())))
     }
 
-    /// One that answers as `transcript` says.
-    pub(crate) fn playing(transcript: Arc<Transcript>, stand_ins: Arc<StandIns>) -> Box<Tape> {
-        Box::new(Tape(Side::Plays(Player::new(transcript, stand_ins))))
+    /// One that answers as `transcript` says, to a run that may take `time_max`.
+    pub(crate) fn playing(transcript: Arc<Transcript>, stand_ins: Arc<StandIns>, time_max: Duration) -> Box<Tape> {
+        Box::new(Tape(Side::Plays(Player::new(transcript, stand_ins, time_max))))
     }
 
     /// What was kept; None where it played.
@@ -65,6 +66,14 @@ impl Tape {
         match &self.0 {
             Side::Records(recorder) => recorder.give(wasi),
             Side::Plays(player) => player.give(wasi),
+        }
+    }
+
+    /// Where it plays.
+    pub(crate) fn virtual_time(&self) -> Option<VirtualTime> {
+        match &self.0 {
+            Side::Records(_) => None,
+            Side::Plays(player) => Some(player.virtual_time()),
         }
     }
 

@@ -1,5 +1,5 @@
 //! What one plugin says of itself, as text: how it stands, and for each kind its keys, what it asks for, what it measures, and a
-//! `[[check]]` or `[[sink]]` to paste; then which contract it was built against, what it imports and exports, and what made it.
+//! `[[check]]` or `[[sink]]` (of a recovery its `grants`) to paste; then which contract it was built against, what it imports and exports, and what made it.
 //!
 //! Limits: [`METRICS_SHOWN_MAX`] metrics of a kind and `keys::KEYS_MAX` keys; `-o json` has all of them.
 //!
@@ -147,6 +147,13 @@ fn of_kind(text: &mut String, sort: Sort, plugin: &str, kind: &KindItem, layout:
     needs(text, kind);
     if sort != Sort::Recovery {
         let _ = write!(text, "\nTo paste into sickbay.toml:\n\n{}", block(sort, plugin, kind));
+        return;
+    }
+    // No configuration has a recovery in this version: there is no more to paste than this.
+    let mut granted = String::new();
+    grants(&mut granted, kind);
+    if !granted.is_empty() {
+        let _ = write!(text, "\nIts grants, to paste:\n\n{granted}");
     }
 }
 
@@ -417,7 +424,15 @@ grants = { http = [\"GET http://localhost/\"], system = [\"cpu\"] }
             text
         };
         assert!(told(Sort::Sink).starts_with("\nKind of sink page: One page\n") && told(Sort::Sink).contains("\n[[sink]]\n"));
-        assert!(!told(Sort::Recovery).contains("To paste"));
+        assert!(!told(Sort::Recovery).contains("paste"));
+        let mut text = String::new();
+        let kind =
+            kind(json!({ "client": "a" }), vec![need("redis", "redis = [\"cache CLIENT\"]"), need("http", "http = [\"GET {url}\"]")]);
+        of_kind(&mut text, Sort::Recovery, "web", &kind, layout());
+        let (_, pasted) = text.split_once("\nIts grants, to paste:\n\n").unwrap_or_else(|| panic!("{text}"));
+        assert!(pasted.starts_with("# Put what is meant in place of {url}.\n") && !text.contains("[[recovery]]"), "{text}");
+        let pasted: toml::Table = pasted.parse().expect("TOML");
+        assert_eq!(pasted["grants"].as_table().map(toml::Table::len), Some(2), "{text}");
     }
 
     #[test]
