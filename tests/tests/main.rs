@@ -11,6 +11,7 @@ mod bare_target;
 mod cli;
 mod conformance;
 mod conformance_cases;
+mod connect_to;
 mod core_module;
 mod credentials;
 mod exports;
