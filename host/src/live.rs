@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use sickbay_core::alerting::AlertingConfig;
 use sickbay_core::{CheckState, Dependencies, Label, Reach, Reason, Report, Schedule, Status, Timestamp, Windows};
 use sickbay_runtime::Limits;
 use sickbay_store::{Committed, ResultQueue, ResultRecord, Store};
@@ -330,11 +331,23 @@ impl Live {
         self.checks.load_full()
     }
 
+    /// Who is told of alerts, with what the plugins that serve say of their kinds of sinks.
+    pub fn alerting_of(&self, config: &Config) -> Arc<AlertingConfig> {
+        config.alerting_with(|sink| {
+            let loaded = self.plugins.get(&sink.plugin).and_then(|slot| slot.current());
+            loaded.is_some_and(|loaded| loaded.tells_acknowledgements(&sink.plugin_use()))
+        })
+    }
+
     /// Instances that were kept for a check as it was configured before are dropped.
     pub fn replace_checks(&self, table: CheckTable) {
         let checks = Arc::new(table);
         // Before anybody can run one of them.
-        self.alerts.adopt(self.config.load_full(), Arc::clone(&checks));
+        let config = self.config.load_full();
+        let alerting = self.alerting_of(&config);
+        self.alerts.adopt(config, alerting, Arc::clone(&checks));
+        // A plugin may have come while that was decided.
+        self.alerts.adopt_kinds(|config| self.alerting_of(config));
         let mut dependencies = self.dependencies.lock().unwrap_or_else(PoisonError::into_inner);
         self.checks.store(Arc::clone(&checks));
         *dependencies = dependencies_of(&checks);

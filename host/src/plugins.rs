@@ -51,6 +51,12 @@ impl Loaded {
         info.collect()
     }
 
+    /// Whether the kind that a sink means has a use for acknowledgements alone.
+    pub fn tells_acknowledgements(&self, used: &PluginUse<'_>) -> bool {
+        let kinds = self.plugin.descriptor.kinds(Sort::Sink);
+        self.kind_of(used).is_ok_and(|name| kinds.iter().any(|kind| kind.name == name && kind.tells_acknowledgements))
+    }
+
     /// What is wrong with these uses of it.
     pub fn judge(&self, uses: &[PluginUse<'_>]) -> Vec<Diagnostic> {
         let mut found = Vec::new();

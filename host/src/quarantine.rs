@@ -97,7 +97,16 @@ mod tests {
 
     fn kind(needs: Vec<Need>) -> Kind {
         let (config_schema, example) = ("{}".to_owned(), "{}".to_owned());
-        Kind { name: "k".to_owned(), summary: String::new(), config_schema, example, needs, metrics: Vec::new(), failures: Vec::new() }
+        Kind {
+            name: "k".to_owned(),
+            summary: String::new(),
+            config_schema,
+            example,
+            needs,
+            metrics: Vec::new(),
+            failures: Vec::new(),
+            tells_acknowledgements: false,
+        }
     }
 
     /// Whether `kind` may serve in place of one with the needs `known`, for checks with these `grants`.

@@ -85,11 +85,12 @@ fn every_bad_configuration_fails_with_its_golden_message() {
 }
 
 #[test]
-fn every_bad_configuration_is_told_where_and_how_to_mend_it() {
+fn every_bad_configuration_is_told_where_why_and_how_to_mend_it() {
     for case in corpus("bad") {
         let errors = config::load(&case.path).expect_err(&case.name);
         for error in &errors.errors {
-            assert!(error.reason.is_some() || error.hint.is_some(), "{}: {error}", case.name);
+            assert!(error.reason.is_some(), "{} tells no reason: {error}", case.name);
+            assert!(error.hint.is_some(), "{} tells no hint: {error}", case.name);
             assert!(!error.to_string().contains("secret@"), "{} shows a password", case.name);
         }
     }

@@ -50,7 +50,18 @@ async fn validate_tells_a_good_configuration_from_a_bad_one() {
     let typo = run(&sickbay, "validate --config typo.toml").await;
     assert_fails(&typo, 2, &["unknown key `evry`", "--> typo.toml:4:1", "did you mean `every`?", "the configuration has 1 error\n"]);
     sickbay.write("unfit.toml", check("a", "noop", "1s", "kind = \"other\""));
-    assert_fails(&run(&sickbay, "validate --config unfit.toml").await, 2, &["has no kind `other`", "hint: its kinds are `noop`"]);
+    assert_fails(
+        &run(&sickbay, "validate --config unfit.toml").await,
+        2,
+        &["has no kind `other`", "reason: its kinds are `noop`", "hint:"],
+    );
+    let json = run(&sickbay, "validate --config typo.toml -o json").await;
+    let told: Value = serde_json::from_str(&json.out).unwrap_or_else(|error| panic!("{error}: {json:?}"));
+    let problem = &told["problems"][0];
+    assert_eq!((json.code, &told["valid"], &problem["severity"]), (2, &false.into(), &"error".into()), "{told}");
+    for key in ["file", "line", "column", "message", "reason", "hint"] {
+        assert!(!problem[key].is_null(), "{key}: {told}");
+    }
     assert_fails(&run(&sickbay, "validate --config absent.toml").await, 2, &["there is no such file", "absent.toml", "hint:"]);
     sickbay.install_bytes("broken", b"no plugin");
     let broken = run(&sickbay, "validate").await;
@@ -115,6 +126,10 @@ async fn probe_ends_as_nagios_expects() {
         assert_eq!(ran.out.lines().count(), 1, "{name}: {}", ran.out);
         assert!(!ran.out.contains('\u{1b}') && !ran.out.contains('\u{202e}'), "{name}: {:?}", ran.out);
     }
+    let json = run(&sickbay, "probe version -o json").await;
+    let told: Value = serde_json::from_str(&json.out).unwrap_or_else(|error| panic!("{error}: {json:?}"));
+    assert_eq!((json.code, &told["status"], &told["reason"]), (1, &"warning".into(), &"ConditionFailed".into()), "{told}");
+    assert_eq!((&told["check"], &told["metrics"][0]["name"]), (&"version".into(), &"version_number".into()), "{told}");
     let waits = run(&sickbay, "probe waits").await;
     assert!(waits.code == 3 && waits.err.contains("no plugin `absent` in `plugins/`: the check `waits` at sickbay.toml:"), "{waits:?}");
     let slip = run(&sickbay, "probe vershion").await;
@@ -459,10 +474,10 @@ async fn what_machines_read_is_well_formed() {
 #[tokio::test]
 async fn verbs_of_later_versions_are_known_and_slips_are_not_taken_for_them() {
     let sickbay = Sickbay::prepared("", &[]);
-    assert_fails(&run(&sickbay, "plugin rollback http").await, 2, &["is not built yet in this version", "hint:"]);
+    assert_fails(&run(&sickbay, "plugin rollback http").await, 2, &["is known, but not yet built in this version", "hint:"]);
     let slip = run(&sickbay, "sreve").await;
     assert_fails(&slip, 2, &["unrecognized subcommand", "serve"]);
-    assert!(!slip.err.contains("not built yet"), "{slip:?}");
+    assert!(!slip.err.contains("not yet"), "{slip:?}");
 }
 
 #[tokio::test]

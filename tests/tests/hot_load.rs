@@ -160,10 +160,43 @@ async fn compiled_code_in_the_folder_is_refused_also_where_it_is_our_own() {
     assert_eq!(compiled.code, 0, "{compiled:?}");
     let native = std::fs::read(&output).expect("the worker wrote it");
     assert_refused(&sickbay, "our own artifact", &native, "native code").await;
-    // Under its own name it is not even looked at.
+    // Under its own name it is not even read.
     sickbay.write("plugins/own.cwasm", &native);
     assert_heals(&sickbay).await;
-    assert_eq!(sickbay.get("/api/v1/plugins/own").await.status, 404);
+    until("it is shown", async || sickbay.get("/api/v1/plugins/own").await.status == 200).await;
+    let own = found("it is refused", async || {
+        let own = sickbay.plugin("own").await;
+        (own["state"] == "rejected").then_some(own)
+    })
+    .await;
+    assert!(own["last_error"]["hint"].as_str().is_some_and(|hint| hint.contains("never a .cwasm")), "{own}");
+    assert_eq!(sickbay.plugin_loads("own", "rejected").await, 1.0);
+    std::fs::remove_file(sickbay.path("plugins/own.cwasm")).expect("it can be removed");
+    until("it is forgotten", async || sickbay.get("/api/v1/plugins/own").await.status == 404).await;
+}
+
+#[tokio::test]
+async fn a_file_whose_name_is_no_plugins_is_told_once_with_what_to_do() {
+    let sickbay = Sickbay::started(&swap_checks(), &["swap=swap-v1"]).await;
+    for file in ["Http.wasm", "my check.wasm"] {
+        sickbay.write(&format!("plugins/{file}"), "not read");
+    }
+    let told = |file: &str| sickbay.log().matches(&format!("`{file}` is not looked at")).count();
+    until("both are told", async || ["Http.wasm", "my check.wasm"].iter().all(|file| told(file) > 0)).await;
+    // Scanned again, for something else came.
+    sickbay.install("stranger", "lie-names");
+    until("the folder was scanned again", async || sickbay.get("/api/v1/plugins/stranger").await.status == 200).await;
+    assert_eq!((told("Http.wasm"), told("my check.wasm")), (1, 1));
+    assert!(sickbay.log().contains("rename it, for example to `my-check.wasm`"), "{}", sickbay.log());
+    let plugins = sickbay.get("/api/v1/plugins").await.text();
+    assert!(!plugins.contains("Http") && !plugins.contains("my check"), "{plugins}");
+    let validated = program::run(sickbay.folder(), &["validate", "-o", "json"]).await;
+    let answer: Value = serde_json::from_str(&validated.out).unwrap_or_else(|error| panic!("{error}: {validated:?}"));
+    let told: Vec<&Value> = answer["problems"].as_array().expect("a list").iter().collect();
+    let hint =
+        |file: &str| told.iter().find(|told| told["file"].as_str().is_some_and(|path| path.ends_with(file))).map(|told| &told["hint"]);
+    assert_eq!(hint("Http.wasm"), Some(&"rename it, for example to `http.wasm`".into()), "{answer}");
+    assert_eq!((&answer["valid"], validated.code), (&true.into(), 0), "{answer}");
 }
 
 #[tokio::test]

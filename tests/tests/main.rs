@@ -12,6 +12,7 @@ mod cli;
 mod clients;
 mod conformance;
 mod conformance_cases;
+mod connect_to;
 mod core_module;
 mod credentials;
 mod exports;

@@ -70,7 +70,7 @@ async fn a_mistake_changes_nothing_and_is_shown_until_it_is_mended() {
         ("two checks of one name", steady("a") + &steady("a"), "two checks `a`"),
         ("a condition that is none", check("c", "noop", "1s", "critical = [\"1 +\"]"), "the condition cannot be used"),
         ("a kind that the plugin has not", check("c", "noop", "1s", "kind = \"other\""), "no kind `other`"),
-        ("a key of a later version", steady("c") + "[heartbeat]\nevery = \"1m\"\n", "not built yet"),
+        ("a key of a later version", steady("c") + "[heartbeat]\nevery = \"1m\"\n", "not yet built"),
     ];
     for (what, text, told) in mistakes {
         sickbay.configure(&text);

@@ -21,10 +21,19 @@ pub struct Grants {
 pub struct GrantError {
     /// What is wrong with it.
     pub message: String,
+    /// Why that is not allowed.
+    pub reason: &'static str,
     /// How to write it.
     pub hint: String,
     /// Bytes from the start of the grant's text to what is wrong.
     pub offset: usize,
+}
+
+impl GrantError {
+    /// With a reason of its own, in place of the one that all mistakes of its kind of grant share.
+    pub(crate) fn because(self, reason: &'static str) -> GrantError {
+        GrantError { reason, ..self }
+    }
 }
 
 impl fmt::Display for GrantError {

@@ -13,6 +13,8 @@ const METRICS_MAX: usize = 256;
 const FAILURES_MAX: usize = 64;
 const SCHEMA_BYTES_MAX: usize = 64 << 10;
 const TEXT_BYTES_MAX: usize = 512;
+/// In the extras of a kind of sink.
+const TELLS_ACKNOWLEDGEMENTS: (&str, &str) = ("tells", "acknowledgements");
 const CAPABILITIES: [&str; 9] = ["http", "postgres", "redis", "net", "secrets", "files", "system", "state", "log"];
 
 pub(crate) fn descriptor(said: exported::Descriptor) -> Result<Descriptor, LoadError> {
@@ -76,6 +78,7 @@ fn kind(said: exported::Kind) -> Result<Kind, String> {
         needs: said.needs.into_iter().map(need).collect::<Result<_, _>>()?,
         metrics: said.metrics.into_iter().map(metric).collect::<Result<_, _>>()?,
         failures: said.failures.into_iter().map(|failure| word("failure", &failure).map(|()| failure)).collect::<Result<_, _>>()?,
+        tells_acknowledgements: said.extras.iter().any(|extra| (extra.name.as_str(), extra.value.as_str()) == TELLS_ACKNOWLEDGEMENTS),
         summary: one_line(&said.summary, TEXT_BYTES_MAX),
         name: said.name,
         config_schema: said.config_schema,
@@ -106,6 +109,7 @@ fn metric(said: exported::MetricInfo) -> Result<MetricInfo, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bindings::sickbay::plugin::types;
 
     fn with_sinks(count: usize) -> Descriptor {
         let kind = Kind {
@@ -116,6 +120,7 @@ mod tests {
             needs: Vec::new(),
             metrics: Vec::new(),
             failures: Vec::new(),
+            tells_acknowledgements: false,
         };
         Descriptor {
             name: "tell".to_owned(),
@@ -127,6 +132,26 @@ mod tests {
             homepage: None,
             licence: None,
         }
+    }
+
+    #[test]
+    fn a_kind_of_sink_says_by_an_extra_that_it_tells_acknowledgements() {
+        let told = |extras: &[(&str, &str)]| {
+            let extras = extras.iter().map(|(name, value)| types::Label { name: (*name).to_owned(), value: (*value).to_owned() });
+            let said = exported::Kind {
+                name: "page".to_owned(),
+                summary: String::new(),
+                config_schema: "{}".to_owned(),
+                example: "{}".to_owned(),
+                needs: Vec::new(),
+                metrics: Vec::new(),
+                failures: Vec::new(),
+                extras: extras.collect(),
+            };
+            kind(said).expect("a kind").tells_acknowledgements
+        };
+        assert!(told(&[("colour", "red"), ("tells", "acknowledgements")]));
+        assert!(!told(&[]) && !told(&[("tells", "named")]) && !told(&[("acknowledgements", "true")]));
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub struct Kind {
     pub needs: Vec<Need>,
     pub metrics: Vec<MetricInfo>,
     pub failures: Vec<String>,
+    /// Of a sink: its receiver has a use for being told that a person took an incident, by itself.
+    pub tells_acknowledgements: bool,
 }
 
 /// A grant that a kind needs, for a person to paste.

@@ -300,6 +300,7 @@ mod tests {
     #[test]
     fn a_kind_is_left_out_only_where_there_is_one() {
         let of = |name: &str| Kind {
+            tells_acknowledgements: false,
             name: name.to_owned(),
             summary: String::new(),
             config_schema: "{}".to_owned(),

@@ -12,7 +12,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use sickbay_core::alerting::{AlertKind, Alerting, CheckIdentity, Fact, Findings, Flap, Incident, LabelSet};
+use sickbay_core::alerting::{AlertKind, Alerting, AlertingConfig, CheckIdentity, Fact, Findings, Flap, Incident, LabelSet};
 use sickbay_core::{Dependencies, Judgement, Reach, Status, Timestamp};
 use sickbay_store::ResultRecord;
 
@@ -24,6 +24,8 @@ use crate::reporter::reason_detail;
 /// A configuration and its checks, as the machine is to know them.
 pub(super) struct Wanted {
     pub(super) config: Arc<Config>,
+    /// That of `config`, with what the plugins of sinks say.
+    pub(super) alerting: Arc<AlertingConfig>,
     pub(super) checks: Arc<CheckTable>,
 }
 
@@ -69,8 +71,8 @@ impl Watched {
     pub(super) fn adopt(&mut self, wanted: Arc<Wanted>, alerting: &Alerting) -> Vec<Fact> {
         let before = self.wanted.replace(Arc::clone(&wanted));
         let mut facts = Vec::new();
-        if **alerting.config() != *wanted.config.alerting {
-            facts.push(Fact::Configured { config: Arc::clone(&wanted.config.alerting) });
+        if **alerting.config() != *wanted.alerting {
+            facts.push(Fact::Configured { config: Arc::clone(&wanted.alerting) });
         }
         let remembered = alerting.checks();
         for gone in remembered.iter().filter(|name| wanted.checks.get(name).is_none()) {
@@ -232,7 +234,11 @@ mod tests {
     }
 
     fn wanted(host: &Host) -> Arc<Wanted> {
-        Arc::new(Wanted { config: host.live.config.load_full(), checks: host.live.checks() })
+        wanted_of(host.live.config.load_full(), host.live.checks())
+    }
+
+    fn wanted_of(config: Arc<Config>, checks: Arc<CheckTable>) -> Arc<Wanted> {
+        Arc::new(Wanted { alerting: Arc::clone(&config.alerting), config, checks })
     }
 
     fn failed(check: &str, number: u64) -> ResultRecord {
@@ -312,7 +318,7 @@ mod tests {
         let all = wanted(&host);
         let mut checks = CheckTable { by_name: all.checks.by_name.clone() };
         checks.by_name.remove("db");
-        let without = Arc::new(Wanted { config: Arc::clone(&all.config), checks: Arc::new(checks) });
+        let without = wanted_of(Arc::clone(&all.config), Arc::new(checks));
         let facts = watched.adopt(without, &alerting);
         assert_eq!(told(&facts), ["CheckRemoved db"]);
         for fact in facts {
@@ -338,7 +344,7 @@ mod tests {
         let memory = Arc::clone(&host.live.checks().get("db").expect("it is configured").memory);
         let db = LiveCheck::new(Arc::clone(&config.checks[0]), config.limits_of(&config.checks[0]), memory);
         let checks = Arc::new(CheckTable { by_name: [("db".to_owned(), Arc::new(db))].into() });
-        let facts = told(&watched.adopt(Arc::new(Wanted { config, checks }), &alerting));
+        let facts = told(&watched.adopt(wanted_of(config, checks), &alerting));
         assert!(facts.contains(&"Transition db unknown".to_owned()), "{facts:?}");
     }
 
@@ -356,7 +362,7 @@ mod tests {
         let memory = Arc::clone(&host.live.checks().get("db").expect("it is configured").memory);
         let db = LiveCheck::new(Arc::clone(&config.checks[0]), config.limits_of(&config.checks[0]), memory);
         let checks = Arc::new(CheckTable { by_name: [("db".to_owned(), Arc::new(db))].into() });
-        for fact in watched.adopt(Arc::new(Wanted { config, checks }), &alerting) {
+        for fact in watched.adopt(wanted_of(config, checks), &alerting) {
             alerting.apply(fact, Timestamp(3_000));
         }
         let severities: Vec<&str> = alerting.incidents().filter_map(|incident| incident.labels.get("severity")).collect();

@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwapOption;
 use sickbay_core::Timestamp;
 pub use sickbay_core::alerting::Outcome;
-use sickbay_core::alerting::{Alerting, Changes, Fact};
+use sickbay_core::alerting::{Alerting, AlertingConfig, Changes, Fact};
 use sickbay_store::{Alongside, Change, Committed, QueueError, ResultQueue, ResultRecord};
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -119,8 +119,22 @@ impl Alerts {
     }
 
     /// Lays ready the configuration and the checks that the machine is to know from its next fact on.
-    pub(crate) fn adopt(&self, config: Arc<Config>, checks: Arc<CheckTable>) {
-        self.shared.wanted.store(Some(Arc::new(Wanted { config, checks })));
+    pub(crate) fn adopt(&self, config: Arc<Config>, alerting: Arc<AlertingConfig>, checks: Arc<CheckTable>) {
+        self.shared.wanted.store(Some(Arc::new(Wanted { config, alerting, checks })));
+        self.wake();
+    }
+
+    /// What sinks are told is decided anew, where another version of a plugin says something else of it.
+    pub(crate) fn adopt_kinds(&self, decide: impl Fn(&Config) -> Arc<AlertingConfig>) {
+        // Another configuration may be laid ready meanwhile.
+        self.shared.wanted.rcu(|wanted| {
+            let wanted = wanted.as_ref()?;
+            let alerting = decide(&wanted.config);
+            if alerting == wanted.alerting {
+                return Some(Arc::clone(wanted));
+            }
+            Some(Arc::new(Wanted { config: Arc::clone(&wanted.config), alerting, checks: Arc::clone(&wanted.checks) }))
+        });
         self.wake();
     }
 

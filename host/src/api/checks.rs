@@ -111,7 +111,8 @@ pub(crate) async fn get_check(State(api): State<Api>, Named(name): Named, RawQue
     params(
         ("name" = String, Path, description = "The check's name, percent-encoded"),
         ("limit" = Option<u64>, Query, description = "How many at most, 1 to 1000; 100 by default"),
-        ("before" = Option<u64>, Query, description = "`next` of the part before: only results with a smaller number"),
+        ("cursor" = Option<u64>, Query, description = "`next` of the part before"),
+        ("before" = Option<u64>, Query, description = "The same by another name: only results with a smaller number"),
     ),
     responses(
         (status = 200, description = "A part of the history", body = Page<ResultItem>),
@@ -125,9 +126,12 @@ pub(crate) async fn check_results(
     Named(name): Named,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Page<ResultItem>>, Problem> {
-    let parameters = Parameters::read(query.as_deref(), &["limit", "before"])?;
+    let parameters = Parameters::read(query.as_deref(), &["limit", "cursor", "before"])?;
     let limit = limit(&parameters)?;
-    let before = parameters.number("before", 1..=SEQUENCE_NUMBER_MAX)?;
+    let before = match (parameters.number("cursor", 1..=SEQUENCE_NUMBER_MAX)?, parameters.number("before", 1..=SEQUENCE_NUMBER_MAX)?) {
+        (Some(_), Some(_)) => return Err(invalid("`cursor` and `before` say the same").hint("pass one of them")),
+        (cursor, before) => cursor.or(before),
+    };
     if api.live.checks().get(&name).is_none() {
         return Err(unknown(&name, &api.live.checks()));
     }
@@ -286,9 +290,14 @@ mod tests {
         let numbers = |page: &Value| page["items"].as_array().unwrap().iter().map(|item| item["seq"].as_u64().unwrap()).collect::<Vec<_>>();
         assert_eq!(numbers(&page), [5, 4]);
         assert_eq!(page["next"], "4");
-        let page = host.ask(get("/api/v1/checks/api/results?limit=3&before=4")).await.json();
-        assert_eq!(numbers(&page), [3, 2, 1]);
-        assert_eq!(page["next"], Value::Null);
-        assert_eq!(page["items"][0]["scheduled_at"], crate::clock::rfc3339(Timestamp(3_000)));
+        for key in ["cursor", "before"] {
+            let page = host.ask(get(&format!("/api/v1/checks/api/results?limit=3&{key}=4"))).await.json();
+            assert_eq!(numbers(&page), [3, 2, 1], "{key}");
+            assert_eq!(page["next"], Value::Null);
+            assert_eq!(page["items"][0]["scheduled_at"], crate::clock::rfc3339(Timestamp(3_000)));
+        }
+        for query in ["cursor=x", "cursor=0", "cursor=4&before=4"] {
+            assert_eq!(host.ask(get(&format!("/api/v1/checks/api/results?{query}"))).await.status, 400, "{query}");
+        }
     }
 }

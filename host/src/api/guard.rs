@@ -4,7 +4,8 @@
 //! that a browser of this machine opens can send requests to it. Three rules keep such pages out:
 //! - `Host` must name the loopback interface. A page of `evil.example` that points its own name at 127.0.0.1 (DNS rebinding) sends its
 //!   own name. The port does not matter: a tunnel may have another one at its near end, and no page gains by it.
-//! - `Origin`, where there is one, must be that very host and port. Also other local servers' pages are foreign.
+//! - `Origin`, where there is one, must be that very host and port, over what the connection speaks, TLS or none. Also other local servers'
+//!   pages are foreign.
 //! - `Sec-Fetch-Site`, which browsers send also where they send no `Origin`, must be `same-origin` or `none`. Following a link is the
 //!   one exception: it shows an answer to the person and not to the page.
 //!
@@ -26,7 +27,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::attempts::Attempts;
 use super::problem::{Problem, ProblemKind, quoted};
-use super::server::Peer;
+use super::server::{Peer, Scheme};
 use super::tokens::{self, Denial};
 use crate::live::Live;
 use crate::metrics::DeniedReason;
@@ -61,8 +62,10 @@ impl Gate {
 
     fn judge(&self, request: &mut Request) -> Result<(), Denial> {
         if self.address.ip().is_loopback() {
-            return judge(request.method(), request.uri(), request.headers()).map_err(|problem| {
-                foreign(problem.hint(format!("use http://{} from this machine, without another page in between", self.address)))
+            let scheme = request.extensions().get::<Scheme>().copied().unwrap_or_default();
+            return judge(scheme, request.method(), request.uri(), request.headers()).map_err(|problem| {
+                let address = format!("{}://{}", scheme.as_str(), self.address);
+                foreign(problem.hint(format!("use {address} from this machine, without another page in between")))
             });
         }
         of_this_page(request.method(), request.uri(), request.headers())
@@ -94,10 +97,10 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
 }
 
 /// Pure: may this request be answered on a loopback address?
-fn judge(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    let host = host(uri, headers)?;
+fn judge(scheme: Scheme, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let host = host(scheme, uri, headers)?;
     if let Some(origin) = single(headers, ORIGIN)?
-        && origin_of(origin).as_ref() != Some(&host)
+        && origin_of(scheme, origin).as_ref() != Some(&host)
     {
         return Err(foreign_page(origin));
     }
@@ -161,15 +164,15 @@ struct LoopbackHost {
     port: u16,
 }
 
-fn host(uri: &Uri, headers: &HeaderMap) -> Result<LoopbackHost, Problem> {
+fn host(scheme: Scheme, uri: &Uri, headers: &HeaderMap) -> Result<LoopbackHost, Problem> {
     let Some(text) = single(headers, HOST)? else {
         return Err(Problem::new(ProblemKind::HeaderInvalid, "the request has no `Host`"));
     };
     let refused = |text: &str| Problem::new(ProblemKind::HostRefused, format!("the request is for {}", quoted(text)));
-    let host = loopback_host(text).ok_or_else(|| refused(text))?;
+    let host = loopback_host(scheme, text).ok_or_else(|| refused(text))?;
     // A request line with a whole address counts more than `Host`, so it must say the same.
     if let Some(authority) = uri.authority()
-        && loopback_host(authority.as_str()).as_ref() != Some(&host)
+        && loopback_host(scheme, authority.as_str()).as_ref() != Some(&host)
     {
         return Err(refused(authority.as_str()));
     }
@@ -178,7 +181,7 @@ fn host(uri: &Uri, headers: &HeaderMap) -> Result<LoopbackHost, Problem> {
 
 /// `localhost`, an address in 127.0.0.0/8 or `[::1]`, with or without a port. Other spellings of these addresses are not needed by
 /// anyone and are refused.
-fn loopback_host(text: &str) -> Option<LoopbackHost> {
+fn loopback_host(scheme: Scheme, text: &str) -> Option<LoopbackHost> {
     let (name, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']')?;
@@ -191,16 +194,19 @@ fn loopback_host(text: &str) -> Option<LoopbackHost> {
         }
     };
     let port = match port.strip_prefix(':') {
-        None if port.is_empty() => HTTP_PORT,
+        None if port.is_empty() => match scheme {
+            Scheme::Http => HTTP_PORT,
+            Scheme::Https => HTTPS_PORT,
+        },
         Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
         _ => return None,
     };
     Some(LoopbackHost { name, port })
 }
 
-/// The host of an `Origin`. A page over TLS is of another server, and so is `null`.
-fn origin_of(origin: &str) -> Option<LoopbackHost> {
-    loopback_host(origin.strip_prefix("http://")?)
+/// The host of an `Origin`. A page of the other scheme is of another server, and so is `null`.
+fn origin_of(scheme: Scheme, origin: &str) -> Option<LoopbackHost> {
+    loopback_host(scheme, origin.strip_prefix(scheme.as_str())?.strip_prefix("://")?)
 }
 
 /// The text of a header that may stand at most once.
@@ -219,14 +225,19 @@ pub(super) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::testing::{Host, get, two_checks};
 
     fn status(method: &str, uri: &str, headers: &[(&str, &str)]) -> u16 {
+        status_over(Scheme::Http, method, uri, headers)
+    }
+
+    fn status_over(scheme: Scheme, method: &str, uri: &str, headers: &[(&str, &str)]) -> u16 {
         let mut request = axum::http::Request::builder().method(method).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        judge(&parts.method, &parts.uri, &parts.headers).map_or_else(|problem| problem.status, |()| 200)
+        judge(scheme, &parts.method, &parts.uri, &parts.headers).map_or_else(|problem| problem.status, |()| 200)
     }
 
     #[test]
@@ -298,6 +309,36 @@ mod tests {
             ] {
                 assert_eq!(status(method, "/", &[("host", host), ("origin", origin)]), wanted, "{method} {host} {origin}");
             }
+        }
+    }
+
+    #[test]
+    fn over_tls_the_page_is_one_over_tls() {
+        for (host, origin, wanted) in [
+            ("localhost:9470", "https://localhost:9470", 200),
+            ("localhost", "https://localhost:443", 200),
+            ("[::1]:9470", "https://[::1]:9470", 200),
+            ("localhost:9470", "http://localhost:9470", 403),
+            ("localhost:9470", "https://localhost:9471", 403),
+            ("localhost", "https://localhost:80", 403),
+            ("localhost:9470", "https://evil.example", 403),
+        ] {
+            assert_eq!(status_over(Scheme::Https, "POST", "/", &[("host", host), ("origin", origin)]), wanted, "{host} {origin}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_connection_speaks_decides_which_page_is_ours() {
+        let host = Host::start(&two_checks()).await;
+        for (scheme, origin, wanted) in [
+            (Scheme::Https, "https://127.0.0.1:9470", 200),
+            (Scheme::Https, "http://127.0.0.1:9470", 403),
+            (Scheme::Http, "https://127.0.0.1:9470", 403),
+        ] {
+            let mut request = get("/livez");
+            request.headers_mut().insert(ORIGIN, origin.parse().unwrap());
+            request.extensions_mut().insert(scheme);
+            assert_eq!(host.ask(request).await.status, wanted, "{scheme:?} {origin}");
         }
     }
 

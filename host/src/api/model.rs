@@ -30,7 +30,7 @@ pub use incident::{
 };
 pub use plugin::{
     KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, ProducerItem,
-    QuarantineItem, Uses,
+    QuarantineItem, Uses, VersionItem, VersionState,
 };
 pub use result::{EvidenceItem, MetricItem, ResultItem, TransitionItem};
 pub use silence::SilenceItem;

@@ -69,7 +69,7 @@ pub(crate) async fn get_plugin(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
     use sickbay_core::Timestamp;
 
     use crate::api::testing::{Host, get, two_checks};
@@ -97,6 +97,8 @@ mod tests {
         assert_eq!(plugin["checks_configured"], 1);
         assert_eq!(plugin["peak_usage"]["cpu_ms"], 0);
         assert_eq!((&plugin["isolation"], &plugin["quarantine"]), (&"fresh".into(), &Value::Null));
+        let versions = json!([{ "state": "refused", "digest": null, "version": null, "since": "2023-11-14T22:13:20.000Z" }]);
+        assert_eq!((&plugin["versions"], &plugin["needs"]), (&versions, &json!([])));
     }
 
     #[tokio::test]

@@ -43,6 +43,23 @@ pub struct Stopping(pub CancellationToken);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// In the extensions of every request: what its connection speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    #[default]
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+}
+
 /// Asked for each connection: how it speaks TLS, or that it does not.
 pub type Transport = Arc<dyn Fn() -> Option<Arc<ServerConfig>> + Send + Sync>;
 
@@ -119,26 +136,27 @@ async fn speak(
     // Answers are written whole; waiting for more to send would only delay them. A failure costs speed only.
     let _ = stream.set_nodelay(true);
     let stream = StallGuard::new(stream, WRITE_STALL_MAX);
-    let Some(config) = tls else { return converse(stream, peer, place, router, stopping).await };
+    let Some(config) = tls else { return converse(stream, Scheme::Http, peer, place, router, stopping).await };
     let accepted = tokio::select! {
         accepted = tls::accept(stream, config) => accepted,
         () = stopping.cancelled() => return,
     };
     match accepted {
-        Ok(stream) => converse(stream, peer, place, router, stopping).await,
+        Ok(stream) => converse(stream, Scheme::Https, peer, place, router, stopping).await,
         // The peer's doing: it went away, was too slow, spoke no TLS, or trusts somebody else.
         Err(error) => tracing::debug!(%error, "a connection ended in its handshake"),
     }
 }
 
 /// The requests of one connection.
-async fn converse<S>(stream: S, peer: Peer, place: Arc<Place>, router: Router, stopping: CancellationToken)
+async fn converse<S>(stream: S, scheme: Scheme, peer: Peer, place: Arc<Place>, router: Router, stopping: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(scheme);
         request.extensions_mut().insert(Arc::clone(&place));
         router.call(request)
     });

@@ -10,7 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::{Value, json};
 
+use super::client::OutputFormat;
+use super::problem_item::{ProblemItem, items};
+use crate::config;
 use crate::toolchain::{self, Facts, Language, Missing, Remedy, Target};
 
 mod machine;
@@ -29,6 +33,9 @@ pub struct DoctorArgs {
     /// The configuration to look at.
     #[arg(long, value_name = "FILE", default_value = "sickbay.toml")]
     config: PathBuf,
+    /// Text for people, or JSON: what was looked at, and each problem of the configuration with its place, reason and hint
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
+    output: OutputFormat,
 }
 
 pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
@@ -41,7 +48,11 @@ pub fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
     findings.extend(other_languages(asked_for, facts.root));
     findings.extend(machine::findings(Path::new(".")));
     findings.extend(setup::findings(&args.config));
-    super::print_data(table(&findings).as_bytes())?;
+    let text = match args.output {
+        OutputFormat::Text => table(&findings),
+        OutputFormat::Json => format!("{:#}\n", answer(&findings, &args.config)),
+    };
+    super::print_data(text.as_bytes())?;
     let failed = findings.iter().any(|finding| matches!(finding.mark, Mark::Wrong | Mark::Missing));
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -184,6 +195,20 @@ fn other_language(language: Language, found: Result<&str, &Missing>, asked_for: 
     }
 }
 
+/// What programs read: the findings, and the problems of the configuration where there is one.
+fn answer(findings: &[Finding], file: &Path) -> Value {
+    let told = |finding: &Finding| {
+        let Finding { subject, mark, seen, fix } = finding;
+        json!({ "subject": subject, "severity": mark.as_str(), "message": seen, "hint": fix })
+    };
+    let problems = match file.exists().then(|| config::load(file)) {
+        Some(Ok(config)) => json!(config.warnings.iter().map(ProblemItem::from).collect::<Vec<_>>()),
+        Some(Err(errors)) => json!(items(&errors)),
+        None => json!([]),
+    };
+    json!({ "findings": findings.iter().map(told).collect::<Vec<_>>(), "problems": problems })
+}
+
 fn table(findings: &[Finding]) -> String {
     let width = findings.iter().map(|finding| finding.subject.len()).max().unwrap_or(0);
     let mut text = String::new();
@@ -242,6 +267,29 @@ mod tests {
         let missing = || Some(Missing { what: "it".to_owned(), how_to_get: remedies.to_vec() });
         try_all(&mut tried, |remedy| !remedy.needs_root(), missing);
         assert_eq!(tried, remedies[..2]);
+    }
+
+    #[test]
+    fn programs_read_the_findings_and_the_problems_of_the_configuration() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("sickbay.toml");
+        let findings =
+            [Finding::new("port", Mark::Ok, "free"), Finding::new("rust compiler", Mark::Missing, "none").with_fix("install it")];
+        let told = answer(&findings, &file);
+        assert_eq!(
+            told["findings"][1],
+            json!({ "subject": "rust compiler", "severity": "missing", "message": "none", "hint": "install it" })
+        );
+        assert_eq!((&told["findings"][0]["hint"], &told["problems"]), (&Value::Null, &json!([])));
+        std::fs::write(&file, "[server]\nlistn = 1\n").expect("the folder is writable");
+        let told = answer(&findings, &file);
+        let problem = &told["problems"].as_array().and_then(|problems| problems.last()).expect("a problem");
+        assert_eq!((&problem["severity"], &problem["line"], &problem["column"]), (&json!("error"), &json!(2), &json!(1)));
+        assert_eq!(
+            (&problem["message"], &problem["hint"]),
+            (&json!("unknown key `listn` in `[server]`"), &json!("did you mean `listen`?"))
+        );
+        assert!(problem["reason"].is_string() && problem["file"].as_str().is_some_and(|file| file.ends_with("sickbay.toml")), "{problem}");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod loading;
 pub mod new;
 pub mod plugin;
 pub mod probe;
+mod problem_item;
 pub mod quickstart;
 pub mod replay;
 pub mod routes;
@@ -46,7 +47,7 @@ pub const EXIT_USAGE: u8 = 2;
 /// `probe` could not tell.
 const EXIT_NAGIOS_UNKNOWN: u8 = 3;
 
-/// Verbs that are planned and not built yet.
+/// Verbs that are planned and not yet built.
 const LATER_VERBS: [&str; 1] = ["rollback"];
 
 const EXAMPLES: &str = "\
@@ -136,9 +137,10 @@ enum Verb {
     #[command(
         about = "Check a configuration without starting anything",
         long_about = None,
-        after_help = "Each mistake is told with file, line, column and hint, also what does not fit the plugins in the plugin folder. Warnings \
-                      are shown and are no mistakes.\n\n\
-                      Examples:\n  sickbay validate\n  sickbay validate --config /etc/sickbay/sickbay.toml\n\n\
+        after_help = "Each mistake is told with file, line, column, reason and hint, also what does not fit the plugins in the plugin folder. \
+                      Warnings are shown and are no mistakes.\n\n\
+                      Examples:\n  sickbay validate\n  sickbay validate --config /etc/sickbay/sickbay.toml\n  \
+                      sickbay validate -o json   the same as a list, for an editor or a pipeline\n\n\
                       Exit codes: 0 the configuration is right, 1 plugins could not be looked at, 2 it is wrong or not there."
     )]
     Validate(validate::ValidateArgs),
@@ -153,6 +155,7 @@ enum Verb {
                       sent; where a grant is missing, with the line to add).\n\n\
                       Examples:\n  sickbay probe api                     the check `api` of ./sickbay.toml\n  \
                       sickbay probe api --debug             with what the plugin logged and called\n  \
+                      sickbay probe api -o json             for a program: reason, evidence, metrics\n  \
                       sickbay probe --plugin my-check.wasm  with the plugin's own example and no grants\n  \
                       sickbay probe --sink oncall           the sink `oncall` is told of a test; with --resolve also that it is over\n\n\
                       Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown or it could not run. Of a sink: 0 delivered, 2 not delivered, 3 it \
@@ -234,7 +237,8 @@ enum Verb {
                       told. Nothing is changed without --fix.\n\n\
                       Examples:\n  sickbay doctor\n  sickbay doctor --fix          get what building plugins needs\n  \
                       sickbay doctor --fix python   for plugins in Python only\n  \
-                      sickbay doctor --config sickbay-quickstart/sickbay.toml\n\n\
+                      sickbay doctor --config sickbay-quickstart/sickbay.toml\n  \
+                      sickbay doctor -o json        for a program\n\n\
                       Exit codes: 0 nothing that is needed is missing or wrong, 1 something is."
     )]
     Doctor(doctor::DoctorArgs),
@@ -353,7 +357,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Prints what clap has to say: help and version are data, a mistake is not.
 fn usage(error: &clap::Error, probing: bool) -> ExitCode {
     if let Some(verb) = later_verb(error) {
-        eprintln!("error: `{verb}` is not built yet in this version\n  hint: sickbay --help lists what is");
+        eprintln!("error: `{verb}` is known, but not yet built in this version\n  hint: sickbay --help lists what is");
         return ExitCode::from(EXIT_USAGE);
     }
     // Nothing can be done for a reader that is gone.
@@ -470,7 +474,7 @@ mod tests {
 
     #[test]
     fn a_later_verb_is_known_and_not_built_yet() {
-        let error = parse("sickbay plugin rollback http").err().expect("not built yet");
+        let error = parse("sickbay plugin rollback http").err().expect("not yet built");
         assert!(later_verb(&error).is_some(), "{error}");
     }
 

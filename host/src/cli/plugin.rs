@@ -291,6 +291,8 @@ mod tests {
                 .map(|(role, name, version)| ProducerItem { role: role.to_owned(), name: name.to_owned(), version: version.to_owned() })
                 .to_vec(),
             head_start: Some("refused: it prints: a".to_owned()),
+            versions: Vec::new(),
+            needs: Vec::new(),
             checks: vec![KindItem {
                 name: "http".to_owned(),
                 summary: "One request".to_owned(),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::{Value, json};
 use sickbay_capabilities::secrets::{OpenError, Template};
 use sickbay_capabilities::{Grants, Lent, RunScope, ServiceSettings, Services, Usage};
 use sickbay_core::masking::mask_finding;
@@ -21,7 +22,9 @@ use sickbay_core::{Finding, Judged, Judgement, Label, Metric, MetricKind, Past, 
 use sickbay_runtime::{CheckRequest, Kind, Limits, RunOutcome, RunUsage, SandboxSettings, Sort, WarmInstance};
 use tokio::time::Instant;
 
+use super::client::OutputFormat;
 use super::serve::{load, mistakes, runtime};
+use crate::api::model::{EvidenceItem, MetricItem};
 use crate::clock;
 use crate::config::{Config, Diagnostic, Isolation, Origin, PluginUse, nearest, verdict};
 use crate::daemon::folder::{PLUGINS_MAX, name_of, nothing, read_bounded};
@@ -57,6 +60,9 @@ pub struct ProbeArgs {
     /// Show what the plugin logged, what it used and all that it reported
     #[arg(long)]
     debug: bool,
+    /// The line that Nagios reads, or JSON with reason, evidence, metrics and details; the exit codes are the same
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT", conflicts_with = "sink")]
+    output: OutputFormat,
 }
 
 /// What is run.
@@ -90,7 +96,10 @@ pub fn run(args: ProbeArgs) -> anyhow::Result<ExitCode> {
             (None, None) => return Err(Failure::usage("name a check or a plugin file").into()),
         };
         let ran = probe.run().await;
-        print!("{}", nagios(&ran.judgement, &ran.metrics));
+        match args.output {
+            OutputFormat::Text => print!("{}", nagios(&ran.judgement, &ran.metrics)),
+            OutputFormat::Json => super::print_data(format!("{:#}\n", ran.json(&probe)).as_bytes())?,
+        }
         for left_out in left_out(&ran.usage, &ran.metrics) {
             eprintln!("warning: {left_out}");
         }
@@ -268,6 +277,27 @@ struct Ran {
     output: String,
     /// The next run of a warm check would have its instance.
     is_kept: bool,
+}
+
+impl Ran {
+    /// What programs read, with the keys of a result of the API.
+    fn json(&self, probe: &Probe) -> Value {
+        let Ran { judgement, metrics, details, .. } = self;
+        json!({
+            "check": probe.name,
+            "target": probe.target,
+            "plugin": &*probe.plugin.name,
+            "kind": probe.kind,
+            "status": judgement.status.as_str(),
+            "summary": judgement.summary,
+            "reason": judgement.reason.name(),
+            "reason_detail": judgement.reason.to_string(),
+            "failure": judgement.failure,
+            "evidence": judgement.evidence.iter().map(EvidenceItem::from).collect::<Vec<_>>(),
+            "metrics": metrics.iter().map(MetricItem::from).collect::<Vec<_>>(),
+            "details": details.as_deref().and_then(|details| serde_json::from_str::<Value>(details).ok()),
+        })
+    }
 }
 
 impl Probe {

@@ -17,7 +17,7 @@ use crate::toolchain::{self, BuildOptions, Expected, Manifest, Permission, Plan,
 
 /// What quickstart builds and configures.
 const PLUGINS: [&str; 2] = ["http", "system"];
-const CONFIGURATION: &str = include_str!("quickstart.toml");
+const CONFIGURATION: &str = include_str!("../../../examples/quickstart/sickbay.toml");
 /// What the address is written as in [`CONFIGURATION`].
 const ADDRESS: &str = "127.0.0.1:9470";
 

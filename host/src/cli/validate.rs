@@ -1,17 +1,22 @@
 //! `sickbay validate`: everything that `serve` would refuse, found without starting anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use serde_json::json;
 use sickbay_capabilities::Services;
 
+use super::client::OutputFormat;
 use super::loading::Loading;
-use super::serve::{load, mistakes, runtime};
+use super::problem_item::{ProblemItem, items};
+use super::serve::{mistakes, runtime};
+use super::{EXIT_USAGE, print_data};
 use crate::clock;
-use crate::config::{Config, Diagnostic, Severity, counted};
-use crate::daemon::folder::{PLUGINS_MAX, name_of, nothing, read_bounded, slot};
+use crate::config::{self, Config, ConfigErrors, Diagnostic, Severity, counted};
+use crate::daemon::folder::{nothing, read_bounded, slot};
+use crate::daemon::listing::{Listing, PassedOver, listing};
 use crate::daemon::{reload, sandbox};
 use crate::plugins::{LoadFailure, Loaded, Registry};
 
@@ -20,37 +25,102 @@ pub struct ValidateArgs {
     /// The configuration
     #[arg(long, default_value = "sickbay.toml", value_name = "FILE")]
     config: PathBuf,
+    /// Text for people on standard error, or JSON on standard output: every mistake and warning with its place, reason and hint
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
+    output: OutputFormat,
 }
 
 pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
-    let config = load(&args.config)?;
-    let (registry, refused) = runtime()?.block_on(load_plugins(&config))?;
+    let judged = judge(&args.config)?;
+    match args.output {
+        OutputFormat::Text => tell(&args.config, judged),
+        OutputFormat::Json => tell_json(&judged),
+    }
+}
+
+/// A configuration without mistakes.
+struct Valid {
+    checks: usize,
+    sinks: usize,
+    plugins: usize,
+    warnings: Vec<Diagnostic>,
+}
+
+fn judge(path: &Path) -> anyhow::Result<Result<Valid, ConfigErrors>> {
+    let config = match config::load(path) {
+        Ok(config) => config,
+        Err(errors) => return Ok(Err(errors)),
+    };
+    let Found { registry, refused, passed_over } = runtime()?.block_on(load_plugins(&config))?;
     // A file that somebody waits for is told there.
     let unused = refused.iter().filter(|(name, ..)| config.plugin_uses().all(|used| used.plugin != name)).map(needless);
-    let warnings = match reload::against_plugins(&config, &registry) {
-        Ok(warnings) => warnings.into_iter().chain(unused).collect::<Vec<_>>(),
+    let beside = unused.chain(passed_over.iter().map(told));
+    Ok(match reload::against_plugins(&config, &registry) {
+        Ok(warnings) => Ok(Valid {
+            checks: config.checks.len(),
+            sinks: config.sinks.len(),
+            plugins: registry.all().iter().filter(|slot| slot.current().is_some()).count(),
+            warnings: warnings.into_iter().chain(beside).collect(),
+        }),
         Err(mut errors) => {
-            errors.warnings.extend(unused);
-            return Err(mistakes(&errors));
+            errors.warnings.extend(beside);
+            Err(errors)
         }
-    };
-    for warning in &warnings {
+    })
+}
+
+fn tell(path: &Path, judged: Result<Valid, ConfigErrors>) -> anyhow::Result<ExitCode> {
+    let valid = judged.map_err(|errors| mistakes(&errors))?;
+    for warning in &valid.warnings {
         eprintln!("{warning}\n");
     }
-    let plugins = registry.all().iter().filter(|slot| slot.current().is_some()).count();
-    let sinks = if config.sinks.is_empty() { String::new() } else { format!("{}, ", counted(config.sinks.len(), "sink")) };
+    let sinks = if valid.sinks == 0 { String::new() } else { format!("{}, ", counted(valid.sinks, "sink")) };
     println!(
         "{}: ok ({}, {sinks}{}, {})",
-        args.config.display(),
-        counted(config.checks.len(), "check"),
-        counted(plugins, "plugin"),
-        counted(warnings.len(), "warning")
+        path.display(),
+        counted(valid.checks, "check"),
+        counted(valid.plugins, "plugin"),
+        counted(valid.warnings.len(), "warning")
     );
     Ok(ExitCode::SUCCESS)
 }
 
+fn tell_json(judged: &Result<Valid, ConfigErrors>) -> anyhow::Result<ExitCode> {
+    let (told, exit) = match judged {
+        Ok(valid) => {
+            let problems: Vec<ProblemItem<'_>> = valid.warnings.iter().map(ProblemItem::from).collect();
+            let Valid { checks, sinks, plugins, .. } = valid;
+            (json!({ "valid": true, "checks": checks, "sinks": sinks, "plugins": plugins, "problems": problems }), ExitCode::SUCCESS)
+        }
+        Err(errors) => (json!({ "valid": false, "problems": items(errors) }), ExitCode::from(EXIT_USAGE)),
+    };
+    print_data(format!("{told:#}\n").as_bytes())?;
+    Ok(exit)
+}
+
 /// Plugins whose files were refused, by name.
 type Refused = Vec<(String, PathBuf, sickbay_runtime::LoadError)>;
+
+/// What is in the plugin folder.
+struct Found {
+    registry: Registry,
+    refused: Refused,
+    passed_over: Vec<PassedOver>,
+}
+
+/// A warning about a file that is not looked at.
+fn told(file: &PassedOver) -> Diagnostic {
+    Diagnostic {
+        file: file.path.clone(),
+        line: 0,
+        column: 0,
+        message: file.message.clone(),
+        reason: Some(file.reason.to_owned()),
+        hint: Some(file.hint.clone()),
+        severity: Severity::Warning,
+        excerpt: None,
+    }
+}
 
 /// A warning about a refused file that nobody waits for.
 fn needless((name, file, error): &(String, PathBuf, sickbay_runtime::LoadError)) -> Diagnostic {
@@ -67,17 +137,16 @@ fn needless((name, file, error): &(String, PathBuf, sickbay_runtime::LoadError))
 }
 
 /// Loads what is in the plugin folder, as the daemon's first scan does.
-async fn load_plugins(config: &Config) -> anyhow::Result<(Registry, Refused)> {
-    let registry = Registry::default();
-    let mut refused = Refused::new();
-    let Ok(entries) = std::fs::read_dir(&config.plugins.dir) else { return Ok((registry, refused)) };
+async fn load_plugins(config: &Config) -> anyhow::Result<Found> {
+    let (registry, mut refused) = (Registry::default(), Refused::new());
+    let Listing { plugins, passed_over } = listing(&config.plugins.dir);
+    if plugins.is_empty() {
+        return Ok(Found { registry, refused, passed_over });
+    }
     let sandbox = sandbox(config)?;
     let services = Services::new(&config.services)?;
-    let mut files: Vec<(String, PathBuf)> =
-        entries.flatten().filter_map(|entry| Some((name_of(&entry.path())?, entry.path()))).take(PLUGINS_MAX).collect();
-    files.sort();
-    let mut loading = Loading::begin(files.len());
-    for (name, file) in files {
+    let mut loading = Loading::begin(plugins.len());
+    for (name, file) in plugins {
         let loaded = match read_bounded(&file) {
             Ok(bytes) => loading.next(&name, sandbox.load(&name, bytes, nothing(&services, &name))).await,
             Err(error) => Err(error),
@@ -91,5 +160,5 @@ async fn load_plugins(config: &Config) -> anyhow::Result<(Registry, Refused)> {
             }
         }
     }
-    Ok((registry, refused))
+    Ok(Found { registry, refused, passed_over })
 }

@@ -60,7 +60,8 @@ pub(super) fn tokens(written: &[Placed<TokenText>], scope: &mut Scope<'_>) -> Ve
     let mut tokens: Vec<Token> = Vec::new();
     for token in written {
         if tokens.len() >= TOKENS_MAX {
-            scope.note(token.span(), Problem::new("too many tokens").reason(format!("there are more than {TOKENS_MAX}")));
+            let problem = Problem::new("too many tokens").reason(format!("there are more than {TOKENS_MAX}"));
+            scope.note(token.span(), problem.hint("let those who may do the same share one"));
             break;
         }
         let text = token.value();
@@ -77,7 +78,8 @@ pub(super) fn tokens(written: &[Placed<TokenText>], scope: &mut Scope<'_>) -> Ve
 fn unused(name: &str, tokens: &[Token]) -> Result<(), Problem> {
     values::name("name", name)?;
     if tokens.iter().any(|token| token.name == name) {
-        return Err(Problem::new(format!("two tokens are named \"{}\"", shown(name))).hint("give each its own name"));
+        let problem = Problem::new(format!("two tokens are named \"{}\"", shown(name)));
+        return Err(problem.reason("the log and the history tell by this name who did what").hint("give each its own name"));
     }
     Ok(())
 }
@@ -85,6 +87,7 @@ fn unused(name: &str, tokens: &[Token]) -> Result<(), Problem> {
 fn role(text: &str) -> Result<Role, Problem> {
     Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
         Problem::new(format!("unknown role \"{}\"", shown(text)))
+            .reason("it says what the token allows, and nothing is allowed by a guess")
             .hint("write \"viewer\" (reads), \"operator\" (also runs checks) or \"admin\" (everything)")
     })
 }
@@ -93,19 +96,23 @@ fn hash(token: &Placed<TokenText>, tokens: &[Token], scope: &mut Scope<'_>) -> O
     let text = token.value();
     let dir = scope.dir;
     let alone = |hash: [u8; 32]| match tokens.iter().find(|token| token.hash == hash) {
-        Some(other) => Err(Problem::new(format!("this is the token \"{}\" again", other.name)).hint("make a token for each name")),
+        Some(other) => Err(Problem::new(format!("this is the token \"{}\" again", other.name))
+            .reason("who comes with it could not be told from the other")
+            .hint("make a token for each name")),
         None => Ok(Some(hash)),
     };
     match (&text.hash, &text.hash_file) {
         (Some(hash), None) => scope.read(Some(hash), None, |text| digits(text).ok_or_else(no_hash).and_then(alone)),
         (None, Some(file)) => scope.read(Some(file), None, |text| hash_in(text, dir).and_then(alone)),
         (Some(_), Some(file)) => {
-            scope.note(file.span(), Problem::new("a token has `hash` or `hash_file`, not both").hint("remove one of them"));
+            let problem = Problem::new("a token has `hash` or `hash_file`, not both").reason("one token has one hash");
+            scope.note(file.span(), problem.hint("remove one of them"));
             None
         }
         (None, None) => {
-            let problem = Problem::new("a token without a hash").hint("add a line such as: hash_file = \"grafana.token\"");
-            scope.note(token.span(), problem);
+            let problem =
+                Problem::new("a token without a hash").reason("a token is known by its SHA-256, and nobody could come with this one");
+            scope.note(token.span(), problem.hint("add a line such as: hash_file = \"grafana.token\""));
             None
         }
     }

@@ -75,7 +75,9 @@ impl<'a> PluginJudge<'a> {
         match (used.kind, self.kinds.as_slice()) {
             (_, []) => {
                 let problem = Problem::new(format!("plugin `{plugin}` has no kinds of {sort}"));
-                let problem = problem.hint(format!("name a plugin with a kind of {sort}; `sickbay inspect` tells what one has"));
+                let problem = problem
+                    .reason("what it describes itself to have is all that can be used of it")
+                    .hint(format!("name a plugin with a kind of {sort}; `sickbay inspect` tells what one has"));
                 Err(Box::new(place.diagnostic(place.plugin, problem)))
             }
             (None, [only]) => Ok(only),
@@ -90,7 +92,7 @@ impl<'a> PluginJudge<'a> {
                 let known = format!("its kinds are {}", listed(names.iter().copied()));
                 let problem = match suggest::nearest(written, &names) {
                     Some(meant) => problem.reason(known).hint(format!("did you mean `{}`?", shown(meant))),
-                    None => problem.hint(known),
+                    None => problem.reason(known).hint("name one of them"),
                 };
                 Box::new(place.diagnostic(place.kind.unwrap_or(place.header), problem))
             }),

@@ -99,7 +99,13 @@ fn distinct(sinks: &[SinkConfig]) -> Vec<SinkName> {
 }
 
 fn sink_config(sink: &Sink) -> SinkConfig {
-    SinkConfig { timeout: sink.timeout, revision: revision(sink), ..SinkConfig::named(sink.name.as_str()) }
+    SinkConfig {
+        timeout: sink.timeout,
+        // Its kind may say more; see `Config::alerting_with`.
+        tells_acknowledgements: sink.acknowledgements.unwrap_or_default(),
+        revision: revision(sink),
+        ..SinkConfig::named(sink.name.as_str())
+    }
 }
 
 /// The same for all processes: of everything that is written of the sink but its place.
@@ -229,11 +235,13 @@ impl AlertingReader<'_, '_> {
             match known.iter().find(|known| ***known == **name.value()) {
                 Some(known) if names.contains(known) => {
                     let problem = Problem::new(format!("the {noun} `{}` stands twice", shown(name.value())));
+                    let problem = problem.reason("it is told, or counts, once all the same");
                     self.scope.note(name.span(), problem.hint("remove one of the two"));
                 }
                 Some(known) => names.push(Arc::clone(known)),
                 None => {
                     let problem = Problem::new(format!("there is no {noun} `{}`", shown(name.value())));
+                    let problem = problem.reason(format!("each {noun} that is named here is a `[[{table}]]` of the main file"));
                     self.scope.note(name.span(), problem.hint(hint_at(name.value(), table, known)));
                 }
             }

@@ -93,8 +93,16 @@ fn cadence(written: &CheckText, scope: &mut Scope<'_>) -> Cadence {
     }
     match &written.cron {
         Some(text) => cron(text, zone, scope).map_or(Cadence::Every(TIMEOUT_DEFAULT_MOST), Cadence::Cron),
-        None => Cadence::Every(scope.read(written.every.as_ref(), EVERY_DEFAULT, |text| values::duration("every", text, &EVERY))),
+        None => Cadence::Every(scope.read(written.every.as_ref(), EVERY_DEFAULT, |text| every(text))),
     }
+}
+
+fn every(text: &DurationText) -> Result<Duration, Problem> {
+    values::duration("every", text, &EVERY).map_err(|problem| {
+        let is_seldom = humantime::parse_duration(&text.0).is_ok_and(|every| every > EVERY.most);
+        let hint = format!("write at most \"{}\"; what runs less often has a `cron` in its place: cron = \"0 2 * * SUN\"", EVERY.most_text);
+        if is_seldom { problem.hint(hint) } else { problem }
+    })
 }
 
 /// The expression; none where it cannot be used (which is noted).
@@ -153,6 +161,15 @@ fn zone_like(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_wants_a_longer_cadence_than_a_day_is_told_of_cron() {
+        let hint = |text: &str| every(&DurationText(text.to_owned())).err().and_then(|problem| problem.hint).unwrap_or_default();
+        assert!(hint("7d").starts_with("write at most \"24h\"; ") && hint("7d").contains("cron = \"0 2 * * SUN\""), "{}", hint("7d"));
+        for other in ["10ms", "often"] {
+            assert!(!hint(other).is_empty() && !hint(other).contains("cron"), "{}", hint(other));
+        }
+    }
 
     #[test]
     fn the_zone_that_was_meant_is_found() {

@@ -175,7 +175,9 @@ fn mixed(header: Span, written: &MaintenanceText) -> (Span, Problem) {
     let missing = |key: &str, example: &str| {
         (
             header,
-            Problem::new(format!("missing key `{key}` in `[[maintenance]]`")).hint(format!("add a line such as: {key} = \"{example}\"")),
+            Problem::new(format!("missing key `{key}` in `[[maintenance]]`"))
+                .reason("a window has a `start` and an `end`, or a `cron` and a `duration`")
+                .hint(format!("add a line such as: {key} = \"{example}\"")),
         )
     };
     match (start.as_ref().or(end.as_ref()), cron, duration) {
@@ -192,7 +194,8 @@ fn mixed(header: Span, written: &MaintenanceText) -> (Span, Problem) {
         (None, Some(_), _) => missing("duration", "2h"),
         (None, None, Some(_)) => missing("cron", "0 2 * * SUN"),
         (None, None, None) => {
-            let problem = Problem::new("`[[maintenance]]` does not say when it is");
+            let problem = Problem::new("`[[maintenance]]` does not say when it is")
+                .reason("one that is always would keep everybody from being told for good");
             (header, problem.hint("add `start` and `end`, or `cron` and `duration`"))
         }
     }

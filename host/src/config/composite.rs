@@ -75,7 +75,8 @@ pub(super) fn resolve(checks: &mut [Arc<Check>], findings: &mut Findings) {
 }
 
 fn unmatched(pattern: &str, own: &str, names: &[String]) -> Problem {
-    let problem = Problem::new(format!("`composite` names `{}`, which is no other check", shown(pattern)));
+    let problem = Problem::new(format!("`composite` names `{}`, which is no other check", shown(pattern)))
+        .reason("it is judged from the checks that are there, and never from itself");
     let others: Vec<&str> = names.iter().map(String::as_str).filter(|name| *name != own).collect();
     match suggest::nearest(pattern, &others) {
         Some(meant) => problem.hint(format!("did you mean `{}`?", shown(meant))),

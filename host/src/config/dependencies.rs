@@ -126,6 +126,7 @@ fn unknown(parent: &str, checks: &[Arc<Check>]) -> Problem {
             .hint(format!("name one of them, for example \"{}\", or a group of them: {{ any = [...], min = 1 }}", shown(&one.name)));
     }
     let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+    let problem = problem.reason("what is not there is never critical, so nothing would depend on it");
     match suggest::nearest(parent, &names) {
         Some(meant) => problem.hint(format!("did you mean `{}`?", shown(meant))),
         None => problem.hint("name a check of the configuration"),

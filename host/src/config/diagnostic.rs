@@ -202,7 +202,7 @@ fn bounded(mut found: Vec<Diagnostic>, left_out: usize) -> Vec<Diagnostic> {
             Severity::Error => ("mistakes", "mend the ones above first"),
             Severity::Warning => ("warnings", "see to the ones above first"),
         };
-        let problem = Problem::new(format!("and {} more {noun}", left_out + 1)).hint(hint);
+        let problem = Problem::new(format!("and {} more {noun}", left_out + 1)).reason("a longer list helps nobody").hint(hint);
         found.push(Diagnostic::of_file(&last.file, Problem { severity: last.severity, ..problem }));
     }
     found

@@ -151,11 +151,13 @@ fn note_unknown(table: &str, name: &Placed<String>, known: &BTreeSet<String>, sc
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("add `[{table}.{}]` to the main file", shown(name.value())),
     };
-    scope.note(name.span(), Problem::new(format!("there is no `[{table}.{}]`", shown(name.value()))).hint(hint));
+    let problem = Problem::new(format!("there is no `[{table}.{}]`", shown(name.value())));
+    scope
+        .note(name.span(), problem.reason("a grant lends what the main file names, and never an address or a value of its own").hint(hint));
 }
 
 fn grant_problem(error: GrantError) -> Problem {
-    Problem::new(error.message).hint(error.hint)
+    Problem::new(error.message).reason(error.reason).hint(error.hint)
 }
 
 /// Where `config` names secrets; each must be in `[secrets]`.
@@ -177,6 +179,7 @@ pub(super) fn template(
     for name in template.names() {
         if !names.secrets.contains(name) {
             let problem = Problem::new(format!("`config` names the secret `{}`, and there is no `[secrets.{}]`", shown(name), shown(name)));
+            let problem = problem.reason("its value is filled in from there, and each run would be denied");
             scope.note(table.span(), problem.hint("add the table to the main file, with `env` or `file`"));
         } else if !grants.secrets.iter().any(|grant| grant.name() == name) {
             let problem = Problem::warning(format!("`config` names the secret `{}`, and no grant says where it may go", shown(name)));
@@ -198,6 +201,7 @@ fn folder(written: &FolderText, others: &[files::Grant], scope: &mut Scope<'_>) 
     match files::Grant::new(&host, written.guest.value(), mode) {
         Ok(grant) if others.iter().any(|other| other.is_known_as(&grant)) => {
             let problem = Problem::new(format!("two folders are known as `{}`", shown(written.guest.value())));
+            let problem = problem.reason("a path of the plugin leads into one folder");
             scope.note(written.guest.span(), problem.hint("give each folder a `guest` of its own"));
             None
         }
@@ -242,5 +246,6 @@ fn refuse(scope: &mut Scope<'_>, span: Span, problem: Problem) -> Grants {
 fn note_grant(scope: &mut Scope<'_>, text: &Placed<String>, error: GrantError) {
     let span = scope.source.inside_text(text.span(), text.value(), error.offset);
     // What it quotes is the text of the operator, who may have written a password into it.
-    scope.note(span, Problem::new(without_credentials(&error.message)).hint(without_credentials(&error.hint)));
+    let problem = Problem::new(without_credentials(&error.message)).reason(error.reason);
+    scope.note(span, problem.hint(without_credentials(&error.hint)));
 }

@@ -1,5 +1,5 @@
 //! Keys that the format fixes already and that this version does not act on: they are known, so a file that uses them gets
-//! "not built yet" in place of "unknown key".
+//! "not yet" in place of "unknown key".
 
 use super::diagnostic::Problem;
 
@@ -12,7 +12,7 @@ struct Later {
     hint: &'static str,
 }
 
-const REMOVE: &str = "remove it";
+const REMOVE: &str = "remove it until a version has it";
 
 const LATER: [Later; 3] = [
     Later { table: "", key: "recovery", written: "[[recovery]]", hint: REMOVE },
@@ -28,5 +28,6 @@ pub(super) fn key(table: &str, key: &str) -> Option<Problem> {
 
 /// `what` is the subject of the sentence, with its backticks.
 fn not_yet(what: &str) -> Problem {
-    Problem::new(format!("{what} is known but not built yet in this version"))
+    Problem::new(format!("{what} is known, but not yet built in this version"))
+        .reason("the format keeps the name for a later version; what would do nothing here is not passed over in silence")
 }

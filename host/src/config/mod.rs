@@ -107,6 +107,11 @@ const FAILURES_DEFAULT: u32 = 3;
 /// Consecutive successes that end a hard failure, where nothing is written.
 const SUCCESSES_DEFAULT: u32 = 2;
 
+/// The nearest text that a check, a plugin or a kind can be named by; empty where there is none.
+pub fn name_like(text: &str) -> String {
+    values::name_like(text)
+}
+
 /// A configuration without mistakes.
 #[derive(Debug)]
 pub struct Config {
@@ -321,6 +326,8 @@ pub struct Sink {
     pub kind: Option<String>,
     /// Of one delivery: 10 ms to 10 min.
     pub timeout: Duration,
+    /// Whether it is told acknowledgements alone. None where its kind decides.
+    pub acknowledgements: Option<bool>,
     /// What the plugin is told: always an object.
     pub config: Value,
     /// `config` as text.
@@ -385,6 +392,15 @@ impl Place {
 }
 
 impl Config {
+    /// Who is told of alerts, with what the kinds of sinks say where nothing is written: whether a sink tells acknowledgements by itself.
+    pub fn alerting_with(&self, tells_acknowledgements: impl Fn(&Sink) -> bool) -> Arc<AlertingConfig> {
+        let mut alerting = AlertingConfig::clone(&self.alerting);
+        for (told, sink) in alerting.sinks.iter_mut().zip(&self.sinks) {
+            told.tells_acknowledgements = sink.acknowledgements.unwrap_or_else(|| tells_acknowledgements(sink));
+        }
+        if alerting == *self.alerting { Arc::clone(&self.alerting) } else { Arc::new(alerting) }
+    }
+
     /// What is said of a plugin; the defaults where there is no `[plugin.NAME]`.
     pub fn settings_of(&self, plugin: &str) -> PluginSettings {
         self.plugin.get(plugin).cloned().unwrap_or_default()

@@ -125,7 +125,8 @@ fn check_files(folder: &Path, findings: &mut Findings) -> Vec<PathBuf> {
                 }
             }
             Err(error) => {
-                findings.add_to_file(folder, Problem::new("the folder of checks cannot be read to its end").reason(error.to_string()))
+                let problem = Problem::new("the folder of checks cannot be read to its end").reason(error.to_string());
+                findings.add_to_file(folder, problem.hint("see whether it is on a disk that works"));
             }
         }
         if paths.len() > CHECK_FILES_MAX {
@@ -159,17 +160,21 @@ fn bytes_of(path: &Path, role: FileRole, bytes_left: u64) -> Result<Vec<u8>, Pro
 
 fn problem_of(unreadable: &Unreadable, role: FileRole) -> Problem {
     match (unreadable, role) {
-        (Unreadable::Missing, FileRole::Main) => {
-            Problem::new("there is no such file").hint("name the configuration with --config FILE, or begin with `sickbay quickstart`")
+        (Unreadable::Missing, FileRole::Main) => Problem::new("there is no such file")
+            .reason("without a configuration nothing would run")
+            .hint("name the configuration with --config FILE, or begin with `sickbay quickstart`"),
+        (Unreadable::Missing, FileRole::Checks) => {
+            Problem::new("there is no such file").reason("it is a link that leads nowhere").hint("remove the link, or put the file back")
         }
-        (Unreadable::Missing, FileRole::Checks) => Problem::new("there is no such file").hint("the link leads nowhere; remove it"),
-        (Unreadable::Forbidden, _) => Problem::new("the file may not be read").hint("let the user that Sickbay runs as read it"),
-        (Unreadable::Folder, FileRole::Main) => {
-            Problem::new("this is a folder, not a file").hint("name the file in it, for example: --config FOLDER/sickbay.toml")
-        }
-        (Unreadable::Folder, FileRole::Checks) => {
-            Problem::new("this is a folder, not a file").hint("put the files of `checks.d` into it directly")
-        }
+        (Unreadable::Forbidden, _) => Problem::new("the file may not be read")
+            .reason("its mode, or that of a folder above it, keeps this user out")
+            .hint("let the user that Sickbay runs as read it"),
+        (Unreadable::Folder, FileRole::Main) => Problem::new("this is a folder, not a file")
+            .reason("the configuration begins with one file; `checks.d` beside it holds more")
+            .hint("name the file in it, for example: --config FOLDER/sickbay.toml"),
+        (Unreadable::Folder, FileRole::Checks) => Problem::new("this is a folder, not a file")
+            .reason("no folders are looked for below `checks.d`")
+            .hint("put the files of `checks.d` into it directly"),
         (Unreadable::NoFile, _) => Problem::new("this is not a file")
             .reason("it is a pipe, a socket or a device, which cannot be read again")
             .hint("write what it gives into a file, and name that"),
@@ -180,7 +185,7 @@ fn problem_of(unreadable: &Unreadable, role: FileRole) -> Problem {
             .reason(format!("they have more than {ALL_FILES_BYTES_MAX} bytes"))
             .hint("run a second host"),
         (Unreadable::Failed { error }, _) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            Problem::new("the links lead in a circle").hint("put a file in the place of the link")
+            Problem::new("the links lead in a circle").reason("no file is at their end").hint("put a file in the place of the link")
         }
         (Unreadable::Failed { error }, _) => {
             Problem::new("the file cannot be read").reason(error.to_string()).hint("see whether it is a file, and on a disk that works")
@@ -190,7 +195,7 @@ fn problem_of(unreadable: &Unreadable, role: FileRole) -> Problem {
 
 fn decode(path: &Path, content: Vec<u8>, findings: &mut Findings) -> Option<Source> {
     if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
-        findings.add_to_file(path, Problem::new("the file is UTF-16, not UTF-8").hint("save it as UTF-8"));
+        findings.add_to_file(path, Problem::new("the file is UTF-16, not UTF-8").reason("TOML is UTF-8").hint("save it as UTF-8"));
         return None;
     }
     match String::from_utf8(content) {
@@ -232,7 +237,9 @@ fn parse(source: &Source, role: FileRole, findings: &mut Findings) -> Option<Fil
             findings.add(
                 source,
                 Span::from(error.span().unwrap_or(0..0)),
-                Problem::new("this does not fit").reason(shown(error.message())),
+                Problem::new("this does not fit")
+                    .reason(shown(error.message()))
+                    .hint("compare with what `sickbay schema` says of this table"),
             );
             None
         }
@@ -246,7 +253,18 @@ fn syntax_problem(message: &str, line: &str) -> Problem {
     }
     let bare_text =
         line.split_once('=').is_some_and(|(_, value)| value.trim_start().starts_with(|first: char| first.is_ascii_alphanumeric()));
-    if bare_text { problem.hint("texts stand in quotes, for example: every = \"10s\"") } else { problem }
+    if bare_text {
+        return problem.hint("texts stand in quotes, for example: every = \"10s\"");
+    }
+    problem.hint(match message {
+        _ if message.starts_with("unclosed array table") => "close the header: [[check]]",
+        _ if message.starts_with("unclosed table") => "close the header: [server]",
+        _ if message.starts_with("unclosed array") => "close the list with `]`",
+        _ if message.starts_with("unclosed inline table") => "close the table with `}`",
+        _ if message.contains("string") => "a text begins and ends with a quote on one line: name = \"api\"",
+        _ if message.contains("expected `=`") => "a key and its value stand on a line with `=` between them: every = \"10s\"",
+        _ => "see whether a quote, a bracket or a comma is missing here or on the line before",
+    })
 }
 
 /// The whole of a file that `key` of the main file names. What is in it is in no message.

@@ -151,7 +151,7 @@ impl AlertingReader<'_, '_> {
                 self.scope.note(label.span(), problem);
             } else if names.contains(label.value()) {
                 let problem = Problem::new(format!("the label `{}` stands twice in `{key}`", shown(label.value())));
-                self.scope.note(label.span(), problem.hint("remove one of the two"));
+                self.scope.note(label.span(), problem.reason("a label counts once all the same").hint("remove one of the two"));
             } else {
                 names.push(label.value().clone());
             }

@@ -140,7 +140,8 @@ fn store(written: Option<&StoreText>, scope: &mut Scope<'_>) -> Option<String> {
     let key = match UrlKey::of(url.as_ref(), url_file.as_ref()) {
         Ok(key) => key?,
         Err(file) => {
-            scope.note(file, Problem::new("`[store]` has both `url` and `url_file`").hint("remove one of them"));
+            let problem = Problem::new("`[store]` has both `url` and `url_file`");
+            scope.note(file, problem.reason("there is one store, and its URL stands in one place").hint("remove one of them"));
             return None;
         }
     };
@@ -161,7 +162,9 @@ fn store_url(key: &str, text: String) -> Result<String, Problem> {
             Err(StoreError::Address { reason, hint }) => {
                 Err(Problem::new(format!("`{key}` names no store")).reason(format!("it {reason}")).hint(hint))
             }
-            Err(error) => Err(Problem::new(error.to_string())),
+            Err(error) => Err(Problem::new(format!("`{key}` names no store"))
+                .reason(error.to_string())
+                .hint("write \"postgres://USER:PASSWORD@HOST/DATABASE\"")),
         };
     }
     let Some(file) = text.strip_prefix("sqlite:") else {
@@ -174,7 +177,8 @@ fn store_url(key: &str, text: String) -> Result<String, Problem> {
         return Err(Problem::new(format!("`{key}` has options")).reason("a store has none").hint("remove what follows `?`"));
     }
     if file.is_empty() || file.ends_with('/') || file.contains('\0') {
-        return Err(Problem::new(format!("`{key}` names no file")).hint(format!("write \"{STORE_DEFAULT}\"")));
+        let problem = Problem::new(format!("`{key}` names no file")).reason("SQLite keeps everything in one file");
+        return Err(problem.hint(format!("write \"{STORE_DEFAULT}\"")));
     }
     Ok(text)
 }
@@ -207,7 +211,8 @@ fn transcripts(written: Option<&TranscriptsText>, scope: &mut Scope<'_>) -> Tran
 /// `like` is what people usually write.
 fn folder(key: &str, text: &str, dir: &Path, like: &str) -> Result<PathBuf, Problem> {
     if text.trim().is_empty() || text.contains('\0') {
-        return Err(Problem::new(format!("`{key}` names no folder")).hint(format!("write \"{like}\"")));
+        let problem = Problem::new(format!("`{key}` names no folder")).reason("an empty path would be the folder of this file itself");
+        return Err(problem.hint(format!("write \"{like}\"")));
     }
     Ok(dir.join(text))
 }
@@ -218,7 +223,9 @@ fn plugin_tables(written: &BTreeMap<Placed<String>, PluginText>, scope: &mut Sco
         if tables.len() >= PLUGIN_TABLES_MAX {
             scope.note(
                 name.span(),
-                Problem::new("too many `[plugin.NAME]` tables").reason(format!("there are more than {PLUGIN_TABLES_MAX}")),
+                Problem::new("too many `[plugin.NAME]` tables")
+                    .reason(format!("there are more than {PLUGIN_TABLES_MAX}"))
+                    .hint("remove those of plugins that are not there"),
             );
             break;
         }
@@ -254,7 +261,7 @@ fn plugin_isolation(text: &str, runs_max: u32) -> Result<Isolation, Problem> {
     match text {
         "fresh" => Ok(Isolation::Fresh),
         "warm" => Ok(Isolation::Warm { runs_max }),
-        _ => Err(Problem::new(format!("unknown isolation \"{}\"", shown(text))).hint("write \"fresh\" or \"warm\"")),
+        _ => Err(unknown_isolation(text).hint("write \"fresh\" or \"warm\"")),
     }
 }
 
@@ -266,14 +273,20 @@ pub(super) fn check_isolation(text: &str, plugin: &str, given: Isolation) -> Res
         ("warm", Isolation::Fresh) => Err(Problem::new("the check's `isolation` is less than its plugin's")
             .reason(format!("plugin `{}` has fresh instances", shown(plugin)))
             .hint(format!("write `isolation = \"warm\"` in `[plugin.{}]`", shown(plugin)))),
-        _ => Err(Problem::new(format!("unknown isolation \"{}\"", shown(text))).hint("write \"fresh\"")),
+        _ => Err(unknown_isolation(text).hint("write \"fresh\"")),
     }
+}
+
+fn unknown_isolation(text: &str) -> Problem {
+    Problem::new(format!("unknown isolation \"{}\"", shown(text)))
+        .reason("a run begins on an instance of its own (fresh), or on the one that its check's run before left (warm)")
 }
 
 pub(super) fn check_record(text: &str) -> Result<Record, Problem> {
     let known = Record::ALL.into_iter().find(|record| record.as_str() == text);
     known.ok_or_else(|| {
         let problem = Problem::new(format!("`record` is none of its words: \"{}\"", shown(text)));
+        let problem = problem.reason("it says which runs are kept, and a word that is guessed at would keep others");
         problem.hint("write \"off\", \"on-failure\" or \"always\"")
     })
 }
@@ -349,7 +362,9 @@ fn egress_settings(written: &EgressText, scope: &mut Scope<'_>) -> EgressSetting
         if private.len() >= PRIVATE_NETWORKS_MAX {
             scope.note(
                 network.span(),
-                Problem::new("too many private networks").reason(format!("there are more than {PRIVATE_NETWORKS_MAX}")),
+                Problem::new("too many private networks")
+                    .reason(format!("there are more than {PRIVATE_NETWORKS_MAX}"))
+                    .hint("join neighbours to wider networks"),
             );
             break;
         }

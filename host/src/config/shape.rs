@@ -14,7 +14,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
-use super::diagnostic::{Findings, Problem, listed, shown};
+use super::diagnostic::{Findings, Problem, listed, sentence, shown};
 use super::later;
 use super::place::{Source, Span};
 use super::suggest;
@@ -131,11 +131,14 @@ impl Walk<'_> {
         match value {
             DeValue::Integer(integer) if i64::from_str_radix(integer.as_str(), integer.radix()).is_err() => {
                 let reason = "a whole number is at most 9223372036854775807";
-                self.note(span, Problem::new(format!("`{}` is too large a number", shown(key))).reason(reason));
+                let problem = Problem::new(format!("`{}` is too large a number", shown(key))).reason(reason);
+                self.note(span, problem.hint("write a smaller number, or a text where the plugin takes one"));
                 None
             }
             DeValue::Float(float) if !float.as_str().parse::<f64>().is_ok_and(f64::is_finite) => {
-                self.note(span, Problem::new(format!("`{}` is not a finite number", shown(key))).hint("write a number such as 1.5"));
+                let problem = Problem::new(format!("`{}` is not a finite number", shown(key)));
+                let problem = problem.reason("JSON, in which values are compared and handed on, has neither infinity nor NaN");
+                self.note(span, problem.hint("write a number such as 1.5"));
                 None
             }
             DeValue::Datetime(datetime) => Some(DeValue::String(Cow::Owned(datetime.to_string()))),
@@ -212,9 +215,7 @@ fn value_words(value: &DeValue<'_>) -> &'static str {
 fn wrong_type(schema: &Value, value: &DeValue<'_>, path: &str, key: &str) -> Problem {
     let wanted: Vec<&str> = type_names(schema).into_iter().map(type_words).collect();
     let problem = Problem::new(format!("`{}` must be {}, not {}", shown(key), wanted.join(" or "), value_words(value)));
-    if matches!(path, "check" | "sink" | "slo" | "token") {
-        return problem.hint(format!("write the header with two brackets: [[{path}]]"));
-    }
+    let problem = problem.reason(type_reason(&wanted, value, path));
     if is_headed_list(path) {
         return problem.hint(format!("write the header with two brackets: [[{path}]]"));
     }
@@ -253,9 +254,28 @@ fn example_of_tables(path: &str) -> Option<&'static str> {
     })
 }
 
-/// Lists of tables about alerts, which have a header each; routes may be inside each other.
+/// Why a value of another kind is not taken.
+fn type_reason(wanted: &[&str], value: &DeValue<'_>, path: &str) -> String {
+    let is_wanted = |kind: &str| wanted.contains(&kind);
+    match value {
+        _ if is_headed_list(path) => "there may be several of them, and two brackets begin one more".to_owned(),
+        DeValue::Array(_) if path == "route" => "there is one root, and every other route is below it".to_owned(),
+        DeValue::Float(_) if is_wanted("a whole number") => "there is no part of one".to_owned(),
+        _ if is_wanted("a list") => "there may be several, so brackets stand round it, also where it is one alone".to_owned(),
+        DeValue::String(_) if is_wanted("a table") => "it has keys of its own, and a text has none".to_owned(),
+        DeValue::String(_) => "what stands in quotes is a text, whatever it looks like".to_owned(),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) if is_wanted("a text") => {
+            format!("without quotes it is {}, and nothing is guessed: a number alone has no unit", value_words(value))
+        }
+        DeValue::Array(_) => "there is one of it".to_owned(),
+        _ => "nothing is guessed from a value of another kind".to_owned(),
+    }
+}
+
+/// Lists of tables that have a header each; routes may be inside each other.
 fn is_headed_list(path: &str) -> bool {
-    matches!(path, "inhibit" | "time_interval" | "maintenance") || path.strip_prefix("route").is_some_and(is_below_routes)
+    matches!(path, "check" | "sink" | "slo" | "token" | "inhibit" | "time_interval" | "maintenance")
+        || path.strip_prefix("route").is_some_and(is_below_routes)
 }
 
 /// `.routes`, as often as wanted.
@@ -304,11 +324,23 @@ pub(super) fn known_keys(schema: &Value) -> Vec<&str> {
 }
 
 fn missing_key(key: &str, schema: &Value, path: &str) -> Problem {
+    let property = schema.get("properties").and_then(|properties| properties.get(key));
     let problem = Problem::new(format!("missing key `{key}` in {}", table_words(path, FileRole::Main)));
-    match schema.get("properties").and_then(|properties| properties.get(key)).and_then(example) {
+    let problem = problem.reason(match property.and_then(purpose) {
+        Some(purpose) => format!("it has no default ({purpose})"),
+        None => "it has no default".to_owned(),
+    });
+    match property.and_then(example) {
         Some(example) => problem.hint(format!("add a line such as: {key} = {example}")),
         None => problem.hint("add it"),
     }
+}
+
+/// What a key is for: the first sentence of its description.
+fn purpose(schema: &Value) -> Option<String> {
+    let described = schema.get("description")?.as_str()?;
+    let first = described.split(". ").next()?.trim_end_matches('.');
+    Some(sentence(first))
 }
 
 fn misplaced(key: &str) -> Problem {
@@ -323,7 +355,6 @@ fn table_words(path: &str, role: FileRole) -> String {
     match (path, role) {
         ("", FileRole::Main) => "the file".to_owned(),
         ("", FileRole::Checks) => "a file of `checks.d`".to_owned(),
-        ("check" | "sink" | "slo" | "token", _) => format!("`[[{path}]]`"),
         ("plugin.*" | "sources.postgres.*" | "sources.redis.*" | "secrets.*", _) => format!("`[{}NAME]`", path.trim_end_matches('*')),
         ("route.unknown", _) => "`[route.unknown]`".to_owned(),
         (path, _) if is_headed_list(path) => format!("`[[{path}]]`"),
@@ -383,7 +414,7 @@ mod tests {
     #[test]
     fn a_key_of_a_later_version_is_not_called_unknown() {
         let text = format!("[[recovery]]\nname = \"x\"\n{CHECK}");
-        assert_eq!(messages(&text), ["`[[recovery]]` is known but not built yet in this version"]);
+        assert_eq!(messages(&text), ["`[[recovery]]` is known, but not yet built in this version"]);
     }
 
     #[test]

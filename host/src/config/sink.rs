@@ -77,6 +77,7 @@ fn sink(
         plugin: plugin.clone(),
         kind: written.kind.as_ref().map(|kind| kind.value().clone()),
         timeout: scope.read(written.timeout.as_ref(), TIMEOUT_DEFAULT, |text| values::duration("timeout", text, &TIMEOUT)),
+        acknowledgements: written.acknowledgements.as_ref().map(|told| *told.value()),
         secrets: template(written.config.as_ref(), &config_text, &grants, names, scope),
         config_text: Arc::from(config_text),
         config,

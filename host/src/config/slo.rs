@@ -251,6 +251,7 @@ fn no_check(pattern: &str, checks: &[Arc<Check>]) -> Problem {
         return problem.hint(format!("write \"{}@*\" for all of them", shown(pattern)));
     }
     let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+    let problem = problem.reason("an objective is a promise of checks that are there");
     match suggest::nearest(pattern, &names) {
         Some(meant) => problem.hint(format!("did you mean `{}`?", shown(meant))),
         None => problem.hint("name checks of the configuration; `*` stands for any characters"),
@@ -302,6 +303,7 @@ fn target(share: f64) -> Result<f64, Problem> {
 fn bad_from(text: &str) -> Result<BadFrom, Problem> {
     BadFrom::ALL.into_iter().find(|bad| bad.as_str() == text).ok_or_else(|| {
         let problem = Problem::new(format!("`bad` is none of its words: \"{}\"", shown(text)));
+        let problem = problem.reason("each result is good or bad, so it has to be clear from which status on");
         problem.hint("write \"critical\", or \"warning\" where a warning is bad too; what is unknown never counts")
     })
 }

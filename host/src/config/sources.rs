@@ -56,11 +56,13 @@ pub(super) fn secrets(
         let SecretText { env, file, previous_env, previous_file } = secret.value();
         let Some(current) = origin(env.as_ref(), file.as_ref(), scope) else {
             let problem = Problem::new(format!("the secret `{}` has not exactly one of `env` and `file`", shown(name.value())));
+            let problem = problem.reason("it comes from one place, and never stands in this file");
             scope.note(name.span(), problem.hint("write where it comes from, for example: env = \"API_TOKEN\""));
             continue;
         };
         if let (Some(_), Some(file)) = (previous_env, previous_file) {
             let problem = Problem::new(format!("the secret `{}` has both `previous_env` and `previous_file`", shown(name.value())));
+            let problem = problem.reason("while it is rotated there is one value before the present one");
             scope.note(file.span(), problem.hint("remove one of them"));
         }
         let previous = origin(previous_env.as_ref(), previous_file.as_ref(), scope);
@@ -94,7 +96,7 @@ fn named<'w, T>(
         match values::name(what, name.value()) {
             _ if usable.len() >= NAMES_MAX => {
                 let problem = Problem::new(format!("too many {what}s")).reason(format!("there are more than {NAMES_MAX}"));
-                scope.note(name.span(), problem);
+                scope.note(name.span(), problem.hint("remove those that no grant names, or run a second host"));
                 break;
             }
             Ok(()) => usable.push((name, table)),
@@ -126,7 +128,7 @@ fn postgres_source(name: &Placed<String>, written: &PostgresSourceText, scope: &
     };
     if !endpoint.ignored().is_empty() {
         let problem = Problem::warning(format!("parameters of the URL are not used: {}", endpoint.ignored().join(", ")));
-        scope.note(key.span(), problem.hint("remove them"));
+        scope.note(key.span(), problem.reason("Sickbay has no use for them, or sets them itself").hint("remove them"));
     }
     let mut settings = postgres::PostgresSettings::new(endpoint);
     settings.access = scope.read(access.as_ref(), settings.access, |word| {
@@ -168,12 +170,14 @@ fn redis_source(name: &Placed<String>, written: &RedisSourceText, scope: &mut Sc
         (None, None) => None,
         (Some(one), None) | (None, Some(one)) => {
             let problem = Problem::new("a certificate needs its key, and a key its certificate");
+            let problem = problem.reason("the server asks for proof that the certificate's key is here");
             scope.note(one.span(), problem.hint("write both `cert_file` and `key_file`, or neither"));
             None
         }
     };
     if let Err(error) = settings.check() {
-        scope.note(key.span(), Problem::new(error.message).hint(error.hint));
+        let problem = Problem::new("the settings of the source do not go together").reason(error.message);
+        scope.note(key.span(), problem.hint(error.hint));
         return None;
     }
     let named = |file| {
@@ -191,7 +195,8 @@ fn redis_source(name: &Placed<String>, written: &RedisSourceText, scope: &mut Sc
 fn topology(cluster: Option<&Placed<bool>>, sentinels: Option<&[Placed<String>]>, scope: &mut Scope<'_>) -> Option<redis::Topology> {
     match (cluster.filter(|cluster| *cluster.value()), sentinels) {
         (Some(cluster), Some(_)) => {
-            let problem = Problem::new("a source is a cluster or behind sentinels, not both");
+            let problem = Problem::new("a source is a cluster or behind sentinels, not both")
+                .reason("a cluster has no single master that sentinels could name");
             scope.note(cluster.span(), problem.hint("remove `cluster` or `sentinels`"));
             None
         }
@@ -226,12 +231,13 @@ fn url_text<'w>(
         Ok(Some(key)) => key,
         Ok(None) => {
             let problem = Problem::new(format!("the source `{}` has neither `url` nor `url_file`", shown(name.value())));
+            let problem = problem.reason("a source has no default address");
             scope.note(name.span(), problem.hint("write where it is, for example: url = \"${DATABASE_URL}\""));
             return None;
         }
         Err(file) => {
             let problem = Problem::new(format!("the source `{}` has both `url` and `url_file`", shown(name.value())));
-            scope.note(file, problem.hint("remove one of them"));
+            scope.note(file, problem.reason("it would be left to chance which of the two is entered").hint("remove one of them"));
             return None;
         }
     };
@@ -254,5 +260,7 @@ fn unusable(message: String, hint: String) -> Problem {
 }
 
 fn no_word(key: &str, word: &str, words: &str) -> Problem {
-    Problem::new(format!("`{key}` is not `{}`", shown(word))).hint(format!("write {words}"))
+    Problem::new(format!("`{key}` is not `{}`", shown(word)))
+        .reason("it has two words, and no other is guessed at")
+        .hint(format!("write {words}"))
 }

@@ -106,7 +106,7 @@ fn failed(key: &str, error: &Error) -> Problem {
     let line = error.line().map_or_else(String::new, |line| format!(" in its line {line}"));
     let key = shown(key);
     let problem = if always {
-        Problem::new(format!("the template `config.{key}` cannot be used: {said}{line}"))
+        Problem::new(format!("the template `config.{key}` cannot be used: {said}{line}")).reason("it fails for every alert")
     } else {
         Problem::warning(format!("the template `config.{key}` fails for some alerts: {said}{line}"))
             .reason("a sink whose template fails tells nothing until it is mended")

@@ -530,6 +530,17 @@ fn a_sink_has_its_defaults_and_the_limits_of_its_plugin() {
 }
 
 #[test]
+fn a_sink_is_told_acknowledgements_as_it_is_written_or_as_its_kind_says() {
+    let sink = |name: &str, more: &str| format!("[[sink]]\nname = \"{name}\"\nplugin = \"page\"\n{more}");
+    let text = [sink("a", ""), sink("b", "acknowledgements = true\n"), sink("c", "acknowledgements = false\n")].concat();
+    let config = good(&format!("{text}[route]\nsinks = [\"a\", \"b\", \"c\"]\n"));
+    let told =
+        |by_kind: bool| -> Vec<bool> { config.alerting_with(|_| by_kind).sinks.iter().map(|sink| sink.tells_acknowledgements).collect() };
+    assert_eq!((told(true), told(false)), (vec![true, true, false], vec![false, true, false]));
+    assert!(std::sync::Arc::ptr_eq(&config.alerting_with(|_| false), &config.alerting), "nothing is another");
+}
+
+#[test]
 fn a_sink_is_judged_against_its_plugin_as_a_check_is() {
     let needs = [need("http", "tells", "http = [\"POST {url}\"]")];
     let judged = |extra: &str, kinds: &[&str]| -> Vec<String> {

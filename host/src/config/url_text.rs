@@ -100,10 +100,13 @@ pub(super) fn expanded(text: &str) -> Result<String, Problem> {
     while let Some((before, after)) = rest.split_once("${") {
         filled.push_str(before);
         let Some((variable, behind)) = after.split_once('}') else {
-            return Err(Problem::new("a `${` is not closed").hint("write `${NAME}`"));
+            return Err(Problem::new("a `${` is not closed")
+                .reason("it is not clear where the variable's name ends")
+                .hint("write `${NAME}`"));
         };
         let value = env::var(variable).map_err(|_| {
             Problem::new(format!("the environment variable `{}` is not set", shown(variable)))
+                .reason("the rest of the URL alone would lead elsewhere, or nowhere")
                 .hint("set it where Sickbay is started, or name a file with `url_file`")
         })?;
         filled.push_str(&value);

@@ -146,7 +146,7 @@ fn is_name_character(character: char) -> bool {
 }
 
 /// The nearest text that is a name; empty where there is none.
-fn name_like(text: &str) -> String {
+pub(super) fn name_like(text: &str) -> String {
     let lower = text.trim().to_lowercase();
     let mapped: String = lower.chars().map(|character| if is_name_character(character) { character } else { '-' }).collect();
     mapped.trim_matches(['.', '_', '-']).chars().take(NAME_CHARACTERS_MAX).collect()

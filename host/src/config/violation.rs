@@ -22,6 +22,9 @@ const DEPTH_MAX: usize = 4;
 /// Of one form that was meant; a wrong value seldom has more to say.
 const INNER_ERRORS_MAX: usize = 10;
 
+/// The hint where the plugin says nothing of a key.
+const INSPECT: &str = "`sickbay inspect PLUGIN` shows what it takes";
+
 /// Where in `config`, as a JSON pointer.
 pub(super) enum Spot {
     Key(String),
@@ -50,13 +53,7 @@ fn problems_at(error: &ValidationError<'_>, schema: &Value, depth: usize) -> Vec
                 part.and_then(|part| part.pointer(&format!("/properties/{}/description", escaped(key)))).and_then(Value::as_str);
             let problem = Problem::new(format!("missing key `{}` in `{name}`", shown(key)));
             let problem = problem.hint(format!("add `{}` to `{name}`", shown(key)));
-            vec![(
-                here(),
-                match described {
-                    Some(text) => problem.reason(sentence(text)),
-                    None => problem,
-                },
-            )]
+            vec![(here(), problem.reason(described.map_or_else(|| "the plugin's schema requires it".to_owned(), sentence)))]
         }
         ValidationErrorKind::Type { kind } => {
             let wanted: Vec<&str> = match kind {
@@ -68,7 +65,7 @@ fn problems_at(error: &ValidationError<'_>, schema: &Value, depth: usize) -> Vec
                 }
             };
             let message = format!("`{name}` must be {}, not {}", wanted.join(" or "), value_words(error.instance()));
-            vec![(here(), explained(Problem::new(message), part))]
+            vec![(here(), explained(Problem::new(message).reason("the plugin's schema wants it so"), part))]
         }
         ValidationErrorKind::Enum { options } => vec![(here(), unknown_word(&name, error.instance(), options))],
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => match meant(context, pointer) {
@@ -113,7 +110,7 @@ fn explained(problem: Problem, part: Option<&Value>) -> Problem {
         (Some(text), Some(example)) => problem.hint(format!("{}; for example {example}", text.trim_end_matches('.'))),
         (Some(text), None) => problem.hint(text),
         (None, Some(example)) => problem.hint(format!("for example {example}")),
-        (None, None) => problem,
+        (None, None) => problem.hint(INSPECT),
     }
 }
 
@@ -126,7 +123,10 @@ fn example(part: &Value) -> Option<String> {
 
 fn unknown_key(key: &str, table: &str, known: &[&str]) -> Problem {
     let problem = Problem::new(format!("unknown key `{}` in `{table}`", shown(key)));
-    let problem = if known.is_empty() { problem } else { problem.reason(format!("the keys here are {}", listed(known.iter().copied()))) };
+    let problem = problem.reason(match known {
+        [] => "the plugin's schema has no keys here".to_owned(),
+        known => format!("the keys here are {}", listed(known.iter().copied())),
+    });
     match suggest::nearest(key, known) {
         Some(meant) => problem.hint(format!("did you mean `{}`?", shown(meant))),
         None => problem.hint("remove it"),
@@ -144,7 +144,7 @@ fn unknown_word(name: &str, written: &Value, options: &Value) -> Problem {
     });
     match nearest {
         Some(meant) => problem.reason(format!("it knows {known}")).hint(format!("did you mean `{}`?", shown(meant))),
-        None => problem.hint(format!("write one of {known}")),
+        None => problem.reason("the plugin's schema lists what it takes").hint(format!("write one of {known}")),
     }
 }
 
@@ -303,9 +303,14 @@ mod tests {
         let schema = json!({ "properties": { "mode": { "enum": ["read", "write", null] }, "name": { "type": ["string", "null"] } } });
         assert_eq!(
             told(schema.clone(), &json!({ "mode": "xyz" })),
-            ["/mode: `config.mode` has a value that the plugin does not know; write one of `read`, `write`"]
+            [
+                "/mode: `config.mode` has a value that the plugin does not know; the plugin's schema lists what it takes; write one of `read`, `write`"
+            ]
         );
-        assert_eq!(told(schema, &json!({ "name": 7 })), ["/name: `config.name` must be a text, not a whole number; "]);
+        assert_eq!(
+            told(schema, &json!({ "name": 7 })),
+            [format!("/name: `config.name` must be a text, not a whole number; the plugin's schema wants it so; {INSPECT}")]
+        );
     }
 
     /// As the plugin `http` describes the statuses that it expects.
@@ -351,7 +356,7 @@ mod tests {
         let optional = json!({ "properties": { "port": { "anyOf": [{ "type": "integer" }, { "type": "null" }] } } });
         assert_eq!(
             told(optional, &json!({ "port": "x" })),
-            ["/port: `config.port` must be a whole number; a text is written there, and it is none of these"]
+            [format!("/port: `config.port` must be a whole number; a text is written there, and it is none of these; {INSPECT}")]
         );
         let many: Vec<Value> = (0..50).map(|number| json!({ "const": format!("word-{number}") })).collect();
         let found = told(json!({ "properties": { "word": { "anyOf": many } } }), &json!({ "word": "x" }));
@@ -366,9 +371,10 @@ mod tests {
         });
         assert_eq!(
             told(schema, &json!({ "to": [] })),
-            [
-                "/to: `config.to` must be a text such as \"db.internal\", or a port of this machine; a list is written there, and it is none of these"
-            ]
+            [format!(
+                "/to: `config.to` must be a text such as \"db.internal\", or a port of this machine; a list is written there, and it is none \
+                 of these; {INSPECT}"
+            )]
         );
     }
 

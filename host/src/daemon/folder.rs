@@ -4,6 +4,9 @@
 //! watcher, or every few seconds where nobody tells). A file counts when two looks [`DEBOUNCE`] apart found the same size, time and inode,
 //! so a copy that is still under way is left alone.
 //!
+//! A file that was surely meant as a plugin and is none (`listing`) is told once, for as long as it lies there: in the log, and where its name
+//! can be a plugin's as a plugin that was refused.
+//!
 //! A version that asks for more than the one that serves and than those who use it grant waits in quarantine: it is judged again when the
 //! configuration changes ([`reconsider`]), and replaced by the next file.
 //!
@@ -26,6 +29,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::listing::{Listing, PassedOver, listing};
+pub use super::listing::{PLUGINS_MAX, name_of};
 use crate::clock;
 use crate::config::{Config, Diagnostic, PluginJudge, Severity, verdict};
 use crate::live::Live;
@@ -39,8 +44,6 @@ pub const DEBOUNCE: Duration = Duration::from_millis(50);
 const RESCAN: Duration = Duration::from_secs(5);
 /// A file that is gone may be on its way to be replaced.
 const REMOVAL_GRACE: Duration = Duration::from_secs(2);
-/// Files looked at in the folder.
-pub const PLUGINS_MAX: usize = 1000;
 
 /// Files that are read, compiled or described at once.
 pub const LOADS_MAX: usize = 4;
@@ -70,16 +73,29 @@ pub struct Folder {
     loads: Semaphore,
     seen: Mutex<HashMap<String, Seen>>,
     gone: Mutex<HashMap<String, Instant>>,
+    /// Files that were told as passed over, with the plugin that each is shown as. As many as a listing tells.
+    told: Mutex<HashMap<PathBuf, Option<String>>>,
 }
 
 impl Folder {
     pub fn new(live: Arc<Live>, sandbox: Arc<Sandbox>, services: Arc<Services>, woken: Arc<Notify>) -> Folder {
-        Folder { live, sandbox, services, woken, loads: Semaphore::new(LOADS_MAX), seen: Mutex::default(), gone: Mutex::default() }
+        Folder {
+            live,
+            sandbox,
+            services,
+            woken,
+            loads: Semaphore::new(LOADS_MAX),
+            seen: Mutex::default(),
+            gone: Mutex::default(),
+            told: Mutex::default(),
+        }
     }
 
     /// Loads everything that is there, before anything runs.
     pub async fn first_scan(self: &Arc<Folder>) {
-        let files = list(&self.live.config.load().plugins.dir);
+        let (files, passed_over) = list(&self.live.config.load().plugins.dir);
+        let present: HashSet<&str> = files.iter().map(|(name, ..)| name.as_str()).collect();
+        self.tell_passed_over(passed_over, &present);
         let mut loads = JoinSet::new();
         for (name, path, look) in files {
             self.seen().insert(name.clone(), Seen::Done(look));
@@ -116,7 +132,7 @@ impl Folder {
 
     /// What has settled and is to be loaded, and how long until the next look.
     fn scan(&self, loading: &HashSet<String>) -> (Vec<(String, PathBuf)>, Duration) {
-        let files = list(&self.live.config.load().plugins.dir);
+        let (files, passed_over) = list(&self.live.config.load().plugins.dir);
         let now = Instant::now();
         let (mut settled, mut next) = (Vec::new(), RESCAN);
         let mut seen = self.seen();
@@ -145,6 +161,8 @@ impl Folder {
         if self.forget_removed(&present, &mut seen, now) {
             next = next.min(REMOVAL_GRACE / 2);
         }
+        drop(seen);
+        self.tell_passed_over(passed_over, &present);
         (settled, next)
     }
 
@@ -166,6 +184,43 @@ impl Folder {
             self.unload(&name);
         }
         !gone.is_empty()
+    }
+
+    /// Each file once. `present` are the plugins that are looked at: nothing is shown in the place of one of them.
+    fn tell_passed_over(&self, passed_over: Vec<PassedOver>, present: &HashSet<&str>) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let there: HashSet<&Path> = passed_over.iter().map(|file| file.path.as_path()).collect();
+        let gone: Vec<PathBuf> = told.keys().filter(|path| !there.contains(path.as_path())).cloned().collect();
+        for path in gone {
+            let plugin = told.remove(&path).flatten().filter(|plugin| !present.contains(plugin.as_str()));
+            if let Some(plugin) = plugin {
+                self.forget_passed_over(&plugin);
+            }
+        }
+        for file in passed_over {
+            if told.contains_key(&file.path) {
+                continue;
+            }
+            let (path, reason, hint) = (file.path.display().to_string(), file.reason, file.hint.as_str());
+            tracing::warn!(file = path.as_str(), reason, hint, "{}", file.message);
+            let plugin = file.plugin.filter(|plugin| !present.contains(plugin.as_str()));
+            if let Some(plugin) = &plugin {
+                self.live.metrics.plugin_load(plugin, LoadOutcome::Rejected);
+                let shown = slot(&self.live.plugins, &self.live.config.load(), plugin);
+                shown.refuse(LoadFailure { at: clock::now(), message: file.message, hint: Some(file.hint), sha256: None });
+            }
+            told.insert(file.path, plugin);
+        }
+    }
+
+    /// The file that was shown as this plugin is gone, and no other is it.
+    fn forget_passed_over(&self, plugin: &str) {
+        let Some(slot) = self.live.plugin(plugin).filter(|slot| slot.current().is_none()) else { return };
+        slot.unload();
+        if !self.live.config.load().plugin_uses().any(|used| used.plugin == plugin) {
+            self.live.plugins.remove(plugin);
+            self.live.metrics.forget_plugin(plugin);
+        }
     }
 
     fn unload(&self, name: &str) {
@@ -270,6 +325,7 @@ fn swapped(live: &Live, loaded: &Loaded) {
     if live.scanned.load(Ordering::Acquire) {
         live.alerts.plugin_serves(name);
     }
+    live.alerts.adopt_kinds(|config| live.alerting_of(config));
     live.metrics.plugin_load(name, LoadOutcome::Loaded);
     live.warm.keep_only(|_, purpose| purpose.plugin != *name || purpose.is_of(loaded));
 }
@@ -355,43 +411,20 @@ pub fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
     Ok(bytes)
 }
 
-/// Every `NAME.wasm` whose name can be a plugin's.
-fn list(dir: &Path) -> Vec<(String, PathBuf, Look)> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let path = entry.path();
-            let name = name_of(&path)?;
-            let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
-            let look = Look { bytes: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() };
-            Some((name, path, look))
-        })
-        .take(PLUGINS_MAX)
-        .collect()
-}
-
-/// The plugin's name: the file's without `.wasm`. Hidden files and names that a configuration could not write are none.
-pub fn name_of(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?.strip_suffix(".wasm")?;
-    let first = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let rest = |byte: u8| first(byte) || matches!(byte, b'.' | b'_' | b'-');
-    let fits = name.len() <= 63 && name.bytes().next().is_some_and(first) && name.bytes().all(rest);
-    fits.then(|| name.to_owned())
+/// Every `NAME.wasm` whose name can be a plugin's, and what is passed over.
+fn list(dir: &Path) -> (Vec<(String, PathBuf, Look)>, Vec<PassedOver>) {
+    let Listing { plugins, passed_over } = listing(dir);
+    let looked_at = |(name, path): (String, PathBuf)| {
+        let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+        let look = Look { bytes: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() };
+        Some((name, path, look))
+    };
+    (plugins.into_iter().filter_map(looked_at).collect(), passed_over)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_plugin_is_named_after_its_file() {
-        assert_eq!(name_of(Path::new("/p/http.wasm")).as_deref(), Some("http"));
-        assert_eq!(name_of(Path::new("/p/my-check_2.wasm")).as_deref(), Some("my-check_2"));
-        for other in ["/p/.http.wasm", "/p/http.cwasm", "/p/Http.wasm", "/p/.wasm", "/p/a b.wasm", "/p/http.wasm.tmp"] {
-            assert_eq!(name_of(Path::new(other)), None, "{other}");
-        }
-    }
 
     #[test]
     fn what_is_no_file_is_refused_and_never_waited_for() {

@@ -15,6 +15,7 @@ mod conclude;
 pub mod folder;
 pub(crate) mod guest;
 pub mod import;
+pub mod listing;
 mod push;
 pub mod reload;
 mod run;

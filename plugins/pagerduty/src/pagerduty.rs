@@ -45,6 +45,7 @@ pub(crate) struct PagerDuty;
 impl Sink for PagerDuty {
     const NAME: &'static str = "pagerduty";
     const SUMMARY: &'static str = "Triggers, acknowledges and resolves by the Events API v2";
+    const TELLS_ACKNOWLEDGEMENTS: bool = true;
     type Config = Config;
 
     fn example() -> Value {

@@ -271,7 +271,7 @@ declare module 'sickbay:plugin/http@0.1.0' {
      */
     bodyBytesMax?: number,
     /**
-     * Use a kept connection when there is one. Checks want `false`: they test the connection too.
+     * Use a kept connection when there is one. Checks want `false`: they test the connection too. This host keeps none: it changes nothing.
      */
     reuse: boolean,
     /**
@@ -279,7 +279,9 @@ declare module 'sickbay:plugin/http@0.1.0' {
      */
     acceptUntrusted: boolean,
     /**
-     * Dial this instead of the URL's host: `10.0.0.7:443` (one backend), `unix:/run/docker.sock`. Needs its own `net` grant.
+     * Dial this instead of the URL's host: `10.0.0.7:443` (one backend), `unix:/run/docker.sock`. Needs its own `net` grant beside that of
+     * the URL: `tcp://` (`tls://` where the URL is https), or `unix://`. `host` and the name in the certificate stay the URL's. A redirect
+     * to another origin is dialled as it is written. No secret is sent there in plain.
      */
     connectTo?: string,
     /**
@@ -716,7 +718,7 @@ declare module 'sickbay:plugin/plugin@0.1.0' {
      */
     failures: Array<FailureKind>,
     /**
-     * Room to grow.
+     * Room to grow. Of a sink `tells` = `acknowledgements`: its receiver wants to hear by itself that a person took an incident.
      */
     extras: Array<Label>,
   }

@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::bindings::exports::sickbay::plugin::plugin::{Descriptor, Kind, MetricInfo, Need};
-use crate::{Check, MetricKind, Recovery, Sink};
+use crate::{Check, Label, MetricKind, Recovery, Sink};
 
 impl Need {
     /// `grant` is a line of TOML with `{NAME}` for a key of the configuration: `http = ["{method} {url}"]`.
@@ -55,7 +55,8 @@ pub fn recovery_kind<R: Recovery>() -> Kind {
 }
 
 pub fn sink_kind<S: Sink>() -> Kind {
-    kind::<S::Config>(S::NAME, S::SUMMARY, &S::example(), S::needs())
+    let tells = S::TELLS_ACKNOWLEDGEMENTS.then(|| Label::new("tells", "acknowledgements"));
+    Kind { extras: tells.into_iter().collect(), ..kind::<S::Config>(S::NAME, S::SUMMARY, &S::example(), S::needs()) }
 }
 
 /// What kinds of every sort have.

@@ -30,6 +30,10 @@ pub trait Sink {
     /// One line for a person.
     const SUMMARY: &'static str;
 
+    /// Whether the receiver has a use for being told that a person took an incident, by itself: one that stops calling others then. Without it
+    /// an acknowledgement is told with the next news of its group; an operator may say otherwise, by `acknowledgements`.
+    const TELLS_ACKNOWLEDGEMENTS: bool = false;
+
     /// What the operator writes as `config`, as for a [`Check`](crate::Check).
     type Config: DeserializeOwned + JsonSchema;
 

@@ -41,19 +41,25 @@ impl Grant {
     pub fn new(host: &Path, guest: &str, mode: &str) -> Result<Grant, (Part, GrantError)> {
         let bytes = host.as_os_str().as_encoded_bytes();
         if !host.is_absolute() || bytes.len() > HOST_BYTES_MAX || bytes.contains(&0) {
-            return Err((Part::Host, error("it is no path of a folder", "write the folder's path, for example: host = \"/var/backups\"")));
+            let why = "exactly one folder is lent, with all that is below it";
+            let hint = "write the folder's path, for example: host = \"/var/backups\"";
+            return Err((Part::Host, error("it is no path of a folder", why, hint)));
         }
         if host.starts_with("/proc") {
-            let hint = "the credentials of Sickbay itself stand there; the machine is granted by topic: system = [\"load\"]";
-            return Err((Part::Host, error("nothing of `/proc` is lent", hint)));
+            let why = "the credentials of Sickbay itself stand there";
+            return Err((Part::Host, error("nothing of `/proc` is lent", why, "the machine is granted by topic: system = [\"load\"]")));
         }
-        let guest = GuestPath::parse(guest).map_err(|why| (Part::Guest, error(&why, "for example: guest = \"/backups\"")))?;
+        let guest = GuestPath::parse(guest).map_err(|flaw| {
+            let why = "a plugin knows a folder by one absolute path, and paths are compared as they are written";
+            (Part::Guest, error(&flaw, why, "for example: guest = \"/backups\""))
+        })?;
         let mode = match mode {
             "ro" => Mode::ReadOnly,
             "rw" => Mode::ReadWrite,
             other => {
                 let message = format!("`{}` is no mode", other.escape_debug());
-                return Err((Part::Mode, error(&message, "write \"ro\" (read) or \"rw\" (read and change)")));
+                let why = "to read is not to change, and a word that is guessed at could allow too much";
+                return Err((Part::Mode, error(&message, why, "write \"ro\" (read) or \"rw\" (read and change)")));
             }
         };
         Ok(Grant { host: host.to_path_buf(), guest, mode })
@@ -70,8 +76,8 @@ impl Grant {
     }
 }
 
-fn error(message: &str, hint: &str) -> GrantError {
-    GrantError { message: message.to_owned(), hint: hint.to_owned(), offset: 0 }
+fn error(message: &str, reason: &'static str, hint: &str) -> GrantError {
+    GrantError { message: message.to_owned(), reason, hint: hint.to_owned(), offset: 0 }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One exchange from the guest's request to the answer: authorise, dial, TLS, converse, and again for every redirect.
 //!
-//! Invariant: [`hop`] is the only way to the network, and it asks the policy first; a redirect is paid for before it is followed.
+//! Invariant: [`hop`] is the only way to the network, and it asks the policy first; a redirect is paid for before it is followed. What is
+//! dialled in place of the URL's host is asked for at `net` too.
 //! Invariant: an exchange ends at its deadline in whatever phase it is; dropping it closes its socket.
 
 use std::net::SocketAddr;
@@ -10,7 +11,6 @@ use ::http::{HeaderMap, HeaderValue, Request, Uri, Version, header, response::Pa
 use bytes::Bytes;
 use http_body_util::Full;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 use url::Url;
@@ -24,6 +24,7 @@ use crate::denial::Capability;
 use crate::dial::{self, Destination, Phase, Progress, Timings, UNEXPECTED, microseconds_since};
 use crate::failure::Failure;
 use crate::grants::Grants;
+use crate::net::{self, Caller, Place, Security};
 use crate::purse::Purse;
 use crate::secrets::{self, FilledRequest, Placeholders};
 use crate::services::Services;
@@ -41,7 +42,8 @@ pub(super) struct Answer {
     pub(super) redirects: Vec<Passed>,
     pub(super) timings: Timings,
     pub(super) total_us: u32,
-    pub(super) peer: SocketAddr,
+    /// None for a UNIX socket.
+    pub(super) peer: Option<SocketAddr>,
     pub(super) tls: Option<Session>,
 }
 
@@ -84,9 +86,13 @@ pub(super) async fn exchange(means: Means, outgoing: Outgoing) -> Result<Answer,
         }
         Ok(Err(failure)) => Err(failure),
         Err(_) => {
+            let within = deadline.saturating_duration_since(started);
+            if let Some(place) = elsewhere(&means, &outgoing) {
+                return Err(place.timed_out(progress.phase, within));
+            }
             let host = outgoing.url.host_str().unwrap_or_default();
             let port = outgoing.url.port_or_known_default().unwrap_or_default();
-            Err(progress.phase.timed_out(host, port, deadline.saturating_duration_since(started)))
+            Err(progress.phase.timed_out(host, port, within))
         }
     }
 }
@@ -144,7 +150,12 @@ enum End {
     Content(Content),
 }
 
-type Reached = (SocketAddr, Option<Session>, Parts, End);
+type Reached = (Option<SocketAddr>, Option<Session>, Parts, End);
+
+/// What is dialled in place of the URL's host. Another origin is another server.
+fn elsewhere<'means>(means: &'means Means, outgoing: &Outgoing) -> Option<&'means Place> {
+    means.terms.connect_to.as_ref().filter(|_| outgoing.origin == Origin::Same)
+}
 
 /// One request to one server. Where redirects are left, the body of one is not read.
 async fn hop(
@@ -170,30 +181,81 @@ async fn hop(
     let host = outgoing.url.host_str().unwrap_or_default();
     let (address, port) = (target.address(), target.port);
     let destination = Destination { capability: Capability::Http, plugin: &means.plugin, host, address, port, named };
-    let (stream, peer) = dial::dial(&means.services, &destination, deadline, progress).await?;
-    match target.scheme {
-        Scheme::Http => {
-            let (head, end) = speak(stream, request, means, outgoing, redirects_left, progress).await?;
-            Ok((peer, None, head, end))
+    let ready = Ready { means, outgoing, destination: &destination, request, has_secrets: filled.is_some(), redirects_left };
+    if let Some(place) = elsewhere(means, outgoing) {
+        // Nobody proves there to be the URL's host but by its certificate.
+        if ready.has_secrets && target.scheme == Scheme::Http {
+            let why =
+                format!("no secret is sent in plain to {place} in place of {host}:{port}; hint: ask by https, or leave `connect-to` out");
+            return Err(Failure::Invalid(why));
         }
-        Scheme::Https => {
-            let (stream, session) = Box::pin(encrypt(stream, means, &destination, progress)).await?;
-            if filled.is_some() && session.untrusted.is_some() {
-                return Err(Failure::Tls(format!("no secret is sent to {host}:{port}: its certificate is not trusted")));
+        let security = match target.scheme {
+            Scheme::Http => Security::Plain,
+            Scheme::Https => Security::Tls,
+        };
+        let caller = caller(means);
+        let (wire, peer) = Box::pin(net::dial_place(&caller, place, security, deadline, progress)).await?;
+        return Box::pin(ready.over(wire, peer, target.scheme, progress)).await;
+    }
+    let (stream, peer) = dial::dial(&means.services, &destination, deadline, progress).await?;
+    ready.over(stream, Some(peer), target.scheme, progress).await
+}
+
+fn caller(means: &Means) -> Caller {
+    Caller {
+        services: Arc::clone(&means.services),
+        grants: Arc::clone(&means.grants),
+        plugin: Arc::clone(&means.plugin),
+        run_deadline: means.run_deadline,
+    }
+}
+
+/// A request that may go out, before its connection.
+struct Ready<'hop> {
+    means: &'hop Means,
+    outgoing: &'hop Outgoing,
+    /// By the URL; a certificate is held against it, wherever it is dialled.
+    destination: &'hop Destination<'hop>,
+    request: Request<Full<Bytes>>,
+    /// Some are filled in.
+    has_secrets: bool,
+    redirects_left: usize,
+}
+
+impl Ready<'_> {
+    async fn over<S>(self, stream: S, peer: Option<SocketAddr>, scheme: Scheme, progress: &mut Progress) -> Result<Reached, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Ready { means, outgoing, destination, request, has_secrets, redirects_left } = self;
+        match scheme {
+            Scheme::Http => {
+                let (head, end) = speak(stream, request, means, outgoing, redirects_left, progress).await?;
+                Ok((peer, None, head, end))
             }
-            // In a box: what TLS needs is large, and most requests would carry the room for it for nothing.
-            let (head, end) = Box::pin(speak(stream, request, means, outgoing, redirects_left, progress)).await?;
-            Ok((peer, Some(session), head, end))
+            Scheme::Https => {
+                let (stream, session) = Box::pin(encrypt(stream, means, destination, progress)).await?;
+                if has_secrets && session.untrusted.is_some() {
+                    let Destination { host, port, .. } = destination;
+                    return Err(Failure::Tls(format!("no secret is sent to {host}:{port}: its certificate is not trusted")));
+                }
+                // In a box: what TLS needs is large, and most requests would carry the room for it for nothing.
+                let (head, end) = Box::pin(speak(stream, request, means, outgoing, redirects_left, progress)).await?;
+                Ok((peer, Some(session), head, end))
+            }
         }
     }
 }
 
-async fn encrypt(
-    stream: TcpStream,
+async fn encrypt<S>(
+    stream: S,
     means: &Means,
     destination: &Destination<'_>,
     progress: &mut Progress,
-) -> Result<(TlsStream<TcpStream>, Session), Failure> {
+) -> Result<(TlsStream<S>, Session), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let Means { services, terms, .. } = means;
     let Destination { host, port, address, .. } = destination;
     let started = Instant::now();

@@ -26,6 +26,15 @@ use crate::grants::GrantError;
 const GRANT_BYTES_MAX: usize = 2048;
 
 const FORM: &str = "write `GET https://api.internal:8000/health*`";
+const WHY: &str = "a grant says exactly what may be asked of whom: methods, a blank, and a URL with its scheme and host";
+const WHY_METHOD: &str = "to read is not to change, so a grant says which methods it allows";
+const WHY_CAPITALS: &str = "servers take methods as they are written, and those of HTTP are in capitals";
+const WHY_SCHEME: &str = "it decides whether what is sent is encrypted, and other protocols are granted under `net`";
+const WHY_WILDCARD: &str = "`*` stands for whole labels, so that no name of a stranger fits by chance";
+const WHY_ADDRESS: &str = "an address is matched as an address, alone or as a network, and never as a part of a name";
+const WHY_NETWORK: &str = "bits are set beyond the length, so it may be meant as a network or as one address";
+const WHY_PORT: &str = "a port is a number from 1 to 65535, and a grant is for one of them";
+const WHY_STARS: &str = "each one costs time at every request";
 
 /// One line of `grants.http`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +137,7 @@ impl FromStr for Grant {
         }
         let Some((methods, rest)) = text.split_once([' ', '\t']) else {
             let hint = if text.contains("://") { format!("write `GET {text}`") } else { FORM.to_owned() };
-            return Err(error(0, "the grant names no method before the URL", hint));
+            return Err(error(0, "the grant names no method before the URL", hint).because(WHY_METHOD));
         };
         let methods = parse_methods(methods)?;
         let url = rest.trim_start_matches([' ', '\t']);
@@ -137,7 +146,7 @@ impl FromStr for Grant {
 }
 
 fn error(offset: usize, message: impl Into<String>, hint: impl Into<String>) -> GrantError {
-    GrantError { message: message.into(), hint: hint.into(), offset }
+    GrantError { message: message.into(), reason: WHY, hint: hint.into(), offset }
 }
 
 fn parse_methods(text: &str) -> Result<Methods, GrantError> {
@@ -149,16 +158,19 @@ fn parse_methods(text: &str) -> Result<Methods, GrantError> {
     for method in text.split(',') {
         let capitals = method.to_ascii_uppercase();
         if method.is_empty() {
-            return Err(error(offset, "a method is missing", "separate methods by one comma: `GET,HEAD`"));
+            return Err(error(offset, "a method is missing", "separate methods by one comma: `GET,HEAD`").because(WHY_METHOD));
         }
         if !capitals.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
             return Err(error(offset, format!("`{method}` is no method"), FORM));
         }
         if capitals != method {
-            return Err(error(offset, format!("the method `{method}` is not in capitals"), format!("write `{capitals}`")));
+            return Err(
+                error(offset, format!("the method `{method}` is not in capitals"), format!("write `{capitals}`")).because(WHY_CAPITALS)
+            );
         }
         if method == "CONNECT" {
-            return Err(error(offset, "`CONNECT` would open a tunnel to anywhere", "name the target itself"));
+            return Err(error(offset, "`CONNECT` would open a tunnel to anywhere", "name the target itself")
+                .because("what goes through a tunnel is judged by no grant"));
         }
         methods.push(Box::from(method));
         offset += method.len() + 1;
@@ -169,21 +181,23 @@ fn parse_methods(text: &str) -> Result<Methods, GrantError> {
 /// `start` is where `text` begins in the grant.
 fn parse_url(methods: Methods, text: &str, start: usize) -> Result<Grant, GrantError> {
     let Some((word, rest)) = text.split_once("://") else {
-        return Err(error(start, "the URL has no scheme", FORM));
+        return Err(error(start, "the URL has no scheme", FORM).because(WHY_SCHEME));
     };
     let Some(scheme) = Scheme::of(word) else {
-        return Err(error(start, format!("`{word}` is no scheme of this capability"), "write `http://` or `https://`"));
+        return Err(error(start, format!("`{word}` is no scheme of this capability"), "write `http://` or `https://`").because(WHY_SCHEME));
     };
     let start = start + word.len() + "://".len();
     if let Some(at) = rest.find(|letter: char| letter.is_whitespace() || letter.is_control()) {
         return Err(error(start + at, "the URL ends with a blank", "write one grant per text, blanks in a path as `%20`"));
     }
     if let Some(at) = rest.find('#') {
-        return Err(error(start + at, "a fragment (`#...`) is never sent", "leave it out"));
+        let why = "it would match no request";
+        return Err(error(start + at, "a fragment (`#...`) is never sent", "leave it out").because(why));
     }
     let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
     if let Some(at) = authority.find('@') {
-        return Err(error(start + at, "a grant names no user or password", "leave out everything before `@`, and the `@`"));
+        let why = "grants are shown in messages; what a request proves itself with is a header or a secret";
+        return Err(error(start + at, "a grant names no user or password", "leave out everything before `@`, and the `@`").because(why));
     }
     let (host, length) = parse_host(rest, start)?;
     let (port, port_length) = parse_port(&rest[length..], start + length)?;
@@ -210,13 +224,15 @@ fn parse_host(rest: &str, start: usize) -> Result<(HostPattern, usize), GrantErr
     };
     if let Some(at) = suffix.find('*') {
         let hint = "a wildcard stands first and for whole labels: `*.example.com`";
-        return Err(error(start + host.len() - suffix.len() + at, "a wildcard in the middle of a host", hint));
+        return Err(error(start + host.len() - suffix.len() + at, "a wildcard in the middle of a host", hint).because(WHY_WILDCARD));
     }
     match Host::parse(suffix) {
         Ok(Host::Domain(name)) if below => Ok((HostPattern::Below(format!(".{}", without_dot(&name)).into()), length)),
         Ok(Host::Domain(name)) => Ok((HostPattern::Name(without_dot(&name).into()), length)),
         Ok(Host::Ipv4(address)) if !below => Ok((HostPattern::Network(IpNet::from(std::net::IpAddr::V4(address))), length)),
-        Ok(_) => Err(error(start, format!("`{host}` is a wildcard below an address"), "write a network: `10.0.0.0/8`")),
+        Ok(_) => {
+            Err(error(start, format!("`{host}` is a wildcard below an address"), "write a network: `10.0.0.0/8`").because(WHY_ADDRESS))
+        }
         Err(reason) => Err(error(start, format!("`{host}` is no host: {reason}"), FORM)),
     }
 }
@@ -232,7 +248,7 @@ fn parse_bracketed(rest: &str, start: usize) -> Result<(HostPattern, usize), Gra
             Ipv6Net::from_str(inside).map_err(|_| error(start + 1, format!("`{inside}` is no IPv6 network"), "write `[fd00::/8]`"))?;
         if network.trunc() != network {
             let hint = format!("write `[{}]` for the network", network.trunc());
-            return Err(error(start + 1, format!("`{inside}` is an address within its network"), hint));
+            return Err(error(start + 1, format!("`{inside}` is an address within its network"), hint).because(WHY_NETWORK));
         }
         IpNet::V6(network)
     } else {
@@ -257,7 +273,7 @@ fn parse_network(rest: &str, host: &str, start: usize) -> Result<Option<(IpNet, 
     let Ok(network) = Ipv4Net::new(address, bits) else { return Ok(None) };
     if network.trunc() != network {
         let hint = format!("write `{}` for the network, `{address}/{bits}*` for a path", network.trunc());
-        return Err(error(start, format!("`{address}/{bits}` is an address within its network"), hint));
+        return Err(error(start, format!("`{address}/{bits}` is an address within its network"), hint).because(WHY_NETWORK));
     }
     Ok(Some((IpNet::V4(network), host.len() + 1 + digits.len())))
 }
@@ -267,7 +283,10 @@ fn parse_port(rest: &str, start: usize) -> Result<(Option<u16>, usize), GrantErr
     let digits = &after[..after.find(['/', '?']).unwrap_or(after.len())];
     match digits.parse::<u16>() {
         Ok(port) if port != 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok((Some(port), 1 + digits.len())),
-        _ => Err(error(start + 1, format!("`{digits}` is no port"), "write a number from 1 to 65535, or leave out the `:`")),
+        _ => {
+            let hint = "write a number from 1 to 65535, or leave out the `:`";
+            Err(error(start + 1, format!("`{digits}` is no port"), hint).because(WHY_PORT))
+        }
     }
 }
 
@@ -278,8 +297,8 @@ fn parse_path(path: &str, start: usize) -> Result<Glob, GrantError> {
     // The scheme and host do not matter here: only the path and query are taken back out.
     let url =
         Url::parse(&format!("http://host{path}")).map_err(|reason| error(start, format!("the path cannot be read: {reason}"), FORM))?;
-    Glob::new(&url[Position::BeforePath..Position::AfterQuery])
-        .ok_or_else(|| error(start, format!("the path has more than {STARS_MAX} `*`"), "one `*` at the end crosses every `/`"))
+    let too_many = || error(start, format!("the path has more than {STARS_MAX} `*`"), "one `*` at the end crosses every `/`");
+    Glob::new(&url[Position::BeforePath..Position::AfterQuery]).ok_or_else(|| too_many().because(WHY_STARS))
 }
 
 /// A name with a dot at the end is the same name.

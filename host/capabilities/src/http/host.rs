@@ -113,7 +113,7 @@ impl From<Answer> for Response {
             url: answer.url.into(),
             redirects: answer.redirects.into_iter().map(Redirect::from).collect(),
             timings: to_timings(answer.timings, answer.total_us),
-            peer: Some(answer.peer.to_string()),
+            peer: answer.peer.map(|peer| peer.to_string()),
             tls: answer.tls.map(types::TlsSession::from),
             extras: Vec::new(),
         }

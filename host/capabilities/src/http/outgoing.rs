@@ -31,7 +31,7 @@ pub(crate) fn forbids_header(name: &HeaderName) -> bool {
 pub(crate) fn begin(lent: &mut Lent, request: Request) -> Exchange {
     let Request { head, body, timeout } = request;
     let admitted = admit(lent, head);
-    let terms = Terms { timeout, redirects_max: 0, body_bytes_max: answer_bytes_max(), trust: Trust::Required };
+    let terms = Terms { timeout, redirects_max: 0, body_bytes_max: answer_bytes_max(), trust: Trust::Required, connect_to: None };
     let means = lent.means(terms);
     let denials = Arc::clone(&lent.denials_aside);
     Box::pin(async move {

@@ -10,8 +10,8 @@ use url::Url;
 
 use super::redirect::Origin;
 use crate::contract;
-use crate::denial::{Capability, Denial, DenialReason};
 use crate::failure::Failure;
+use crate::net::Place;
 use crate::tls::Trust;
 
 pub(super) const URL_BYTES_MAX: usize = 8 << 10;
@@ -47,12 +47,14 @@ pub(super) enum ConnectionHeader {
 }
 
 /// How the exchange is to go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Terms {
     pub(super) timeout: Option<Duration>,
     pub(super) redirects_max: u8,
     pub(super) body_bytes_max: usize,
     pub(super) trust: Trust,
+    /// What is dialled in place of the URL's host, as long as no redirect led to another origin.
+    pub(super) connect_to: Option<Place>,
 }
 
 impl Outgoing {
@@ -90,19 +92,16 @@ impl Terms {
         if body_bytes_max > ANSWER_BODY_BYTES_MAX {
             return Err(invalid(format!("`body-bytes-max` is {body_bytes_max}, at most {ANSWER_BODY_BYTES_MAX} are read")));
         }
-        if options.connect_to.is_some() {
-            return Err(Failure::Denied(Denial {
-                capability: Capability::Net,
-                reason: DenialReason::Unsupported,
-                message: "`connect-to` needs a grant of `net`, which this version of Sickbay does not lend yet".to_owned(),
-                hint: "leave `connect-to` out and put the target into the URL".to_owned(),
-            }));
-        }
+        let connect_to = options.connect_to.as_deref().map(Place::parse).transpose().map_err(|failure| match failure {
+            Failure::Invalid(message) => invalid(format!("`connect-to`: {message}")),
+            other => other,
+        })?;
         Ok(Terms {
             timeout: options.timeout_ms.map(|timeout_ms| Duration::from_millis(timeout_ms.into())),
             redirects_max: options.redirects_max,
             body_bytes_max: usize::try_from(body_bytes_max).unwrap_or(usize::MAX),
             trust: if options.accept_untrusted { Trust::Reported } else { Trust::Required },
+            connect_to,
         })
     }
 }
@@ -280,9 +279,15 @@ mod tests {
     }
 
     #[test]
-    fn dialling_another_target_is_not_lent_yet() {
-        let options = contract::http::Options { connect_to: Some("10.0.0.7:443".into()), ..options() };
-        let Err(Failure::Denied(denial)) = Terms::new(&options) else { panic!("expected a denial") };
-        assert_eq!((denial.capability, denial.reason), (Capability::Net, DenialReason::Unsupported));
+    fn what_is_dialled_in_place_of_the_host_is_an_address_with_a_port_or_a_socket() {
+        let terms = |connect_to: &str| Terms::new(&contract::http::Options { connect_to: Some(connect_to.into()), ..options() });
+        let place = |connect_to: &str| terms(connect_to).ok().and_then(|terms| terms.connect_to).map(|place| place.to_string());
+        assert_eq!(place("127.1:443").as_deref(), Some("127.0.0.1:443"));
+        assert_eq!(place("unix:/run/s.sock").as_deref(), Some("/run/s.sock"));
+        for connect_to in ["", "10.0.0.7", "tcp://10.0.0.7:443", "unix:run/s.sock", "unix:/run/*"] {
+            let outcome = terms(connect_to);
+            assert!(matches!(&outcome, Err(Failure::Invalid(why)) if why.starts_with("`connect-to`: ")), "{connect_to}: {outcome:?}");
+        }
+        assert!(matches!(terms("unix:@abstract"), Err(Failure::Denied(_))));
     }
 }

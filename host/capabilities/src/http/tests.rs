@@ -1,5 +1,6 @@
 //! The capability against real sockets on 127.0.0.1, through the same door as a guest.
 
+mod elsewhere;
 mod hostile;
 mod names;
 mod outgoing;

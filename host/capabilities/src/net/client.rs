@@ -1,8 +1,9 @@
 //! From a target to a connection: authorise, dial, TLS.
 //!
-//! Invariant: [`reach`] is the only way to a connection, and it asks the policy first.
+//! Invariant: [`dial_place`] is the only way to a connection, also for `connect-to` of `http`, and it asks the policy first.
 //! Invariant: connecting ends at its deadline in whatever phase it is; dropping it closes its socket.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
@@ -32,11 +33,11 @@ pub(super) struct Opened {
 }
 
 /// On whose behalf something goes out.
-pub(super) struct Caller {
-    pub(super) services: Arc<Services>,
-    pub(super) grants: Arc<Grants>,
-    pub(super) plugin: Arc<str>,
-    pub(super) run_deadline: Instant,
+pub(crate) struct Caller {
+    pub(crate) services: Arc<Services>,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) plugin: Arc<str>,
+    pub(crate) run_deadline: Instant,
 }
 
 pub(super) async fn open(caller: Caller, target: Target) -> Result<(Dialogue, Opened), Failure> {
@@ -55,11 +56,8 @@ pub(super) async fn open(caller: Caller, target: Target) -> Result<(Dialogue, Op
 type Reached = (Wire, String, Option<Session>);
 
 async fn reach(caller: &Caller, target: &Target, deadline: Instant, progress: &mut Progress) -> Result<Reached, Failure> {
-    let named = policy::authorise(&caller.grants.net, &target.asked())?;
-    let (wire, peer) = match &target.place {
-        Place::Host { host, port } => dial_host(caller, host, *port, named, deadline, progress).await?,
-        Place::Socket(path) => dial_socket(caller, path, progress).await?,
-    };
+    let (wire, peer) = dial_place(caller, &target.place, target.security, deadline, progress).await?;
+    let peer = peer.map_or_else(|| target.place.to_string(), |peer| peer.to_string());
     // `Target` has a name wherever it has TLS.
     let (Security::Tls, Some(name)) = (target.security, &target.server_name) else { return Ok((wire, peer, None)) };
     let began = Instant::now();
@@ -69,6 +67,24 @@ async fn reach(caller: &Caller, target: &Target, deadline: Instant, progress: &m
     Ok((wire, peer, Some(session)))
 }
 
+/// Authorised, judged and connected to; nothing is said yet, also where it begins with TLS. The address is none for a UNIX socket.
+pub(crate) async fn dial_place(
+    caller: &Caller,
+    place: &Place,
+    security: Security,
+    deadline: Instant,
+    progress: &mut Progress,
+) -> Result<(Wire, Option<SocketAddr>), Failure> {
+    let named = policy::authorise(&caller.grants.net, &place.asked(security))?;
+    match place {
+        Place::Host { host, port } => {
+            let (wire, peer) = dial_host(caller, host, *port, named, deadline, progress).await?;
+            Ok((wire, Some(peer)))
+        }
+        Place::Socket(path) => Ok((dial_socket(caller, path, progress).await?, None)),
+    }
+}
+
 async fn dial_host(
     caller: &Caller,
     host: &Host,
@@ -76,20 +92,20 @@ async fn dial_host(
     named: Named,
     deadline: Instant,
     progress: &mut Progress,
-) -> Result<(Wire, String), Failure> {
+) -> Result<(Wire, SocketAddr), Failure> {
     let address = literal(host);
     let host = host.to_string();
     let destination = Destination { capability: Capability::Net, plugin: &caller.plugin, host: &host, address, port, named };
     let (stream, peer) = dial::dial(&caller.services, &destination, deadline, progress).await?;
     let wire: Wire = Box::new(stream);
-    Ok((wire, peer.to_string()))
+    Ok((wire, peer))
 }
 
-async fn dial_socket(caller: &Caller, path: &str, progress: &mut Progress) -> Result<(Wire, String), Failure> {
+async fn dial_socket(caller: &Caller, path: &str, progress: &mut Progress) -> Result<Wire, Failure> {
     let began = Instant::now();
     let found = unix::find(path, &mut progress.phase).await?;
     policy::authorise_real(&caller.grants.net, path, found.real.as_deref())?;
     let wire: Wire = Box::new(found.connect(path).await?);
     progress.timings.connect_us = Some(microseconds_since(began));
-    Ok((wire, path.to_owned()))
+    Ok(wire)
 }

@@ -25,6 +25,9 @@ const GRANT_BYTES_MAX: usize = 2048;
 
 const FORM: &str = "write `tcp://db.internal:5432`, `tls://db.internal:5433`, `unix:///run/service.sock` or `dns://example.com`";
 
+const WHY: &str = "a grant says exactly what may be connected to and how: a scheme, then a host and a port, a path, or a name";
+const WHY_PORT: &str = "each port is another service, and a grant is for one of them";
+
 /// One line of `grants.net`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant(Pattern);
@@ -104,7 +107,7 @@ impl FromStr for Grant {
 }
 
 pub(super) fn error(offset: usize, message: impl Into<String>, hint: impl Into<String>) -> GrantError {
-    GrantError { message: message.into(), hint: hint.into(), offset }
+    GrantError { message: message.into(), reason: WHY, hint: hint.into(), offset }
 }
 
 /// `start` is where `text` begins in the grant.
@@ -117,10 +120,10 @@ fn parse_host(security: Security, text: &str, start: usize) -> Result<Pattern, G
     let host = HostPattern::parse(&text[..length], start)?;
     let Some(digits) = text[length..].strip_prefix(':') else {
         let hint = format!("write `{}://{}:PORT`", security.scheme(), &text[..length]);
-        return Err(error(start + length, "the grant names no port", hint));
+        return Err(error(start + length, "the grant names no port", hint).because(WHY_PORT));
     };
-    let port =
-        parse_port(digits).ok_or_else(|| error(start + length + 1, format!("`{digits}` is no port"), "write a number from 1 to 65535"))?;
+    let no_port = || error(start + length + 1, format!("`{digits}` is no port"), "write a number from 1 to 65535").because(WHY_PORT);
+    let port = parse_port(digits).ok_or_else(no_port)?;
     Ok(Pattern::Host { security, host, port })
 }
 
@@ -132,7 +135,8 @@ pub(super) fn parse_port(digits: &str) -> Option<u16> {
 
 fn parse_path(text: &str, start: usize) -> Result<Glob, GrantError> {
     if text.starts_with('@') {
-        return Err(error(start, "abstract UNIX sockets are never lent", "name a socket in the file system: `unix:///run/service.sock`"));
+        let hint = "name a socket in the file system: `unix:///run/service.sock`";
+        return Err(error(start, "abstract UNIX sockets are never lent", hint).because("they have neither an owner nor a mode"));
     }
     if let Some((at, flaw)) = unix::flaw(text) {
         return Err(error(start + at, format!("the path {flaw}"), "write `unix:///run/service.sock`"));

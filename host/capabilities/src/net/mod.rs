@@ -33,11 +33,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub(crate) use client::{Caller, dial_place};
 pub(crate) use connections::Connections;
 pub use grant::Grant;
 pub(crate) use grant::Security;
 pub(crate) use policy::Asked;
 pub use policy::foretell;
+pub(crate) use target::Place;
 
 /// A call ends at the lesser of its own time and the run's.
 fn deadline(time: Option<Duration>, run_deadline: Instant) -> Instant {

@@ -31,8 +31,9 @@ pub(super) struct Target {
     pub(super) time: Option<Duration>,
 }
 
+/// Where something is that is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Host { host: Host, port: u16 },
     Socket(Box<str>),
 }
@@ -69,15 +70,20 @@ impl Target {
 
     /// What a grant must cover.
     pub(super) fn asked(&self) -> Asked<'_> {
-        match &self.place {
-            Place::Host { host, port } => Asked::Host { security: self.security, host, port: *port },
-            Place::Socket(path) => Asked::Socket(path),
-        }
+        self.place.asked(self.security)
     }
 }
 
 impl Place {
-    fn parse(text: &str) -> Result<Place, Failure> {
+    /// What a grant must cover, where the connection begins so.
+    pub(super) fn asked(&self, security: Security) -> Asked<'_> {
+        match self {
+            Place::Host { host, port } => Asked::Host { security, host, port: *port },
+            Place::Socket(path) => Asked::Socket(path),
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Place, Failure> {
         if text.len() > ADDRESS_BYTES_MAX {
             return Err(invalid(format!("the address has {} bytes, at most {ADDRESS_BYTES_MAX} are read", text.len())));
         }
@@ -92,14 +98,20 @@ impl Place {
         Ok(Place::Host { host, port })
     }
 
-    /// What a deadline that ended connecting in this phase is told as.
-    pub(super) fn timed_out(&self, phase: Phase, within: Duration) -> Failure {
+    /// What a deadline that ended an exchange in this phase is told as.
+    pub(crate) fn timed_out(&self, phase: Phase, within: Duration) -> Failure {
         let ms = within.as_millis();
         match (self, phase) {
             (Place::Host { host, port }, _) => phase.timed_out(&host.to_string(), *port, within),
             (Place::Socket(path), Phase::Own) => late(&format!("`{path}`"), within),
             (Place::Socket(path), Phase::Tls) => Failure::Timeout(format!("no TLS handshake with `{path}` within {ms} ms (tls)")),
-            (Place::Socket(path), _) => Failure::Timeout(format!("no connection to `{path}` within {ms} ms (connect)")),
+            (Place::Socket(path), Phase::FirstByte) => {
+                Failure::Timeout(format!("no answer from `{path}` within {ms} ms (first byte); hint: is the service overloaded?"))
+            }
+            (Place::Socket(path), Phase::Body) => Failure::Timeout(format!("the answer from `{path}` was not whole within {ms} ms (body)")),
+            (Place::Socket(path), Phase::Dns | Phase::Connect) => {
+                Failure::Timeout(format!("no connection to `{path}` within {ms} ms (connect)"))
+            }
         }
     }
 

@@ -9,12 +9,12 @@ use crate::services::Services;
 use crate::tls::{self, Session, Trust};
 
 /// Bytes both ways: TCP, a UNIX socket, TLS over either.
-pub(super) trait Bytestream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Bytestream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Bytestream for S {}
 
 /// Dropping it closes it.
-pub(super) type Wire = Box<dyn Bytestream>;
+pub(crate) type Wire = Box<dyn Bytestream>;
 
 /// The caller bounds it in time. No protocol is offered: what is spoken is the guest's affair, and a server may refuse all but its own.
 pub(super) async fn encrypt(

@@ -33,6 +33,7 @@ impl Grant {
             Ok(rows_max @ 1..=ROWS_MOST) => Ok(Grant { rows_max, ..self }),
             _ => Err(GrantError {
                 message: format!("`rows_max` = {rows_max} is out of bounds"),
+                reason: "the rows of an answer are held in memory, and without one there is nothing to judge",
                 hint: format!("write 1 to {ROWS_MOST}"),
                 offset: 0,
             }),
@@ -44,6 +45,7 @@ impl Grant {
             Some(access) => Ok(Grant { access, ..self }),
             None => Err(GrantError {
                 message: format!("`{}` is no access", word.escape_debug().take(32).collect::<String>()),
+                reason: "a grant lets a check read, or also write, and a word that is guessed at could allow too much",
                 hint: format!("write \"{}\" or \"{}\"", Access::WORDS[0], Access::WORDS[1]),
                 offset: 0,
             }),

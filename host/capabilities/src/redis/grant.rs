@@ -121,8 +121,10 @@ fn bytewise(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
+const WHY: &str = "a grant names each command that may be sent, and the keys that it may touch";
+
 fn error(message: String, hint: impl Into<String>) -> GrantError {
-    GrantError { message, hint: hint.into(), offset: 0 }
+    GrantError { message, reason: WHY, hint: hint.into(), offset: 0 }
 }
 
 fn parse_command(text: &str) -> Result<CommandPattern, GrantError> {
@@ -138,7 +140,8 @@ fn parse_command(text: &str) -> Result<CommandPattern, GrantError> {
         && commands::is_word(container.as_bytes())
         && commands::is_word(second.as_bytes())
     {
-        return Err(error(format!("`{shown}` is no command"), format!("write `{container} {second}`")));
+        let why = "a command and its subcommand are two words, as they are sent";
+        return Err(error(format!("`{shown}` is no command"), format!("write `{container} {second}`")).because(why));
     }
     if !commands::is_word(name.as_bytes()) || second.is_some_and(|second| !commands::is_word(second.as_bytes())) {
         return Err(error(format!("`{shown}` is no command"), COMMAND_FORM));
@@ -148,7 +151,8 @@ fn parse_command(text: &str) -> Result<CommandPattern, GrantError> {
     if (second.is_some() || !commands::is_container(&name))
         && let Some(why) = commands::refused(&name, second.as_deref())
     {
-        return Err(error(format!("`{shown}` cannot be granted: {why}"), "leave it out"));
+        let reason = "a connection goes on to other checks, and no call may hold up or change what they find";
+        return Err(error(format!("`{shown}` cannot be granted: {why}"), "leave it out").because(reason));
     }
     Ok(match second {
         None => CommandPattern::Named(name.into()),
@@ -164,8 +168,10 @@ fn parse_key(text: &str) -> Result<KeyPattern, GrantError> {
         return Ok(KeyPattern::Any);
     }
     let glob = Glob::new(&bytewise(text.as_bytes()));
-    glob.map(KeyPattern::Matching)
-        .ok_or_else(|| error(format!("the key pattern has more than {STARS_MAX} `*`"), "one `*` stands for any bytes"))
+    glob.map(KeyPattern::Matching).ok_or_else(|| {
+        let error = error(format!("the key pattern has more than {STARS_MAX} `*`"), "one `*` stands for any bytes");
+        error.because("each one costs time at every command")
+    })
 }
 
 #[cfg(test)]

@@ -83,8 +83,10 @@ impl To {
 fn parse_to(text: &str) -> Result<To, GrantError> {
     match text.split_once("://").map(|(scheme, _)| scheme) {
         Some("tcp" | "tls" | "unix") => text.parse().map(To::Net),
-        Some("dns") => Err(error("a secret is not sent to DNS".to_owned(), FORM)),
-        None => Err(error("the target has no scheme".to_owned(), FORM)),
+        Some("dns") => {
+            Err(error("a secret is not sent to DNS".to_owned(), FORM).because("every server on the way reads what is asked for"))
+        }
+        None => Err(error("the target has no scheme".to_owned(), FORM).because("it decides who sees the secret on its way")),
         Some(scheme) if scheme.contains([' ', '\t']) => text.parse().map(To::Http),
         Some(_) => {
             const ANY_METHOD: &str = "* ";
@@ -94,8 +96,10 @@ fn parse_to(text: &str) -> Result<To, GrantError> {
     }
 }
 
+const WHY: &str = "a grant names one secret of the main file, and each place that it may go to";
+
 fn error(message: String, hint: &str) -> GrantError {
-    GrantError { message, hint: hint.to_owned(), offset: 0 }
+    GrantError { message, reason: WHY, hint: hint.to_owned(), offset: 0 }
 }
 
 #[cfg(test)]

@@ -112,8 +112,10 @@ fn parse_name(text: &str, start: usize) -> Result<(&str, usize), GrantError> {
     Ok((name, before + length + CLOSE.len()))
 }
 
+const WHY: &str = "what a secret is filled into has one spelling, so that no other text is taken for it; their number is bounded";
+
 fn error(offset: usize, message: impl Into<String>, hint: &str) -> GrantError {
-    GrantError { message: message.into(), hint: hint.to_owned(), offset }
+    GrantError { message: message.into(), reason: WHY, hint: hint.to_owned(), offset }
 }
 
 #[cfg(test)]

@@ -93,8 +93,10 @@ impl Grant {
     }
 }
 
+const WHY: &str = "what is told of this machine is granted by topic, and of processes by each name";
+
 fn error(offset: usize, message: String, hint: &str) -> GrantError {
-    GrantError { message, hint: hint.to_owned(), offset }
+    GrantError { message, reason: WHY, hint: hint.to_owned(), offset }
 }
 
 #[cfg(test)]

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sickbay_runtime::{HeadStart, Kind, Producer, Sort};
+use sickbay_runtime::{HeadStart, Kind, Need, Producer, Sort};
 use utoipa::ToSchema;
 
 use super::{json, metric_kind};
 use crate::clock::rfc3339;
 use crate::config::Isolation;
 use crate::plugins::{LoadFailure, PeakUsage, Plugin, PluginSlot, Quarantined};
+
+/// Of the needs of all kinds together; a descriptor may name more.
+const NEEDS_SHOWN_MAX: usize = 256;
 
 /// How a plugin stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -117,6 +120,12 @@ pub struct PluginDetail {
     /// Of a component that asks for its start to be done once, while it is compiled: `given`, or why each instance starts for itself.
     #[serde(default)]
     pub head_start: Option<String>,
+    /// The one that serves, the one that waits and the file that was refused, as far as there are such.
+    #[serde(default)]
+    pub versions: Vec<VersionItem>,
+    /// What the kinds of the version that serves need to be granted, each once; at most 256.
+    #[serde(default)]
+    pub needs: Vec<NeedItem>,
     /// Its kinds of checks.
     pub checks: Vec<KindItem>,
     /// Its kinds of recoveries.
@@ -156,6 +165,8 @@ impl PluginDetail {
             exports: plugin.map(|plugin| plugin.exports.clone()).unwrap_or_default(),
             producers: plugin.map(|plugin| plugin.producers.iter().map(ProducerItem::from).collect()).unwrap_or_default(),
             head_start: plugin.and_then(|plugin| head_start(&plugin.head_start)),
+            versions: versions(slot),
+            needs: plugin.map(needs).unwrap_or_default(),
             checks: kinds(Sort::Check),
             recoveries: kinds(Sort::Recovery),
             sinks: kinds(Sort::Sink),
@@ -166,6 +177,60 @@ impl PluginDetail {
             capability_calls: slot.counts.calls().map(|(capability, calls)| (capability.as_str().to_owned(), calls)).collect(),
         }
     }
+}
+
+/// How a version of a plugin stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VersionState {
+    /// It serves.
+    Current,
+    /// It serves as soon as what it asks for is granted (`quarantine`).
+    Waiting,
+    /// It never served (`last_error`).
+    Refused,
+}
+
+/// One version of a plugin that is known since the process began.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct VersionItem {
+    pub state: VersionState,
+    /// The SHA-256 of its file; null where that could not be read.
+    pub digest: Option<String>,
+    /// What it calls itself; null where it was refused before it was asked.
+    pub version: Option<String>,
+    /// When it was loaded, began to wait, or was refused.
+    pub since: String,
+}
+
+fn versions(slot: &PluginSlot) -> Vec<VersionItem> {
+    let of = |state: VersionState, plugin: &Plugin, since| VersionItem {
+        state,
+        digest: Some(plugin.sha256.clone()),
+        version: Some(plugin.descriptor.version.clone()),
+        since: rfc3339(since),
+    };
+    let current = slot.current().map(|loaded| of(VersionState::Current, &loaded.plugin, loaded.at));
+    let waiting = slot.quarantined().map(|waiting| of(VersionState::Waiting, &waiting.loaded.plugin, waiting.since));
+    let refused = slot.last_error().map(|failure| VersionItem {
+        state: VersionState::Refused,
+        digest: failure.sha256.clone(),
+        version: None,
+        since: rfc3339(failure.at),
+    });
+    current.into_iter().chain(waiting).chain(refused).collect()
+}
+
+/// Of all kinds, each once.
+fn needs(plugin: &Plugin) -> Vec<NeedItem> {
+    let mut needs: Vec<NeedItem> = Vec::new();
+    for need in Sort::ALL.into_iter().flat_map(|sort| plugin.descriptor.kinds(sort)).flat_map(|kind| &kind.needs) {
+        let need = NeedItem::from(need);
+        if needs.len() < NEEDS_SHOWN_MAX && !needs.contains(&need) {
+            needs.push(need);
+        }
+    }
+    needs
 }
 
 /// `sickbay:plugin@0.1.0`, out of the names of the interfaces that it exports.
@@ -221,11 +286,7 @@ impl From<&Kind> for KindItem {
             summary: kind.summary.clone(),
             config_schema: json(&kind.config_schema),
             example: json(&kind.example),
-            needs: kind
-                .needs
-                .iter()
-                .map(|need| NeedItem { capability: need.capability.clone(), reason: need.reason.clone(), grant: need.grant.clone() })
-                .collect(),
+            needs: kind.needs.iter().map(NeedItem::from).collect(),
             metrics: kind
                 .metrics
                 .iter()
@@ -242,12 +303,18 @@ impl From<&Kind> for KindItem {
 }
 
 /// A grant that a kind needs.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NeedItem {
     pub capability: String,
     pub reason: String,
     /// A line for `grants`.
     pub grant: String,
+}
+
+impl From<&Need> for NeedItem {
+    fn from(need: &Need) -> NeedItem {
+        NeedItem { capability: need.capability.clone(), reason: need.reason.clone(), grant: need.grant.clone() }
+    }
 }
 
 /// A metric that a kind reports.

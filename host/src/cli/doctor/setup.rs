@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Finding, Mark, secrets, sources, store};
 use crate::config::{Diagnostic, counted};
+use crate::daemon::listing::listing;
 
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
 const ANSWER_BYTES_MAX: u64 = 4096;
@@ -32,6 +33,7 @@ pub(super) fn findings(file: &Path) -> Vec<Finding> {
                 plugin_folder(&config.plugins.dir),
                 address(listen, use_of(listen)),
             ];
+            findings.extend(passed_over(&config.plugins.dir));
             findings.extend(store::findings(&config));
             findings.extend(sources::findings(&config));
             findings.extend(secrets::findings(&config));
@@ -50,19 +52,22 @@ fn first_mistake(problem: &Diagnostic) -> String {
 
 fn plugin_folder(directory: &Path) -> Finding {
     const SUBJECT: &str = "plugin folder";
-    let entries = match directory.read_dir() {
-        Ok(entries) => entries,
-        Err(error) => {
-            return Finding::new(SUBJECT, Mark::Warn, format!("{} cannot be read: {error}", directory.display()))
-                .with_fix(format!("mkdir -p {}", directory.display()));
-        }
-    };
-    let components = entries.flatten().filter(|entry| entry.path().extension().is_some_and(|extension| extension == "wasm")).count();
-    if components == 0 {
-        return Finding::new(SUBJECT, Mark::Warn, format!("{} holds no .wasm", directory.display()))
+    if let Err(error) = directory.read_dir() {
+        return Finding::new(SUBJECT, Mark::Warn, format!("{} cannot be read: {error}", directory.display()))
+            .with_fix(format!("mkdir -p {}", directory.display()));
+    }
+    let plugins = listing(directory).plugins.len();
+    if plugins == 0 {
+        return Finding::new(SUBJECT, Mark::Warn, format!("{} holds no plugin: no NAME.wasm", directory.display()))
             .with_fix(format!("sickbay build plugins --out {}", directory.display()));
     }
-    Finding::new(SUBJECT, Mark::Ok, format!("{}: {}", directory.display(), counted(components, ".wasm file")))
+    Finding::new(SUBJECT, Mark::Ok, format!("{}: {}", directory.display(), counted(plugins, ".wasm file")))
+}
+
+/// Files that were meant as plugins and are none.
+fn passed_over(directory: &Path) -> impl Iterator<Item = Finding> {
+    let files = listing(directory).passed_over;
+    files.into_iter().map(|file| Finding::new("plugin file", Mark::Warn, file.message).with_fix(file.hint))
 }
 
 /// Who has an address.
@@ -145,8 +150,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let finding = plugin_folder(folder.path());
         assert_eq!(finding.mark, Mark::Warn);
+        std::fs::write(folder.path().join("Http.wasm"), "").expect("file");
+        assert_eq!(plugin_folder(folder.path()).mark, Mark::Warn, "it is no plugin");
         std::fs::write(folder.path().join("http.wasm"), "").expect("file");
-        assert_eq!(plugin_folder(folder.path()).mark, Mark::Ok);
+        let finding = plugin_folder(folder.path());
+        assert_eq!((finding.mark, finding.seen.ends_with(": 1 .wasm file")), (Mark::Ok, true), "{finding:?}");
+        let told: Vec<Finding> = passed_over(folder.path()).collect();
+        assert_eq!((told.len(), told[0].fix.as_deref()), (1, Some("rename it, for example to `http.wasm`")));
         assert_eq!(plugin_folder(&folder.path().join("absent")).mark, Mark::Warn);
     }
 }

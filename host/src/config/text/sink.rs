@@ -21,6 +21,10 @@ pub(in crate::config) struct SinkText {
     /// When one delivery is given up, to be tried again: 10ms to 10m. Default: 10s.
     #[schemars(example = &"10s")]
     pub timeout: Option<Placed<DurationText>>,
+    /// Whether it is told at once that a person took an incident; otherwise it hears so with the next news of its group. Default: as its kind
+    /// says, which is true of `pagerduty`.
+    #[schemars(example = true)]
+    pub acknowledgements: Option<Placed<bool>>,
     /// What the plugin is told, by the schema of its kind.
     pub config: Option<Placed<Free>>,
     /// What its deliveries may reach. Default: nothing.

@@ -78,9 +78,11 @@ pub(crate) fn net(asked: &Value) -> String {
     }
 }
 
-/// `{ url, header }`: the header goes as `authorization`; what comes is told with its header `x-echo`.
+/// `{ url, header, connect_to }`: the header goes as `authorization`; what comes is told with its header `x-echo`.
 pub(crate) fn http(asked: &Value) -> String {
-    match http::get(text(&asked["url"])).header("authorization", text(&asked["header"])).send() {
+    let mut call = http::get(text(&asked["url"])).header("authorization", text(&asked["header"]));
+    call.options.connect_to = asked["connect_to"].as_str().map(str::to_owned);
+    match call.send() {
         Ok(response) => {
             let echoed = response.headers.iter().find(|header| header.name == "x-echo").map(|header| header.value.as_str());
             format!("ok {}: {} | {}", response.status, echoed.unwrap_or_default(), shown(&response.body))

@@ -95,6 +95,31 @@ async fn send(lent: &mut Lent, request: Request, redirects_max: u8, body_bytes_m
     Host::send(lent, request, options).await.expect("no trap")
 }
 
+#[tokio::test]
+async fn no_secret_goes_in_plain_to_what_is_dialled_in_place_of_the_host() {
+    let (address, _requests) = server(&[ECHO]).await;
+    let placeholders = drawn(&[("key", SECRET.as_bytes())]);
+    let drawn = placeholder(&placeholders, 0);
+    let http = vec!["GET http://api.example/*".parse().expect("grant")];
+    let net = vec![format!("tcp://{address}").parse().expect("grant")];
+    let grants = Grants { http, net, secrets: vec![grant("key", &["http://api.example/*"])], ..Grants::default() };
+    let mut lent = lent(&services(BTreeMap::new()), grants, &Limits::default()).with_secrets(placeholders);
+    let options = || Options {
+        timeout_ms: None,
+        redirects_max: 0,
+        body_bytes_max: None,
+        reuse: false,
+        accept_untrusted: false,
+        connect_to: Some(address.to_string()),
+        extras: Vec::new(),
+    };
+    let asked = |key: &str| request("GET", "http://api.example/x".to_owned(), &[("x-key", key)], None);
+    let outcome = Host::send(&mut lent, asked(&drawn), options()).await.expect("no trap");
+    assert!(matches!(&outcome, Err(HttpError::Invalid(why)) if why.contains("no secret is sent in plain")), "{outcome:?}");
+    let outcome = Host::send(&mut lent, asked("none"), options()).await.expect("no trap");
+    assert!(outcome.is_ok(), "{outcome:?}");
+}
+
 fn all_of(response: &Response) -> String {
     format!("{response:?} {}", String::from_utf8_lossy(&response.body))
 }
