@@ -93,7 +93,7 @@ fn cadence(written: &CheckText, scope: &mut Scope<'_>) -> Cadence {
     }
     match &written.cron {
         Some(text) => cron(text, zone, scope).map_or(Cadence::Every(TIMEOUT_DEFAULT_MOST), Cadence::Cron),
-        None => Cadence::Every(scope.read(written.every.as_ref(), EVERY_DEFAULT, |text| every(text))),
+        None => Cadence::Every(scope.read(written.every.as_ref(), EVERY_DEFAULT, every)),
     }
 }
 

@@ -67,11 +67,6 @@ impl Target {
             time: timeout_ms.map(|timeout_ms| Duration::from_millis(timeout_ms.into())),
         })
     }
-
-    /// What a grant must cover.
-    pub(super) fn asked(&self) -> Asked<'_> {
-        self.place.asked(self.security)
-    }
 }
 
 impl Place {
