@@ -247,11 +247,28 @@ pub struct Live {
     pub runner: ArcSwapOption<Runner>,
 }
 
-/// Results in the order in which they were committed, sent after the commit.
+/// What a reader of events is told after a commit.
+#[derive(Clone)]
+pub enum Told {
+    Result(Committed),
+    /// The store has everything up to this number, which is a document's: incidents change in bursts and are large, so they are read there.
+    Stored(u64),
+}
+
+impl Told {
+    pub fn seq(&self) -> u64 {
+        match self {
+            Told::Result(committed) => committed.seq,
+            Told::Stored(seq) => *seq,
+        }
+    }
+}
+
+/// What was committed, in the order of its numbers.
 #[derive(Clone)]
 pub struct Events {
-    pub sender: broadcast::Sender<Committed>,
-    /// The number of the last committed result.
+    pub sender: broadcast::Sender<Told>,
+    /// The last number that was committed.
     pub last_seq: Arc<AtomicU64>,
 }
 
@@ -260,16 +277,20 @@ impl Events {
         Events { sender: broadcast::channel(EVENTS_BUFFERED_MAX).0, last_seq: Arc::new(AtomicU64::new(last_seq)) }
     }
 
-    pub fn publish(&self, written: &[Committed]) {
-        if let Some(last) = written.last() {
-            self.last_seq.store(last.seq, Ordering::Release);
+    /// `announced` is the highest number of a document of that commit; those of results are lower.
+    pub fn publish(&self, written: &[Committed], announced: Option<u64>) {
+        if let Some(last) = announced.or_else(|| written.last().map(|last| last.seq)) {
+            self.last_seq.store(last, Ordering::Release);
         }
         if self.sender.receiver_count() == 0 {
             return;
         }
         for committed in written {
             // Fails only when the last reader has just left.
-            let _ = self.sender.send(committed.clone());
+            let _ = self.sender.send(Told::Result(committed.clone()));
+        }
+        if let Some(seq) = announced {
+            let _ = self.sender.send(Told::Stored(seq));
         }
     }
 }

@@ -79,6 +79,16 @@ impl Sickbay {
         Path::new("/proc").join(child.id().to_string()).join("root").join(path.strip_prefix("/").expect("an absolute path"))
     }
 
+    /// Runs a line of shell in its folder, among the mounts that it sees. It runs.
+    ///
+    /// # Panics
+    /// When the line fails.
+    pub fn change_mounts(&self, line: &str) {
+        let child = self.child.as_ref().expect("it runs");
+        let output = program::among_mounts_of(child.id(), line).output().expect("`nsenter` runs");
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

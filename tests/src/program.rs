@@ -75,6 +75,17 @@ pub fn with_mounts(command: &std::process::Command, mounts: &str) -> std::proces
     outer
 }
 
+/// A line of shell among the mounts of a process that was started [`with_mounts`], and in its folder.
+pub fn among_mounts_of(process: u32, line: &str) -> std::process::Command {
+    let mut command = std::process::Command::new("nsenter");
+    command.arg("--target").arg(process.to_string()).args(["--mount", "--wd"]).stdin(Stdio::null());
+    if !rustix::process::geteuid().is_root() {
+        command.args(["--user", "--preserve-credentials"]);
+    }
+    command.args(["--", "sh", "-c", line]);
+    command
+}
+
 /// How a program ended.
 #[derive(Debug)]
 pub struct Ran {

@@ -1,7 +1,7 @@
 //! A receiver of notifications over HTTP: it keeps every request, and answers as the test's script says.
 //!
 //! Each request takes the next [`Reply`] of the script; where there is none left, or none at all, it is taken with 200. A connection serves
-//! one request. It listens as long as the test runs.
+//! one request, unless connections are held: then nothing is read from them. It listens as long as the test runs.
 
 use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
@@ -17,6 +17,7 @@ use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 use crate::wait::found;
 
@@ -27,6 +28,8 @@ pub enum Reply {
     Status(u16),
     /// 200.
     Json(Value),
+    /// 200, as soon as the test says so.
+    When(Arc<Notify>),
     /// 429, and when to come again.
     Busy { retry_after_seconds: u32 },
     /// No answer before the client goes away.
@@ -76,6 +79,8 @@ struct Log(Mutex<Entries>);
 struct Entries {
     script: VecDeque<Reply>,
     received: Vec<Received>,
+    /// Connections that nothing is read from, while there are to be any.
+    held: Option<Vec<TcpStream>>,
 }
 
 impl Receiver {
@@ -90,7 +95,9 @@ impl Receiver {
         let log = Arc::clone(&receiver.log);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&log)));
+                if let Some(stream) = log.admit(stream) {
+                    tokio::spawn(serve(stream, Arc::clone(&log)));
+                }
             }
         });
         receiver
@@ -99,6 +106,21 @@ impl Receiver {
     /// What becomes of the next requests, behind those that are scripted already.
     pub fn script(&self, replies: impl IntoIterator<Item = Reply>) {
         self.log.entries().script.extend(replies);
+    }
+
+    /// From now on connections are taken, and nothing is read from them.
+    pub fn hold(&self) {
+        self.log.entries().held.get_or_insert_default();
+    }
+
+    /// How many connections are held.
+    pub fn held(&self) -> usize {
+        self.log.entries().held.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Closes those that are held, and reads from all that come.
+    pub fn release(&self) {
+        self.log.entries().held = None;
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -130,6 +152,17 @@ impl Log {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The connection, where it is to be served.
+    fn admit(&self, stream: TcpStream) -> Option<TcpStream> {
+        match &mut self.entries().held {
+            Some(held) => {
+                held.push(stream);
+                None
+            }
+            None => Some(stream),
+        }
+    }
+
     async fn take(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
@@ -137,6 +170,10 @@ impl Log {
         match self.keep(received) {
             Reply::Status(status) => Ok(answer(status, None, String::new())),
             Reply::Json(value) => Ok(answer(200, Some(("content-type", "application/json".to_owned())), value.to_string())),
+            Reply::When(told) => {
+                told.notified().await;
+                Ok(answer(200, None, String::new()))
+            }
             Reply::Busy { retry_after_seconds } => Ok(answer(429, Some(("retry-after", retry_after_seconds.to_string())), String::new())),
             Reply::Silence => pending().await,
             Reply::Reset => Err(io::ErrorKind::ConnectionReset.into()),
@@ -175,7 +212,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::Client;
+    use crate::{Client, until};
 
     const POST: &[u8] = b"POST /a?b HTTP/1.1\r\nhost: x\r\nwebhook-id: k-1\r\ncontent-length: 2\r\n\r\n{}";
 
@@ -191,6 +228,28 @@ mod tests {
         assert_eq!(client.send(client.request("GET", "/four")).await.json()["id"], 1);
         let paths: Vec<String> = receiver.has(4).await.into_iter().map(|received| received.path).collect();
         assert_eq!(paths, ["/one", "/two", "/three", "/four"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_held_is_not_read_and_an_answer_waits_until_it_is_told_to_go() {
+        let told = Arc::new(Notify::new());
+        let receiver = Receiver::start([Reply::When(Arc::clone(&told))]).await;
+        receiver.hold();
+        let mut stream = TcpStream::connect(receiver.address()).await.expect("it listens");
+        stream.write_all(POST).await.expect("it is sent");
+        until("it is held", async || receiver.held() == 1).await;
+        assert!(receiver.received().is_empty());
+        receiver.release();
+        assert!(matches!(stream.read(&mut [0; 64]).await, Ok(0) | Err(_)), "it was closed");
+
+        let mut stream = TcpStream::connect(receiver.address()).await.expect("it listens");
+        stream.write_all(POST).await.expect("it is sent");
+        receiver.has(1).await;
+        assert_eq!(stream.try_read(&mut [0; 64]).expect_err("nothing to read yet").kind(), io::ErrorKind::WouldBlock);
+        told.notify_one();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200");
     }
 
     #[tokio::test]

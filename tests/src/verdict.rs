@@ -1,6 +1,6 @@
 //! What a run must come to, and the round that a kind is put through: it is ok, it breaks, it is mended, it is ok.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -52,7 +52,12 @@ pub enum Turn {
 impl Sickbay {
     /// Runs a check until it comes to `verdict`; gives that run.
     pub async fn comes_to(&self, check: &str, verdict: Verdict<'_>) -> Value {
-        comes_to(self.client(), check, verdict).await
+        comes_to(self.client(), PATIENCE, check, verdict).await
+    }
+
+    /// As [`Sickbay::comes_to`], for what others of this machine may hold up for long.
+    pub async fn comes_to_within(&self, patience: Duration, check: &str, verdict: Verdict<'_>) -> Value {
+        comes_to(self.client(), patience, check, verdict).await
     }
 
     /// As [`Sickbay::comes_to`], all of them at once.
@@ -61,7 +66,7 @@ impl Sickbay {
         let mut runs = JoinSet::new();
         for check in checks {
             let check = (*check).to_owned();
-            runs.spawn(async move { comes_to(client, &check, verdict).await });
+            runs.spawn(async move { comes_to(client, PATIENCE, &check, verdict).await });
         }
         while let Some(run) = runs.join_next().await {
             run.expect("the verdict");
@@ -78,14 +83,14 @@ impl Sickbay {
     }
 }
 
-async fn comes_to(client: Client, check: &str, verdict: Verdict<'_>) -> Value {
+async fn comes_to(client: Client, patience: Duration, check: &str, verdict: Verdict<'_>) -> Value {
     let began = Instant::now();
     loop {
         let run = client.run_now(check).await;
         if verdict.is_of(&run) {
             return run;
         }
-        assert!(began.elapsed() < PATIENCE, "after {} s `{check}` is still not {verdict:?}: {run}", PATIENCE.as_secs());
+        assert!(began.elapsed() < patience, "after {} s `{check}` is still not {verdict:?}: {run}", patience.as_secs());
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -1,5 +1,7 @@
 //! Alerts from a check to the receiver: told once, muted, taken, and told the end whatever happens in between.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use sickbay_tests::notifications::{Told, at_once, pushed, told, webhook};
 use sickbay_tests::program::{self, Ran};
@@ -7,28 +9,28 @@ use sickbay_tests::receiver::{Receiver, Reply};
 use sickbay_tests::{Sickbay, check, found, milliseconds, until};
 
 /// Tells a push check how it is; returns when that is stored, with what follows from it.
-async fn push(sickbay: &Sickbay, check: &str, status: &str) {
+pub(crate) async fn push(sickbay: &Sickbay, check: &str, status: &str) {
     let body = json!({ "status": status, "summary": format!("{check} is {status}") }).to_string();
     let answer = sickbay.client().post_body(&format!("/api/v1/push/{check}"), &body).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
 /// Waits until the receiver has so many alerts, and gives all of them.
-async fn has_told(receiver: &Receiver, count: usize) -> Vec<Told> {
+pub(crate) async fn has_told(receiver: &Receiver, count: usize) -> Vec<Told> {
     let what = format!("{count} alerts at the receiver");
     found(&what, async || Some(told(&receiver.received())).filter(|told| told.len() >= count)).await
 }
 
-async fn open_incidents(sickbay: &Sickbay) -> Vec<Value> {
+pub(crate) async fn open_incidents(sickbay: &Sickbay) -> Vec<Value> {
     sickbay.client().list("/api/v1/incidents", "cursor", 100).await
 }
 
 /// Waits until nothing is on its way any more.
-async fn nothing_is_pending(sickbay: &Sickbay) {
+pub(crate) async fn nothing_is_pending(sickbay: &Sickbay) {
     until("nothing is on its way", async || sickbay.metrics().await.sum("sickbay_outbox_pending", &[]) == 0.0).await;
 }
 
-fn brief(told: &[Told]) -> Vec<(&str, &str)> {
+pub(crate) fn brief(told: &[Told]) -> Vec<(&str, &str)> {
     told.iter().map(|told| (told.alertname.as_str(), told.status.as_str())).collect()
 }
 
@@ -218,6 +220,84 @@ async fn a_sink_that_hangs_delays_no_other() {
         let keys: Vec<&String> = all.iter().filter(|told| told.alertname == name).map(|told| &told.key).collect();
         assert!(keys.iter().all(|key| *key == keys[0]), "{name}: {keys:?}");
     }
+}
+
+/// All notifications to a sink.
+async fn deliveries(sickbay: &Sickbay, sink: &str) -> Vec<Value> {
+    sickbay.client().list(&format!("/api/v1/deliveries?sink={sink}"), "cursor", 100).await
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_in_every_way_has_all_in_the_end_and_the_other_has_it_meanwhile() {
+    const ALERTS: usize = 6;
+    let every_way = [Reply::Status(500), Reply::Silence, Reply::Reset, Reply::Busy { retry_after_seconds: 2 }];
+    let bad = Receiver::start(every_way).await;
+    let good = Receiver::start([]).await;
+    let names: Vec<String> = (0..ALERTS).map(|number| format!("api-{number}")).collect();
+    let mut config = webhook("bad", &bad, "") + &webhook("good", &good, "") + &at_once(&["bad", "good"], "");
+    for name in &names {
+        config += &pushed(name, "");
+    }
+    let sickbay = Sickbay::started(&config, &["webhook"]).await;
+    for name in &names {
+        push(&sickbay, name, "critical").await;
+    }
+    assert_eq!(has_told(&good, ALERTS).await.len(), ALERTS);
+    until("it has all of them", async || {
+        let all = deliveries(&sickbay, "bad").await;
+        all.len() == ALERTS && all.iter().all(|delivery| delivery["state"] == "delivered")
+    })
+    .await;
+    let all = told(&bad.received());
+    for name in &names {
+        let keys: BTreeSet<&String> = all.iter().filter(|told| told.alertname == *name).map(|told| &told.key).collect();
+        assert_eq!(keys.len(), 1, "{name}: {all:?}");
+    }
+    for delivery in deliveries(&sickbay, "good").await {
+        assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("delivered"), &json!(1)), "{delivery}");
+    }
+    assert_eq!(good.received().len(), ALERTS, "the other was told each once");
+
+    for name in &names {
+        push(&sickbay, name, "ok").await;
+    }
+    until("every end is told to both", async || {
+        [&bad, &good].into_iter().all(|receiver| {
+            let told = told(&receiver.received());
+            let ended: BTreeSet<&String> = told.iter().filter(|told| told.status == "resolved").map(|told| &told.incident).collect();
+            ended.len() == ALERTS
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_check_is_told_while_one_of_its_redundant_parents_is_up_and_not_while_all_are_down() {
+    let receiver = Receiver::start([]).await;
+    let parents = "depends_on = [{ any = [\"db-1\", \"db-2\"] }]";
+    let checks = pushed("db-1", "") + &pushed("db-2", "") + &pushed("api", parents);
+    let sickbay = Sickbay::started(&(webhook("oncall", &receiver, "") + &at_once(&["oncall"], "") + &checks), &["webhook"]).await;
+    push(&sickbay, "db-1", "critical").await;
+    push(&sickbay, "api", "critical").await;
+    let both = has_told(&receiver, 2).await;
+    assert!(both.iter().any(|told| told.alertname == "api"), "the other parent is up: {both:?}");
+    push(&sickbay, "api", "ok").await;
+    has_told(&receiver, 3).await;
+
+    push(&sickbay, "db-2", "critical").await;
+    push(&sickbay, "api", "critical").await;
+    let incidents = open_incidents(&sickbay).await;
+    let api = incidents.iter().find(|incident| incident["check"] == "api").expect("an incident all the same");
+    assert_eq!(api["mute"]["name"], "Unreachable", "{api}");
+    let all = has_told(&receiver, 4).await;
+    nothing_is_pending(&sickbay).await;
+    assert_eq!((brief(&all)[3], receiver.received().len()), (("db-2", "firing"), 4));
+
+    push(&sickbay, "db-1", "ok").await;
+    let all = has_told(&receiver, 6).await;
+    let mut after = brief(&all)[4..].to_vec();
+    after.sort_unstable();
+    assert_eq!(after, [("api", "firing"), ("db-1", "resolved")], "one parent is enough");
 }
 
 #[tokio::test]

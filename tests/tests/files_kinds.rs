@@ -89,6 +89,38 @@ async fn a_backup_that_is_old_or_empty_or_small_or_missing_is_told_until_there_i
 }
 
 #[tokio::test]
+async fn files_that_are_too_few_or_too_many_are_told_until_as_many_are_kept_as_should_be() {
+    let config = "directory = \"/data\", pattern = \"*.dump\", count_min = 2, count_max = 3";
+    let mut sickbay = Sickbay::prepared(&check("kept", "freshness", config), &["files"]);
+    let data = sickbay.path("data");
+    fs::create_dir(&data).expect("a folder");
+    let keep = |names: &[&str]| {
+        for name in names {
+            fs::write(data.join(name), [b'x'; 100]).expect("a backup");
+        }
+    };
+    let remove = |names: &[&str]| {
+        for name in names {
+            fs::remove_file(data.join(name)).expect("a backup");
+        }
+    };
+    // What is not of the pattern counts for nothing.
+    keep(&["a.dump", "b.dump", "note.txt"]);
+    sickbay.start().await;
+
+    let turn = |turn| match turn {
+        Turn::Break => remove(&["a.dump"]),
+        Turn::Mend => keep(&["a.dump"]),
+    };
+    sickbay.breaks_and_mends("kept", Verdict::warning("retention", &["only 1 file kept"]), turn).await;
+    let turn = |turn| match turn {
+        Turn::Break => keep(&["c.dump", "d.dump"]),
+        Turn::Mend => remove(&["d.dump"]),
+    };
+    sickbay.breaks_and_mends("kept", Verdict::warning("retention", &["4 files kept"]), turn).await;
+}
+
+#[tokio::test]
 async fn errors_in_a_log_count_until_their_window_is_over_also_when_it_is_rotated_or_truncated() {
     const ERRORS: &str = "ERROR a\nfine\nERROR b\nERROR c\nERROR harmless\nERROR d\n";
     let told = Verdict::critical("log-errors", &["4 lines match in 2 s"]);
@@ -190,6 +222,13 @@ async fn a_directory_is_judged_by_its_mode_its_room_and_whether_it_is_one() {
         }
     };
     sickbay.breaks_and_mends("uploads", Verdict::critical("missing", &["/data/uploads is no directory"]), turn).await;
+
+    // As a kernel does with a file system that it finds broken. It keeps root out too, whom no mode keeps out.
+    let turn = |turn| match turn {
+        Turn::Break => sickbay.change_mounts("mount -o remount,ro data"),
+        Turn::Mend => sickbay.change_mounts("mount -o remount,rw data"),
+    };
+    sickbay.breaks_and_mends("uploads", Verdict::critical("permission", &["/data/uploads cannot be written"]), turn).await;
 
     let fill = data.join("fill");
     sickbay.all_come_to(&["uploads", "disk"], OK).await;

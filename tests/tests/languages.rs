@@ -194,6 +194,7 @@ fn what_the_service_did_not_do_is_unknown() {
         assert!(served.series("sickbay_egress_denied_total", &denials) >= 1.0);
         assert!(served.series("sickbay_quota_exceeded_total", &[("plugin", language), ("quota", "memory_bytes")]) >= 1.0);
         assert!(served.series("sickbay_quota_exceeded_total", &[("plugin", language), ("quota", "host_calls")]) >= 1.0);
+        assert!(served.series("sickbay_quota_exceeded_total", &[("plugin", language), ("quota", "bytes_out")]) >= 1.0);
         assert_eq!(text(&served.run_now(&format!("{language}-beside")), "status"), "ok", "the next instance is a fresh one");
     }
     assert_eq!(served.get("/healthz").status, 200, "unknown is not down");

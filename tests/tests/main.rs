@@ -3,6 +3,8 @@
 mod alertmanager_api;
 mod alerts;
 mod alerts_kill;
+mod alerts_kill_points;
+mod alerts_refused;
 mod api;
 mod author;
 mod bare_target;
@@ -42,6 +44,7 @@ mod routes;
 mod schedule;
 mod secrets_boundary;
 mod secrets_kinds;
+mod sink_plugins;
 mod sinks;
 mod slo;
 mod sources;

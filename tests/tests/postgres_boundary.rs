@@ -402,3 +402,26 @@ async fn whatever_a_guest_says_nothing_is_written_that_was_not_granted_and_the_n
         assert!(!told.contains(password), "{password} is told");
     }
 }
+
+#[tokio::test]
+async fn a_run_that_has_had_its_rows_gets_no_more_and_is_counted() {
+    const READS: &str = "postgres = [{ source = \"main\" }]";
+    let calls = [run("main", "select generate_series(1, 3)"), run("main", "select 1")];
+    let checks = [
+        source("main", &Postgres::shared().url(), ""),
+        asking("few", READS, &calls),
+        "limits = { rows = 3 }\n\n".to_owned(),
+        asking("enough", READS, &calls),
+        "limits = { rows = 4 }\n\n".to_owned(),
+    ];
+    let sickbay = Sickbay::started(&checks.concat(), &["ask"]).await;
+    for outcome in outcomes(&sickbay, "enough").await {
+        assert_begins("enough", &outcome, "ok ");
+    }
+    let few = sickbay.run_now("few").await;
+    assert_eq!((&few["status"], &few["reason"]), (&"unknown".into(), &"QuotaExceeded".into()), "{few}");
+    let detail = few["reason_detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("`rows` = 3; hint: raise `limits"), "{few}");
+    let counted = sickbay.metrics().await.sum("sickbay_quota_exceeded_total", &[("plugin", "ask"), ("quota", "rows")]);
+    assert!((counted - 1.0).abs() < f64::EPSILON, "{counted}");
+}

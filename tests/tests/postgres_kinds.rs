@@ -1,8 +1,10 @@
 //! The kinds of the plugin `postgres` that look at one server: it goes bad, and comes back. As a role with `pg_monitor`, and one without.
 
+use serde_json::Value;
 use sickbay_tests::postgres::{PASSWORD, Postgres, USER};
 use sickbay_tests::postgres_checks::{Round, check, go_through, source};
 use sickbay_tests::{OK, Sickbay, Turn, Verdict, until};
+use sqlx::{Connection, SqliteConnection};
 
 const KINDS: [&str; 14] = [
     "connections",
@@ -172,6 +174,7 @@ async fn what_was_done_since_the_last_run_is_judged() {
         check("slow-queries", "slow-queries", ", slow_ms = 100, per_minute_critical = 0"),
         check("cache-hit", "cache-hit", ", databases = [\"orders\"], reads_min = 1000, critical_ratio = 0.8"),
         check("scans", "scans", ", table_bytes_min = 1000000, scans_warning = 0"),
+        check("many-scans", "scans", ", table_bytes_min = 1000000, scans_critical = 0"),
     ];
     let sickbay = Sickbay::started(&checks.concat(), &["postgres"]).await;
 
@@ -195,10 +198,62 @@ async fn what_was_done_since_the_last_run_is_judged() {
     server.sql("DO $$ BEGIN FOR i IN 1..3000 LOOP PERFORM a FROM small; END LOOP; END $$");
     sickbay.comes_to("cache-hit", Verdict::ok(&["reads in orders were found in the cache"])).await;
 
-    sickbay.comes_to("scans", Verdict::ok(&["no large table was scanned"])).await;
-    server.sql("SELECT count(*) FROM big");
-    sickbay.comes_to("scans", Verdict::warning("capacity", &[" of large tables, most rows of public.big"])).await;
-    sickbay.comes_to("scans", Verdict::ok(&["no large table was scanned"])).await;
+    let scanned = &[" of large tables, most rows of public.big"];
+    for (name, broken) in [("scans", Verdict::warning("capacity", scanned)), ("many-scans", Verdict::critical("capacity", scanned))] {
+        sickbay.comes_to(name, Verdict::ok(&["no large table was scanned"])).await;
+        server.sql("SELECT count(*) FROM big");
+        sickbay.comes_to(name, broken).await;
+        sickbay.comes_to(name, Verdict::ok(&["no large table was scanned"])).await;
+    }
+}
+
+/// As if the check `name` had read the size so much earlier. Nothing runs.
+async fn age_readings(sickbay: &Sickbay, name: &str, by_ms: u64) {
+    const READ: &str = "SELECT value FROM plugin_states WHERE key = 'size' AND check_id = (SELECT check_id FROM checks WHERE name = $1)";
+    const KEEP: &str =
+        "UPDATE plugin_states SET value = $1 WHERE key = 'size' AND check_id = (SELECT check_id FROM checks WHERE name = $2)";
+    let url = format!("sqlite:{}", sickbay.path("sickbay.db").display());
+    let mut database = SqliteConnection::connect(&url).await.expect("the database can be opened");
+    let kept = sqlx::query_scalar::<_, Vec<u8>>(READ).bind(name).fetch_one(&mut database).await.expect("readings");
+    let mut kept: Value = serde_json::from_slice(&kept).expect("JSON");
+    for reading in kept["noted"].as_array_mut().expect("a list") {
+        reading["at_ms"] = (reading["at_ms"].as_u64().expect("a time") - by_ms).into();
+    }
+    sqlx::query(KEEP).bind(kept.to_string().into_bytes()).bind(name).execute(&mut database).await.expect("they can be kept");
+    database.close().await.expect("the database can be closed");
+}
+
+#[tokio::test]
+async fn a_database_that_grows_too_fast_is_told_until_it_shrinks() {
+    const GROW: &str = "CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 10000)";
+    const HOUR_MS: u64 = 3_600_000;
+    let server = Postgres::start();
+    // What the server does by itself changes the size by less.
+    let checks = [
+        source("main", &server.url()),
+        check("size", "size", ""),
+        check("grows", "size", ", growth_warning_bytes_per_day = 5000000"),
+        check("grows-fast", "size", ", growth_critical_bytes_per_day = 5000000"),
+    ];
+    let mut sickbay = Sickbay::started(&checks.concat(), &["postgres"]).await;
+    for (name, hours) in [("size", 24), ("grows", 23), ("grows-fast", 23)] {
+        sickbay.comes_to(name, OK).await;
+        assert_eq!(sickbay.stop().await, 0);
+        age_readings(&sickbay, name, hours * HOUR_MS).await;
+        sickbay.start().await;
+    }
+    let grows = &["orders grows by ", "MiB a day"];
+    let rounds: [Round<'_>; 2] = [
+        ("grows", &[GROW], Verdict::warning("capacity", grows), &["DROP TABLE filler"]),
+        ("grows-fast", &[GROW], Verdict::critical("capacity", grows), &["DROP TABLE filler"]),
+    ];
+    go_through(&sickbay, &server, &rounds).await;
+
+    // Without limits a database this small may leap: how it grows is told all the same.
+    server.sql(GROW);
+    sickbay.comes_to("size", OK).await;
+    let growth = [("check", "size"), ("metric", "growth_ratio_per_day")];
+    until("its growth is told", async || sickbay.metrics().await.sum("sickbay_check_metric", &growth) > 0.5).await;
 }
 
 #[tokio::test]

@@ -106,6 +106,9 @@ async fn a_pool_that_is_paused_disabled_exhausted_or_gone_is_told() {
         format!("[sources.postgres.main]\nurl = \"{}\"\ndialect = \"pgbouncer\"\n\n", pooler.url_of("pgbouncer")),
         check("pool", "pgbouncer", &pool),
         check("missing", "pgbouncer", ", databases = [\"nowhere\"]"),
+        check("many", "pgbouncer", ", waiting_critical = 0"),
+        check("long", "pgbouncer", ", maxwait_warning_seconds = 0.2, maxwait_critical_seconds = 600"),
+        check("too-long", "pgbouncer", ", maxwait_critical_seconds = 0.2"),
     ];
     let sickbay = Sickbay::started(&checks.concat(), &["postgres"]).await;
     let rounds = [
@@ -117,18 +120,27 @@ async fn a_pool_that_is_paused_disabled_exhausted_or_gone_is_told() {
         sickbay.breaks_and_mends("pool", broken, turn).await;
     }
 
+    let waits = &["1 client waits, one of orders for"];
+    let rounds = [
+        ("pool", Verdict::warning("capacity", waits)),
+        ("many", Verdict::critical("capacity", waits)),
+        ("long", Verdict::warning("capacity", waits)),
+        ("too-long", Verdict::critical("capacity", waits)),
+    ];
     let mut clients = Vec::new();
-    let turn = |turn| match turn {
-        // It has two connections to lend.
-        Turn::Break => clients.extend((0..3).map(|_| pooler.client("BEGIN; SELECT 1"))),
-        Turn::Mend => {
-            for mut client in clients.drain(..) {
-                client.kill().expect("it is killed");
-                client.wait().expect("it ends");
+    for (name, broken) in rounds {
+        let turn = |turn| match turn {
+            // It has two connections to lend.
+            Turn::Break => clients.extend((0..3).map(|_| pooler.client("BEGIN; SELECT 1"))),
+            Turn::Mend => {
+                for mut client in clients.drain(..) {
+                    client.kill().expect("it is killed");
+                    client.wait().expect("it ends");
+                }
             }
-        }
-    };
-    sickbay.breaks_and_mends("pool", Verdict::warning("capacity", &["1 client waits, one of orders for"]), turn).await;
+        };
+        sickbay.breaks_and_mends(name, broken, turn).await;
+    }
 
     let paused = pooler.pause();
     sickbay.comes_to("pool", Verdict::critical("timeout", &["did not end within ", " ms"])).await;

@@ -130,6 +130,65 @@ async fn each_kind_tells_its_own_trouble_and_that_it_is_over() {
     sickbay.breaks_and_mends("clients", Verdict::warning("capacity", &["1 client is blocked"]), turn).await;
 }
 
+#[tokio::test]
+async fn saves_that_are_late_and_queues_that_grow_are_told() {
+    // It saves only where it is told to.
+    let server = RedisServer::start("");
+    let checks = [
+        source("cache", &server.url(), 4),
+        check("late", "persistence", ", save_age_warning_seconds = 1, save_age_critical_seconds = 600", INFO),
+        check("too-late", "persistence", ", save_age_critical_seconds = 1", INFO),
+        check("grows", "queue-depth", ", key = \"celery\", growth_warning_per_second = 1", LENGTH),
+        check("grows-fast", "queue-depth", ", key = \"celery\", growth_critical_per_second = 1", LENGTH),
+    ];
+    let sickbay = Sickbay::started(&checks.concat(), &["redis"]).await;
+    let waits = &["1 change not saved, the last save was ", " ago"];
+    let grows = &["celery grows by ", " per second"];
+    let push = "EVAL \"for i=1,100 do redis.call('RPUSH','celery',i) end\" 0";
+    let rounds = [
+        ("late", "SET key 1", Verdict::warning("persistence", waits), "SAVE"),
+        ("too-late", "SET key 2", Verdict::critical("persistence", waits), "SAVE"),
+        // What is there already does not grow.
+        ("grows", push, Verdict::warning("capacity", grows), "PING"),
+        ("grows-fast", push, Verdict::critical("capacity", grows), "DEL celery"),
+    ];
+    for (name, breaks, broken, mends) in rounds {
+        let turn = |turn: Turn| {
+            server.say(if turn == Turn::Break { breaks } else { mends });
+        };
+        sickbay.breaks_and_mends(name, broken, turn).await;
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_evicted_and_memory_that_is_held_beyond_what_is_used_are_told() {
+    let server = RedisServer::start("maxmemory-policy allkeys-lru");
+    let checks = [
+        source("cache", &server.url(), 4),
+        check("evicted", "memory", ", evicted_warning_per_second = 0", INFO),
+        // A process holds more than its data: the program itself. It is judged from 256 MiB on, which the server allocates here to the byte.
+        check("fragmented", "memory", ", fragmentation_warning_ratio = 1", INFO),
+    ];
+    let sickbay = Sickbay::started(&checks.concat(), &["redis"]).await;
+    server.say("EVAL \"for i=1,1000 do redis.call('SET','k'..i,i) end\" 0");
+    let rounds = [
+        // The second command finds that there is no room, and makes some before it is run.
+        ("evicted", "CONFIG SET maxmemory 1\nCONFIG SET maxmemory 0", Verdict::warning("memory", &["keys are evicted per second"]), "PING"),
+        (
+            "fragmented",
+            "SETRANGE big 268435000 x",
+            Verdict::warning("memory", &["memory is fragmented: ", " times what is used"]),
+            "DEL big",
+        ),
+    ];
+    for (name, breaks, broken, mends) in rounds {
+        let turn = |turn: Turn| {
+            server.say(if turn == Turn::Break { breaks } else { mends });
+        };
+        sickbay.breaks_and_mends(name, broken, turn).await;
+    }
+}
+
 /// Connections until the server takes no more.
 fn until_full(server: &RedisServer) -> Vec<TcpStream> {
     let mut held = Vec::new();

@@ -36,8 +36,7 @@ async fn history(sickbay: &Sickbay) -> BTreeMap<u64, Value> {
 
 fn assert_sound(history: &BTreeMap<u64, Value>) {
     let mut seen = BTreeSet::new();
-    for (expected, (seq, result)) in (1_u64..).zip(history) {
-        assert_eq!(*seq, expected, "a number was left out");
+    for result in history.values() {
         let identity = (result["check"].to_string(), result["scheduled_at"].to_string());
         assert!(seen.insert(identity), "two results of one check for one time: {result}");
     }
@@ -216,7 +215,8 @@ async fn a_stream_goes_on_across_a_restart_without_gap_or_duplicate() {
         sickbay.start().await;
     }
     for (expected, event) in (1_u64..).zip(&events) {
-        assert_eq!((event.id, event.name.as_str()), (expected, "result"));
+        assert_eq!(event.id, expected, "{} is out of turn", event.name);
+        assert!(["result", "incident"].contains(&event.name.as_str()), "{}", event.name);
         assert_eq!(event.data["seq"], event.id);
     }
 }

@@ -1,10 +1,13 @@
-//! The kinds of the plugin `system`: a program that goes and comes back, and limits that this machine keeps or passes. What fills a file
-//! system is in `files_kinds.rs`.
+//! The kinds of the plugin `system`: a program that goes and comes back, a machine that is busy or has many files open and then no more, and
+//! limits that this machine keeps or passes. What fills a file system is in `files_kinds.rs`.
 
+use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use sickbay_tests::{OK, Sickbay, Turn, Verdict, on_demand, program};
 
@@ -50,6 +53,85 @@ async fn a_program_that_ends_or_runs_twice_is_told_until_it_runs_once() {
     let two = format!("2 processes named {name} run, at most 1 should");
     sickbay.breaks_and_mends("program", Verdict::critical("process", &[&two]), turn).await;
     drop(first);
+}
+
+/// What is called a machine that rests: other tests may build something meanwhile.
+const REST_MAX: Duration = Duration::from_secs(300);
+
+/// Takes what processor time nobody else wants, until it is dropped.
+fn burning() -> Waiting {
+    let mut command = Command::new("nice");
+    Waiting(command.args(["-n", "19", "sh", "-c", "while :; do :; done"]).stdin(Stdio::null()).spawn().expect("`nice`"))
+}
+
+#[tokio::test]
+async fn processors_that_are_all_busy_are_told_until_they_rest() {
+    let cores = fs::read_to_string("/proc/stat").expect("the processors").lines().filter(|line| line.starts_with("cpu")).count() - 1;
+    let own = std::thread::available_parallelism().expect("the processors").get();
+    if own < cores {
+        eprintln!("left out: these tests may use {own} of {cores} processors, so that they cannot keep all of them busy");
+        return;
+    }
+    let config = "config = { warning_ratio = 0.99, critical_ratio = 1, iowait_warning_ratio = 1 }\ngrants = { system = [\"cpu\"] }";
+    let sickbay = Sickbay::started(&on_demand("cpu", "system", "cpu", config), &["system"]).await;
+    sickbay.comes_to_within(REST_MAX, "cpu", OK).await;
+    let burners: Vec<Waiting> = (0..2 * cores).map(|_| burning()).collect();
+    sickbay.comes_to("cpu", Verdict::warning("capacity", &["processors ", " busy over "])).await;
+    drop(burners);
+    sickbay.comes_to_within(REST_MAX, "cpu", OK).await;
+}
+
+/// Opens so many files and waits for the end of its input.
+const HOLDS: &str = "import resource, sys
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+files = [open('/dev/null') for _ in range(int(sys.argv[1]))]
+print('open', flush=True)
+sys.stdin.read()";
+
+/// A process that has `files` open, until it is dropped.
+fn holding(files: u32) -> Waiting {
+    let mut command = Command::new("python3");
+    command.args(["-c", HOLDS, &files.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holding = Waiting(command.spawn().expect("`python3`"));
+    let mut said = String::new();
+    let output = holding.0.stdout.take().expect("a pipe");
+    BufReader::new(output).read_line(&mut said).expect("it says that they are open");
+    assert_eq!(said, "open\n", "it could not open {files} files");
+    holding
+}
+
+#[tokio::test]
+async fn a_machine_with_too_many_open_files_is_told_until_they_are_closed() {
+    const PROCESSES: u32 = 4;
+    const FILES_EACH: u32 = 3_000;
+    let told = fs::read_to_string("/proc/sys/fs/file-nr").expect("the open files");
+    let numbers: Vec<f64> = told.split_ascii_whitespace().map(|number| number.parse().expect("a number")).collect();
+    let [open, _, most] = numbers[..] else { panic!("{told} are not three numbers") };
+    // In the middle, for other tests open and close files too.
+    let limit = (open + f64::from(PROCESSES * FILES_EACH / 2)) / most;
+    let config = format!("config = {{ warning_ratio = {limit:e}, critical_ratio = {limit:e} }}\ngrants = {{ system = [\"files\"] }}");
+    let sickbay = Sickbay::started(&on_demand("open-files", "system", "open-files", &config), &["system"]).await;
+    let mut held = Vec::new();
+    let turn = |turn| match turn {
+        Turn::Break => held.extend((0..PROCESSES).map(|_| holding(FILES_EACH))),
+        Turn::Mend => held.clear(),
+    };
+    sickbay.breaks_and_mends("open-files", Verdict::critical("capacity", &["of the open files are used"]), turn).await;
+}
+
+#[tokio::test]
+async fn load_that_is_too_high_is_told_until_it_is_low_again() {
+    const LOW: &str = "0.10 0.20 0.30 1/100 1\n";
+    const HIGH: &str = "0.10 1000000.00 0.30 1/100 1\n";
+    let checks = on_demand("load", "system", "load", "grants = { system = [\"load\", \"cpu\"] }");
+    // Nobody can wait for minutes of load: it is what the system tells, and this one tells what the test wants.
+    let mut sickbay = Sickbay::prepared(&checks, &["system"]).with_mounts("mount --bind loadavg /proc/loadavg");
+    let told = sickbay.path("loadavg");
+    fs::write(&told, LOW).expect("the load");
+    sickbay.start().await;
+    let turn = |turn: Turn| fs::write(&told, if turn == Turn::Break { HIGH } else { LOW }).expect("the load");
+    sickbay.breaks_and_mends("load", Verdict::critical("capacity", &["load ", " per core"]), turn).await;
 }
 
 #[tokio::test]

@@ -129,6 +129,7 @@ fn bodies_and_the_limits_of_the_run_are_bounds() {
     let (_place, served) = serve("", &rows);
     judge(&served, &rows);
     assert!(served.series("sickbay_quota_exceeded_total", &[("plugin", PLUGIN), ("quota", "bytes_in")]) >= 1.0);
+    assert!(served.series("sickbay_quota_exceeded_total", &[("plugin", PLUGIN), ("quota", "bytes_out")]) >= 2.0);
 }
 
 #[test]

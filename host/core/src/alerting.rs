@@ -39,17 +39,17 @@ mod simulation;
 #[cfg(test)]
 mod timeline;
 
-pub use breaker::{FAILURES_MAX, HOLD_FIRST, HOLD_MAX, SinkRow};
+pub use breaker::{FAILURES_MAX, HOLD_FIRST, HOLD_MAX, Hold, HoldReason, SinkRow};
 pub use changes::{Changes, CheckRow, Removed, Rows};
 pub use config::{
-    AlertingConfig, GIVE_UP_AFTER, GROUP_INTERVAL, GROUP_WAIT, GroupBy, InhibitRule, MaintenanceTime, MaintenanceWindow, REPEAT_INTERVAL,
-    RESOLVE_TIMEOUT, RouteConfig, Rung, SINK_TIMEOUT, SinkConfig, SinkName, Timing,
+    ATTEMPT_TIMEOUTS_MAX, AlertingConfig, GIVE_UP_AFTER, GROUP_INTERVAL, GROUP_WAIT, GroupBy, InhibitRule, MaintenanceTime,
+    MaintenanceWindow, REPEAT_INTERVAL, RESOLVE_TIMEOUT, RouteConfig, Rung, SINK_TIMEOUT, SinkConfig, SinkName, Timing,
 };
 pub use delivery::{
     ALERTS_MAX, Abandoned, Alert, BACKOFF_FIRST, BACKOFF_MAX, Cause, Change, Cover, Delivery, DeliveryState, LEASE_MARGIN, Outcome,
     RETRY_AFTER_MAX,
 };
-pub use engine::{Alerting, CLOCK_STEP_MAX, Explanation, NextStep, POSTED_MAX, RouteTaken, ToldTo};
+pub use engine::{Alerting, CLOCK_STEP_MAX, DUE_PER_TICK_MAX, Explanation, NextStep, POSTED_MAX, RouteTaken, ToldTo};
 pub use fact::{CheckIdentity, Fact, Flap, PostedAlert, UNKNOWN_ALERTNAME};
 pub use group::{GroupKey, GroupRow};
 pub use id::{Chance, DeliveryId, IdError, IncidentId, SilenceId};
@@ -61,5 +61,5 @@ pub use labels::{Fingerprint, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LABEL
 pub use ledger::{LedgerEntry, Reminder, Standing, Told};
 pub use matcher::{MATCHER_BYTES_MAX, MATCHERS_MAX, Matcher, MatcherError, Operation, PATTERN_BYTES_MAX, Subject};
 pub use route::{Route, RouteTree};
-pub use silence::{SILENCE_TEXT_BYTES_MAX, SILENCES_MAX, Silence, SilenceDraft};
+pub use silence::{SILENCE_AHEAD_MAX, SILENCE_TEXT_BYTES_MAX, SILENCES_MAX, Silence, SilenceDraft};
 pub use validate::{ConfigProblem, ROUTE_DEPTH_MAX, ROUTES_MAX, RULES_MAX, RUNGS_MAX, SINKS_MAX};

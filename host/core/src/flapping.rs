@@ -8,6 +8,9 @@
 //! A change is one between ok and a failure; `unknown` results are passed over, since they say nothing of the target, and warning and critical
 //! are one incident. Soft results count: what flaps too fast to be confirmed is what this is for.
 //!
+//! Results count, not time: it is for checks that run at a cadence. What somebody pushes comes when it likes, so that twenty pairs may be three
+//! weeks; the configuration leaves flapping off there unless it is asked for.
+//!
 //! Invariant: flapping begins with a failure, so whoever is told of the begin is told a status that is none of ok.
 
 use serde::{Deserialize, Serialize};

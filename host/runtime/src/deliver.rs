@@ -12,11 +12,16 @@ use crate::notification::{MESSAGE_BYTES_MAX, REFERENCE_BYTES_MAX, SinkRequest, a
 use crate::plugin::{Settled, bounded, fresh_store, settle};
 use crate::{Lend, Limits, Plugin, RunUsage};
 
+/// The extra of a receipt by which a sink says that it told the alerts that are named and not those that are only counted.
+const TELLS_NAMED: (&str, &str) = ("tells", "named");
+
 /// All that one delivery can come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkFinding {
     /// The receiver has it; `reference` is what it is called there.
     Delivered { reference: Option<String> },
+    /// The same of the alerts that are named; those that are only counted it was not told.
+    DeliveredNamed { reference: Option<String> },
     /// The receiver could not take it now. It may have it all the same: an answer can be lost.
     Retry { message: String, after_ms: Option<u32> },
     /// Trying again cannot help.
@@ -69,7 +74,11 @@ fn finding(answer: Result<sink::Receipt, sink::DeliveryError>, denied: Option<St
         Some(denied) => one_line(&format!("{}; {denied}", one_line(said, MESSAGE_BYTES_MAX / 2)), MESSAGE_BYTES_MAX),
     };
     match answer {
-        Ok(receipt) => SinkFinding::Delivered { reference: receipt.reference.filter(|reference| reference.len() <= REFERENCE_BYTES_MAX) },
+        Ok(receipt) => {
+            let tells_named = receipt.extras.iter().any(|extra| (extra.name.as_str(), extra.value.as_str()) == TELLS_NAMED);
+            let reference = receipt.reference.filter(|reference| reference.len() <= REFERENCE_BYTES_MAX);
+            if tells_named { SinkFinding::DeliveredNamed { reference } } else { SinkFinding::Delivered { reference } }
+        }
         Err(sink::DeliveryError::Retryable(retry)) => SinkFinding::Retry { message: told(&retry.message), after_ms: retry.after_ms },
         Err(sink::DeliveryError::Permanent(message)) if denied.is_some() => SinkFinding::Retry { message: told(&message), after_ms: None },
         Err(sink::DeliveryError::Permanent(message)) => SinkFinding::Refused { message: told(&message) },
@@ -79,6 +88,7 @@ fn finding(answer: Result<sink::Receipt, sink::DeliveryError>, denied: Option<St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bindings::sickbay::plugin::types;
 
     fn receipt(reference: &str) -> Result<sink::Receipt, sink::DeliveryError> {
         Ok(sink::Receipt { reference: Some(reference.to_owned()), extras: Vec::new() })
@@ -101,6 +111,14 @@ mod tests {
         assert_eq!(finding(retry("HTTP 429\nslow down", Some(7_000)), None), busy);
         let SinkFinding::Refused { message } = finding(refusal(&long), None) else { panic!("it is refused") };
         assert!(message.len() <= MESSAGE_BYTES_MAX && message.ends_with('…'), "{}", message.len());
+    }
+
+    #[test]
+    fn a_sink_can_say_that_it_told_only_what_is_named() {
+        let extra = |value: &str| types::Label { name: "tells".to_owned(), value: value.to_owned() };
+        let of = |value: &str| finding(Ok(sink::Receipt { reference: None, extras: vec![extra(value)] }), None);
+        assert_eq!(of("named"), SinkFinding::DeliveredNamed { reference: None });
+        assert_eq!(of("all"), SinkFinding::Delivered { reference: None });
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// How often a computing guest is asked whether it may go on.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -66,9 +66,10 @@ pub(crate) fn start() -> wasmtime::Result<Engine> {
     Ok(engine)
 }
 
-/// An engine of the compile worker that runs one start and nothing else: what it compiles is not kept, so it compiles in haste.
+/// An engine of the compile worker that runs one start and nothing else. Without optimisation the large functions of Go would need more
+/// memory to compile than the worker has, and more time.
 pub(crate) fn for_one_start() -> wasmtime::Result<Engine> {
-    let engine = Engine::new(config().cranelift_opt_level(OptLevel::None).memory_init_cow(false))?;
+    let engine = Engine::new(config().memory_init_cow(false))?;
     tick(&engine)?;
     Ok(engine)
 }

@@ -3,7 +3,7 @@
 //! Of a result: its transition; that its check is one that nobody could judge from the beginning, which is no transition; that it flaps, or
 //! no longer; and which checks its transition makes unreachable, or reachable again.
 //!
-//! Of another configuration: the routes; checks that are gone; and for checks that are new in it, or need another number of results, how they
+//! Of another configuration: the routes; checks that are gone; those whose labels are not those of their open incidents; and for checks that are new in it, or need another number of results, how they
 //! stand by what is stored of them, against the incidents that are open. So a check that comes back failing has an incident again, and one that failed before there were
 //! alerts gets its first.
 //!
@@ -19,6 +19,7 @@ use sickbay_store::ResultRecord;
 use crate::clock;
 use crate::config::Config;
 use crate::live::{CheckTable, LiveCheck, Observed, dependencies_of};
+use crate::reporter::reason_detail;
 
 /// A configuration and its checks, as the machine is to know them.
 pub(super) struct Wanted {
@@ -75,6 +76,7 @@ impl Watched {
         for gone in remembered.iter().filter(|name| wanted.checks.get(name).is_none()) {
             facts.push(Fact::CheckRemoved { check: Arc::clone(gone) });
         }
+        facts.extend(relabelled(&wanted, alerting));
         self.flapping.retain(|name| wanted.checks.get(name).is_some());
         self.dependencies = dependencies_of(&wanted.checks);
         let kept = remembered.into_iter().filter(|name| wanted.checks.get(name).is_some());
@@ -131,6 +133,25 @@ fn is_first_unjudged(record: &ResultRecord, failures_needed: u32) -> bool {
     record.status == Status::Unknown && state.hard_status == Status::Unknown && state.unknowns == failures_needed
 }
 
+/// Checks that have other labels than their open incidents.
+fn relabelled(wanted: &Wanted, alerting: &Alerting) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for incident in alerting.incidents().filter(|incident| incident.is_open()) {
+        let Some(check) = incident.check().and_then(|name| wanted.checks.get(name)) else { continue };
+        let mut identity = identity(check, &wanted.config);
+        if check.spec.kind.is_none() {
+            // It is known again with the first run.
+            let kind = Arc::from(incident.labels.get("kind").unwrap_or_default());
+            identity = Arc::new(CheckIdentity { kind, ..(*identity).clone() });
+        }
+        let kind = if incident.is_unknown() { AlertKind::Unknown } else { AlertKind::Failure };
+        if identity.alert_labels(kind) != incident.labels {
+            facts.push(Fact::Relabelled { check: identity });
+        }
+    }
+    facts
+}
+
 fn open_of(incident: &Incident) -> Option<(Arc<str>, AlertKind)> {
     let kind = if incident.is_unknown() { AlertKind::Unknown } else { AlertKind::Failure };
     incident.is_open().then_some(())?;
@@ -171,13 +192,15 @@ fn standing(observed: &Observed, status: Status) -> Findings {
 }
 
 fn findings(record: &ResultRecord) -> Findings {
-    Findings::of(&Judgement {
+    let findings = Findings::of(&Judgement {
         status: record.status,
         summary: record.summary.clone(),
         reason: record.reason.clone(),
         failure: record.failure.clone(),
         evidence: record.evidence.clone(),
-    })
+    });
+    // Short, and no plugin's.
+    if record.plugin.is_empty() { Findings { reason_detail: reason_detail(record), ..findings } } else { findings }
 }
 
 /// What alerts need to know of a check.
@@ -233,6 +256,7 @@ mod tests {
                 Fact::Reachability { check, cause: Some(cause) } => format!("Reachability {check} by {cause}"),
                 Fact::Reachability { check, cause: None } => format!("Reachability {check}"),
                 Fact::CheckRemoved { check } => format!("CheckRemoved {check}"),
+                Fact::Relabelled { check } => format!("Relabelled {} {}", check.name, check.labels),
                 Fact::Configured { .. } => "Configured".to_owned(),
                 other => format!("{other:?}"),
             })
@@ -316,6 +340,27 @@ mod tests {
         let checks = Arc::new(CheckTable { by_name: [("db".to_owned(), Arc::new(db))].into() });
         let facts = told(&watched.adopt(Arc::new(Wanted { config, checks }), &alerting));
         assert!(facts.contains(&"Transition db unknown".to_owned()), "{facts:?}");
+    }
+
+    #[tokio::test]
+    async fn a_check_whose_labels_are_not_those_of_its_incident_is_told() {
+        let host = Host::start(&check("db")).await;
+        let (mut watched, mut alerting) = watched(&host);
+        for fact in watched.facts_of(&failed("db", 2)) {
+            alerting.apply(fact, Timestamp(2_000));
+        }
+        assert!(!told(&watched.adopt(wanted(&host), &alerting)).iter().any(|fact| fact.starts_with("Relabelled")));
+        let path = host.folder.path().join("sickbay.toml");
+        std::fs::write(&path, format!("{}labels = {{ severity = \"P1\" }}\n", check("db"))).expect("the folder is writable");
+        let config = Arc::new(crate::config::load(&path).unwrap_or_else(|errors| panic!("{errors}")));
+        let memory = Arc::clone(&host.live.checks().get("db").expect("it is configured").memory);
+        let db = LiveCheck::new(Arc::clone(&config.checks[0]), config.limits_of(&config.checks[0]), memory);
+        let checks = Arc::new(CheckTable { by_name: [("db".to_owned(), Arc::new(db))].into() });
+        for fact in watched.adopt(Arc::new(Wanted { config, checks }), &alerting) {
+            alerting.apply(fact, Timestamp(3_000));
+        }
+        let severities: Vec<&str> = alerting.incidents().filter_map(|incident| incident.labels.get("severity")).collect();
+        assert_eq!(severities, ["P1"]);
     }
 
     #[tokio::test]

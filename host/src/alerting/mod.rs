@@ -8,9 +8,13 @@
 //! are one transaction ([`Alongside::changes`]); everything else ([`Alerts::tell`]) is a decision of its own in the same order. What the
 //! machine is to know of the configuration is laid ready ([`Alerts::adopt`]) and taken up before the next fact, whichever it is.
 //!
+//! What is due, and what follows for other checks or from another configuration, comes in rounds of about [`ROWS_AHEAD_MAX`] rows before the
+//! next fact, each a commit of its own where there are many ([`Alongside::ahead`]).
+//!
 //! Limits: [`TOLD_AT_ONCE_MAX`] facts wait for their turn; whoever tells another waits before that, and is not kept where he gives up.
 //!
 //! Invariant: a sink is called only after the attempt, what is told in it and the ledger are on the disk.
+//! Invariant: what one fact, or one thing that was due, changes is one commit, with the result that it follows from.
 //! Invariant: the machine is locked for a decision or a look, never across an await.
 //! Invariant: readers may see what is not on the disk yet, as they do with results; nobody acts on it.
 
@@ -23,6 +27,7 @@ mod tally;
 pub(crate) mod tick;
 pub(crate) mod workers;
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -46,6 +51,12 @@ use crate::live::{CheckTable, Events};
 /// Of up to 500 posted alerts each, which stay in the queue while the store fails, also where nobody waits for the answer any more.
 const TOLD_AT_ONCE_MAX: usize = 256;
 
+/// Rows after which what comes ahead of a fact goes on in another round.
+const ROWS_AHEAD_MAX: usize = 1_000;
+
+/// And facts.
+const STEPS_AHEAD_MAX: usize = 10_000;
+
 /// The way to the machine; cheap to clone.
 #[derive(Clone)]
 pub struct Alerts {
@@ -57,6 +68,8 @@ struct Shared {
     machine: Mutex<Machine>,
     /// What it is to know of the configuration; taken up before the next fact.
     wanted: ArcSwapOption<Wanted>,
+    /// Plugins that came back or are others than before; taken up with it. As many as there are plugins.
+    mended: Mutex<BTreeSet<String>>,
     /// Told after each commit, and when something else is to be looked at.
     changed: watch::Sender<()>,
     /// Of facts that wait for their turn; never closed.
@@ -68,6 +81,8 @@ struct Machine {
     alerting: Alerting,
     watched: Watched,
     notifications: Notifications,
+    /// Facts that follow from what is on the disk, and are told before any other.
+    backlog: VecDeque<Fact>,
 }
 
 impl Alerts {
@@ -82,7 +97,7 @@ impl Alerts {
         let (sender, answer) = oneshot::channel();
         let decide = move || {
             let mut rows = Vec::new();
-            let changes = shared.machine().take(&shared.wanted, fact, clock::now(), &mut rows);
+            let changes = shared.machine().apply(fact, clock::now(), &mut rows);
             // Whoever asked may have stopped waiting.
             let _ = sender.send(changes);
             drop(turn);
@@ -109,11 +124,20 @@ impl Alerts {
         self.wake();
     }
 
+    /// A plugin serves that did not, or in another version: what held its sinks may be over.
+    pub(crate) fn plugin_serves(&self, plugin: &str) {
+        self.shared.mended().insert(plugin.to_owned());
+        self.wake();
+    }
+
     /// Whether the machine has something to do without a fact: time has come, or another configuration.
     fn is_due(&self, now: Timestamp) -> bool {
         let machine = self.shared.machine();
         let is_behind = self.shared.wanted.load().as_ref().is_some_and(|wanted| !machine.watched.is_of(wanted));
-        is_behind || machine.alerting.next_tick().is_some_and(|at| at <= now)
+        is_behind
+            || !machine.backlog.is_empty()
+            || !self.shared.mended().is_empty()
+            || machine.alerting.next_tick().is_some_and(|at| at <= now)
     }
 
     fn changes(&self) -> watch::Receiver<()> {
@@ -129,22 +153,34 @@ impl Shared {
     fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn mended(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.mended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Machine {
-    /// What follows from a fact; before it, from another configuration. All of it is to be stored, in this order.
-    fn take(&mut self, wanted: &ArcSwapOption<Wanted>, fact: Fact, now: Timestamp, rows: &mut Vec<Change>) -> Changes {
-        self.catch_up(wanted, now, rows);
-        self.apply(fact, now, rows)
-    }
-
-    /// What follows from the configuration that was laid ready, where it is another one.
-    fn catch_up(&mut self, wanted: &ArcSwapOption<Wanted>, now: Timestamp, rows: &mut Vec<Change>) {
-        let Some(wanted) = wanted.load_full().filter(|wanted| !self.watched.is_of(wanted)) else { return };
-        self.notifications.know(wanted.config.sinks.iter().map(|sink| sink.name.as_str()));
-        for fact in self.watched.adopt(wanted, &self.alerting) {
-            self.apply(fact, now, rows);
+    /// Does one thing that comes before the next fact, if there is one: what is due, then what is left to be told, then what follows from
+    /// another configuration and other plugins. Each may be committed by itself: after a crash the rest is due, or follows, again.
+    fn step(&mut self, shared: &Shared, now: Timestamp, rows: &mut Vec<Change>) -> bool {
+        if self.alerting.next_tick().is_some_and(|at| at <= now) {
+            self.apply(Fact::Tick, now, rows);
+            return true;
         }
+        if let Some(fact) = self.backlog.pop_front() {
+            self.apply(fact, now, rows);
+            return true;
+        }
+        let Some(wanted) = shared.wanted.load_full() else { return false };
+        if !self.watched.is_of(&wanted) {
+            self.notifications.know(wanted.config.sinks.iter().map(|sink| sink.name.as_str()));
+            self.backlog.extend(self.watched.adopt(wanted, &self.alerting));
+            return true;
+        }
+        let mended = std::mem::take(&mut *shared.mended());
+        let sinks = wanted.config.sinks.iter().filter(|sink| mended.contains(&sink.plugin));
+        self.backlog.extend(sinks.map(|sink| Fact::SinkMended { sink: sink.name.as_str().into() }));
+        !mended.is_empty()
     }
 
     fn apply(&mut self, fact: Fact, now: Timestamp, rows: &mut Vec<Change>) -> Changes {
@@ -163,19 +199,34 @@ struct InOrder {
 }
 
 impl Alongside for InOrder {
-    fn changes(&self, record: &ResultRecord) -> Vec<Change> {
+    fn ahead(&self) -> Vec<Change> {
         let now = clock::now();
         let mut machine = self.shared.machine();
         let mut rows = Vec::new();
-        machine.catch_up(&self.shared.wanted, now, &mut rows);
-        for fact in machine.watched.facts_of(record) {
-            machine.apply(fact, now, &mut rows);
+        for _ in 0..STEPS_AHEAD_MAX {
+            if rows.len() >= ROWS_AHEAD_MAX || !machine.step(&self.shared, now, &mut rows) {
+                break;
+            }
         }
         rows
     }
 
-    fn written(&self, committed: &[Committed]) {
-        self.events.publish(committed);
+    fn changes(&self, record: &ResultRecord) -> Vec<Change> {
+        let now = clock::now();
+        let mut machine = self.shared.machine();
+        let mut rows = Vec::new();
+        for fact in machine.watched.facts_of(record) {
+            match fact {
+                // Of as many checks as depend on this one. It follows from what is confirmed, so it need not be in the same commit.
+                Fact::Reachability { .. } => machine.backlog.push_back(fact),
+                fact => drop(machine.apply(fact, now, &mut rows)),
+            }
+        }
+        rows
+    }
+
+    fn written(&self, committed: &[Committed], announced: Option<u64>) {
+        self.events.publish(committed, announced);
         self.shared.changed.send_replace(());
     }
 }

@@ -10,22 +10,40 @@
 //! | silence | its own | | its begin; its end when it is over | until it is over |
 //! | check, sink | name | | | always |
 //!
+//! Lines of timelines, and deliveries that ended, are announced: the events tell them.
+//!
 //! Keys of groups have labels in them, which may be longer than what a database takes as a key: hence digests.
 //!
 //! Invariant: what is open is all that a machine is made of; what is closed is history, and goes by its age.
 
-use serde::Serialize;
+use std::collections::HashMap;
+
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sickbay_core::Timestamp;
 use sickbay_core::alerting::{
-    Changes, CheckRow, Delivery, GroupKey, GroupRow, Incident, IncidentEvent, LedgerEntry, Rows, Silence, SinkRow,
+    Changes, CheckRow, Delivery, GroupKey, GroupRow, Incident, IncidentEvent, IncidentId, LedgerEntry, Rows, Severity, Silence, SinkRow,
 };
 use sickbay_store::{Change, Document, Kind, READ_ROWS_MAX, Store, StoreError};
 
 /// Where rows of this kind are history alone.
 const CLOSED: bool = false;
 const OPEN: bool = true;
+
+/// A line of a timeline as it is stored: with what tells a reader of events which incident it is about. Those of before have the line alone.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Line {
+    #[serde(flatten)]
+    pub(crate) event: IncidentEvent,
+    /// The label `alertname`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) alert: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) check: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) severity: Option<Severity>,
+}
 
 /// What is to be written: what is removed first, as the machine wants it.
 pub(super) fn of(changes: &Changes) -> Vec<Change> {
@@ -35,12 +53,14 @@ pub(super) fn of(changes: &Changes) -> Vec<Change> {
     rows.extend(removed.ledger.iter().map(|(key, sink)| Change::Remove(Kind::Ledger, ledger_id(key, sink))));
     rows.extend(removed.checks.iter().map(|check| Change::Remove(Kind::Check, check.to_string())));
     rows.extend(removed.sinks.iter().map(|sink| Change::Remove(Kind::Sink, sink.to_string())));
+    let of_event: HashMap<IncidentId, &Incident> = changes.incidents.iter().map(|incident| (incident.id, incident)).collect();
+    rows.extend(changes.events.iter().map(|row| Change::Announce(event(row, of_event.get(&row.incident).copied()))));
+    let ended = |row: &Delivery| if row.is_finished() { Change::Announce(delivery(row)) } else { Change::Put(delivery(row)) };
+    rows.extend(changes.deliveries.iter().map(ended));
     let put = [
         changes.incidents.iter().map(incident).collect::<Vec<_>>(),
-        changes.events.iter().map(event).collect(),
         changes.groups.iter().map(group).collect(),
         changes.ledger.iter().map(ledger).collect(),
-        changes.deliveries.iter().map(delivery).collect(),
         changes.silences.iter().map(silence).collect(),
         changes.checks.iter().map(check).collect(),
         changes.sinks.iter().map(sink).collect(),
@@ -96,8 +116,14 @@ fn incident(row: &Incident) -> Document {
     document(Kind::Incident, row.id.to_string(), parent, row.ended_at.unwrap_or(row.started_at), !row.is_settled, row)
 }
 
-fn event(row: &IncidentEvent) -> Document {
-    document(Kind::Event, event_id(row), row.incident.to_string(), row.at, CLOSED, row)
+fn event(row: &IncidentEvent, incident: Option<&Incident>) -> Document {
+    let line = Line {
+        event: row.clone(),
+        alert: incident.and_then(|incident| incident.labels.get("alertname")).map(str::to_owned),
+        check: incident.and_then(|incident| incident.check()).map(ToString::to_string),
+        severity: incident.map(|incident| incident.severity),
+    };
+    document(Kind::Event, event_id(row), row.incident.to_string(), row.at, CLOSED, &line)
 }
 
 fn group(row: &GroupRow) -> Document {
@@ -152,7 +178,8 @@ mod tests {
 
     use sickbay_core::Status;
     use sickbay_core::alerting::{
-        Alerting, AlertingConfig, CheckIdentity, Fact, Findings, Flap, LabelSet, Matcher, Outcome, RouteConfig, SilenceDraft, SinkConfig,
+        Alerting, AlertingConfig, CheckIdentity, Fact, Findings, Flap, GIVE_UP_AFTER, LabelSet, Matcher, Outcome, RouteConfig,
+        SilenceDraft, SinkConfig,
     };
 
     use super::*;
@@ -243,7 +270,11 @@ mod tests {
         }
         answers.push(alerting.apply(Fact::Configured { config: Arc::new(AlertingConfig::default()) }, Timestamp(21_000)));
         let silence = alerting.silences().next().expect("the silence").id;
+        // The sink is owed an end and does not come back.
+        let given_up_at = Timestamp(21_000).plus(GIVE_UP_AFTER);
         answers.push(alerting.apply(Fact::SilenceExpired { silence }, Timestamp(22_000)));
+        assert!(!alerting.rows().ledger.is_empty());
+        answers.push(alerting.apply(Fact::Tick, given_up_at));
         let store = store().await;
         for changes in &answers {
             store.commit(&[], &of(changes)).await.expect("they can be written");
@@ -274,7 +305,23 @@ mod tests {
         survives(&checks, check);
         survives(&sinks, sink);
         let events: Vec<IncidentEvent> = answers.into_iter().flat_map(|changes| changes.events).collect();
-        survives(&events, event);
+        survives(&events, |row| event(row, None));
+    }
+
+    #[test]
+    fn lines_and_ends_of_deliveries_are_announced_with_what_they_are_about() {
+        let (mut alerting, mut answers) = busy();
+        answers.push(alerting.apply(Fact::Configured { config: Arc::new(AlertingConfig::default()) }, Timestamp(20_000)));
+        let changes: Vec<Change> = answers.iter().flat_map(of).collect();
+        let announced = changes.iter().filter_map(|change| match change {
+            Change::Announce(document) => Some(document),
+            Change::Put(_) | Change::Remove(..) => None,
+        });
+        let (lines, ends): (Vec<&Document>, Vec<&Document>) = announced.partition(|document| document.kind == Kind::Event);
+        assert_eq!(lines.len(), answers.iter().map(|changes| changes.events.len()).sum::<usize>());
+        let first: Line = parse(lines[0]).expect("a line");
+        assert_eq!((first.alert.as_deref(), first.check.as_deref(), first.severity), (Some("api"), Some("api"), Some(Severity::P3)));
+        assert!(!ends.is_empty() && ends.iter().all(|document| document.kind == Kind::Delivery && !document.open), "{ends:?}");
     }
 
     #[test]

@@ -119,7 +119,10 @@ impl SinkRunner {
         let calls = lent.finish();
         let ended = match &finding {
             SinkFinding::Ended(cause) => Some(cause),
-            SinkFinding::Delivered { .. } | SinkFinding::Retry { .. } | SinkFinding::Refused { .. } => None,
+            SinkFinding::Delivered { .. }
+            | SinkFinding::DeliveredNamed { .. }
+            | SinkFinding::Retry { .. }
+            | SinkFinding::Refused { .. } => None,
         };
         guest::count(&self.metrics, &turn.slot, ended, &usage, &calls);
         let output = services.mask_output(&secrets, output).await;
@@ -136,6 +139,7 @@ impl SinkRunner {
 fn meaning(finding: SinkFinding, may_have_told: bool) -> Outcome {
     match finding {
         SinkFinding::Delivered { reference } => Outcome::Delivered { reference },
+        SinkFinding::DeliveredNamed { reference } => Outcome::DeliveredNamed { reference },
         SinkFinding::Retry { message, after_ms } => {
             Outcome::Retryable { error: message, after: after_ms.map(|after_ms| Duration::from_millis(after_ms.into())) }
         }
@@ -162,11 +166,13 @@ fn told(cause: EndCause) -> String {
 /// Fit to be kept: with names in the place of secrets, and without what looks like one. A reference has to stay what the receiver gave.
 fn masked(outcome: Outcome, secrets: &Placeholders, shapes: &Shapes) -> Outcome {
     let masked = |text: String| fitted(shapes.masked(secrets.mask_text(&text).into_owned()));
+    let kept = |reference: Option<String>| {
+        let reference = reference.map(|reference| secrets.mask_text(&reference).into_owned());
+        reference.filter(|reference| reference.len() <= REFERENCE_BYTES_MAX)
+    };
     match outcome {
-        Outcome::Delivered { reference } => {
-            let reference = reference.map(|reference| secrets.mask_text(&reference).into_owned());
-            Outcome::Delivered { reference: reference.filter(|reference| reference.len() <= REFERENCE_BYTES_MAX) }
-        }
+        Outcome::Delivered { reference } => Outcome::Delivered { reference: kept(reference) },
+        Outcome::DeliveredNamed { reference } => Outcome::DeliveredNamed { reference: kept(reference) },
         Outcome::Retryable { error, after } => Outcome::Retryable { error: masked(error), after },
         Outcome::Refused { error } => Outcome::Refused { error: masked(error) },
         Outcome::NotAttempted { error } => Outcome::NotAttempted { error: masked(error) },

@@ -3,7 +3,7 @@
 //! One process at a time has a store open, so what stands there as attempted was lost with the process before: nobody is told how those
 //! attempts ended, and they are made again with the same keys.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,16 +38,19 @@ pub async fn start(
     let seed = RandomState::new().hash_one(now);
     let (alerting, changes) = Alerting::restore(rows, Arc::clone(&config.alerting), seed, now);
     let mut written = rows::of(&changes);
-    let mut machine = Machine { alerting, watched: Watched::of(flapping), notifications: Notifications::default() };
+    let mut machine =
+        Machine { alerting, watched: Watched::of(flapping), notifications: Notifications::default(), backlog: VecDeque::new() };
     machine.notifications.know(config.sinks.iter().map(|sink| sink.name.as_str()));
     for (delivery, attempt) in lost(&machine.alerting) {
         let outcome = Outcome::Lost { error: "Sickbay ended before it was known how the attempt did".to_owned() };
         machine.apply(Fact::DeliveryEnded { delivery, attempt, outcome }, now, &mut written);
     }
-    store.commit(&[], &written).await?;
+    let numbers = store.commit(&[], &written).await?;
+    events.publish(&[], numbers.into_iter().flatten().max());
     let shared = Arc::new(Shared {
         machine: Mutex::new(machine),
         wanted: ArcSwapOption::empty(),
+        mended: Mutex::default(),
         changed: watch::Sender::new(()),
         turns: Arc::new(Semaphore::new(TOLD_AT_ONCE_MAX)),
     });

@@ -70,7 +70,7 @@ impl Notifications {
     pub(super) fn note_attempt(&mut self, fact: &Fact, alerting: &Alerting) {
         let Fact::DeliveryEnded { delivery, outcome, .. } = fact else { return };
         match outcome {
-            Outcome::Delivered { .. } | Outcome::Refused { .. } => {}
+            Outcome::Delivered { .. } | Outcome::DeliveredNamed { .. } | Outcome::Refused { .. } => {}
             Outcome::Retryable { .. } | Outcome::NotAttempted { .. } | Outcome::Lost { .. } => {
                 let sink = alerting.delivery(*delivery).map(|delivery| Arc::clone(&delivery.sink));
                 self.count(sink.as_deref(), NotificationOutcome::Failed);

@@ -147,3 +147,21 @@ async fn alerts_are_counted_where_metrics_look() {
     let after = tally(&host);
     assert_eq!((after.pending, &*after.notifications[0].0, after.notifications[0].1), (0, "oncall", [1, 0, 0, 0, 0]));
 }
+
+#[tokio::test]
+async fn what_follows_for_many_checks_comes_in_commits_of_bounded_size_and_none_is_left_out() {
+    const CHECKS: u64 = 2_500;
+    let checks: String = (0..CHECKS).map(|number| check(&format!("check-{number}"))).collect();
+    let host = Host::start(&checks).await;
+    host.commit((0..CHECKS).map(|number| failed(&format!("check-{number}"), 2)).collect()).await;
+    assert_eq!(open(&host).len() as u64, CHECKS);
+    let mut told = host.live.events.sender.subscribe();
+    host.live.replace_checks(CheckTable::default());
+    host.live.alerts.tell(Fact::Tick).await.unwrap();
+    assert!(open(&host).is_empty());
+    let mut commits = 0;
+    while told.try_recv().is_ok() {
+        commits += 1;
+    }
+    assert!(commits > 1, "all of it came in one commit");
+}

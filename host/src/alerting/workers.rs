@@ -168,7 +168,7 @@ fn lock(busy: &Mutex<Busy>) -> MutexGuard<'_, Busy> {
 /// Why an attempt is made again, where it is. A sink that refuses is there.
 fn failed(outcome: &Outcome) -> Option<&str> {
     match outcome {
-        Outcome::Delivered { .. } | Outcome::Refused { .. } => None,
+        Outcome::Delivered { .. } | Outcome::DeliveredNamed { .. } | Outcome::Refused { .. } => None,
         Outcome::Retryable { error, .. } | Outcome::NotAttempted { error } | Outcome::Lost { error } => Some(error),
     }
 }

@@ -3,7 +3,8 @@
 //! The store knows the kind and the parent of a document; every other condition is asked of what it reads, page by page. So a part may have
 //! fewer items than asked for, and still a `next`.
 //!
-//! Limits: [`DOCUMENTS_READ_MAX`] documents are read for one part.
+//! Limits: [`DOCUMENTS_READ_MAX`] documents, or [`DOCUMENTS_READ_BYTES_MAX`] of them and one more, are read for one part; of large ones few are
+//! asked for at once.
 
 use sickbay_core::Timestamp;
 use sickbay_store::{Document, Kind, Page as StorePage, Store};
@@ -14,7 +15,13 @@ use super::problem::Problem;
 
 /// Some tens of milliseconds.
 const DOCUMENTS_READ_MAX: usize = 5_000;
-const PAGE_LEN: u32 = 500;
+/// Of their bodies.
+const DOCUMENTS_READ_BYTES_MAX: usize = 16 << 20;
+/// Documents that are asked for at once, and at first, when it is not known how large they are.
+const PAGE_LEN_MAX: usize = 500;
+const PAGE_LEN_FIRST: usize = 16;
+/// Bodies that one page is to hold, by the size of those before.
+const PAGE_BYTES: usize = 2 << 20;
 
 /// Where in a list a part begins: behind a document with this time and id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,23 +59,25 @@ pub(super) async fn part<T>(
 ) -> Result<Page<T>, Problem> {
     let Wanted { kind, parent, mut behind, limit } = wanted;
     let mut items = Vec::new();
-    let mut read = 0;
+    let (mut read, mut read_bytes, mut page_len) = (0_usize, 0_usize, PAGE_LEN_FIRST);
     loop {
         let before = behind.as_ref().map(|cursor| (cursor.at, cursor.id.as_str()));
-        let page = store.documents(StorePage { kind, parent, before, limit: PAGE_LEN }).await.map_err(Problem::store)?;
-        let is_last = page.len() < PAGE_LEN as usize;
+        let page = store.documents(StorePage { kind, parent, before, limit: page_len as u32 }).await.map_err(Problem::store)?;
+        let is_last = page.len() < page_len;
         for document in &page {
-            if items.len() == limit || read == DOCUMENTS_READ_MAX {
+            if items.len() == limit || read == DOCUMENTS_READ_MAX || read_bytes >= DOCUMENTS_READ_BYTES_MAX {
                 let next = behind.as_ref().map(Cursor::text);
                 return Ok(Page { items, next });
             }
             read += 1;
+            read_bytes += document.body.len();
             items.extend(item(document));
             behind = Some(Cursor { at: document.at, id: document.id.clone() });
         }
         if is_last {
             return Ok(Page { items, next: None });
         }
+        page_len = (PAGE_BYTES / (read_bytes / read.max(1)).max(1)).clamp(1, PAGE_LEN_MAX);
     }
 }
 
@@ -108,6 +117,24 @@ mod tests {
         assert_eq!((seen == expected, parts), (true, 3), "{} of {}", seen.len(), expected.len());
         let none = numbers(&*store, None, 10, 100_000).await;
         assert_eq!((none.items, none.next.is_some()), (Vec::new(), true), "it has read enough for one part");
+    }
+
+    #[tokio::test]
+    async fn a_part_of_large_documents_has_few_of_them_and_the_next_goes_on() {
+        const LEN: usize = 30;
+        let store = sickbay_store::open("sqlite::memory:", std::path::Path::new("/")).await.unwrap();
+        let large = |number: usize| {
+            let (kind, id, parent) = (Kind::Incident, format!("{number:05}"), String::new());
+            Change::Put(Document { kind, id, parent, at: Timestamp(1), open: false, body: "x".repeat(1 << 20) })
+        };
+        for number in 0..LEN {
+            store.commit(&[], &[large(number)]).await.unwrap();
+        }
+        let first = numbers(&*store, None, 1_000, 1).await;
+        assert_eq!(first.items.len(), DOCUMENTS_READ_BYTES_MAX >> 20);
+        let behind = Cursor::read(&first.next.expect("there are more")).unwrap();
+        let second = numbers(&*store, Some(behind), 1_000, 1).await;
+        assert_eq!((first.items.len() + second.items.len(), second.next), (LEN, None));
     }
 
     #[test]

@@ -1,12 +1,14 @@
-//! `/api/v1/events`: every result as it is committed, as server-sent events with the numbers of the history.
+//! `/api/v1/events`: every result, every line of an incident's timeline and every end of a delivery as it is committed, as server-sent events
+//! in the one sequence of numbers.
 //!
-//! How: a reader first subscribes to what is committed from now on, then reads from the store what it missed, then follows. Whatever
+//! How: results come as they are committed, and of the rest only that it is there: it is read from the store. A reader
+//! first subscribes to what is committed from now on, then reads from the store what it missed, then follows. Whatever
 //! the live side could not hand over (the reader was slow, or numbers are missing) is read from the store again, so a reader gets each
 //! number once, in order, or is told in a `gap` record that numbers are no longer there.
 //!
-//! Limits: [`STREAMS_MAX`] streams at once; a slow reader holds [`PAGE_LEN`] records at most, besides its place in the ring that all
-//! readers share; a reader that takes nothing at all is cut off by the connection (`server::WRITE_STALL_MAX`). A stream ends when the token that opened it
-//! is taken away.
+//! Limits: [`STREAMS_MAX`] streams at once; a slow reader holds [`PAGE_LEN`] results and as many documents at most, besides its place
+//! in the ring that all readers share; a reader that takes nothing at all is cut off by the connection (`server::WRITE_STALL_MAX`). A stream
+//! ends when the token that opened it is taken away.
 //!
 //! Invariant: numbers rise by one from event to event; a `gap` stands for the numbers `from..=to`.
 
@@ -23,17 +25,20 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt};
 use serde::Serialize;
-use sickbay_store::{Committed, Store, StoreError};
+use sickbay_core::alerting::Delivery;
+use sickbay_store::{Announced, Committed, Kind, Store, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::{self, error::RecvError};
 use utoipa::ToSchema;
 
 use super::Api;
-use super::model::ResultItem;
+use super::model::{DeliveryEventItem, DeliveryItem, IncidentEventItem, ResultItem};
 use super::parameters::{Parameters, SEQUENCE_NUMBER_MAX, whole_number};
 use super::problem::{Problem, ProblemKind, chain, quoted};
 use super::server::Stopping;
 use super::tokens::{Admitted, revoked};
+use crate::alerting::rows::{self, Line};
+use crate::live::Told;
 
 /// Event streams at once; each has a connection and reads the store when it is behind.
 pub(crate) const STREAMS_MAX: usize = 64;
@@ -60,14 +65,17 @@ pub(crate) enum GapReason {
     Retention,
     /// The reader fell behind, and retention removed them before it came to them.
     Lagged,
+    /// It is stored and cannot be read; the log says more.
+    Unreadable,
     /// The reader asks for what comes after a number that was not given yet: the store is another one. The stream begins at now.
     Reset,
 }
 
-/// Results as they are committed.
+/// Results, incidents and deliveries as they are committed.
 ///
-/// An event `result` has the number of a result as its `id` and a result as its `data`. An event `gap` says which numbers are no longer
-/// there. Without `Last-Event-ID` and `after` the stream begins at now; the header counts more than the parameter.
+/// All have their number, one sequence for everything, as their `id`. An event `result` has a result as its `data`. An event `incident` has a line
+/// of an incident's timeline: `Opened`, `StatusChanged`, `Acknowledged`, `Notified`, `Resolved` and their like. An event `delivery` has a
+/// notification that ended: delivered, refused, expired or abandoned. An event `gap` says which numbers are no longer there. Without `Last-Event-ID` and `after` the stream begins at now; the header counts more than the parameter.
 #[utoipa::path(
     get,
     path = "/api/v1/events",
@@ -77,7 +85,7 @@ pub(crate) enum GapReason {
         ("Last-Event-ID" = Option<u64>, Header, description = "Begin behind this number; browsers send it when they connect again"),
     ),
     responses(
-        (status = 200, description = "Server-sent events `result` and `gap`", body = ResultItem, content_type = "text/event-stream"),
+        (status = 200, description = "Server-sent events `result`, `incident` (`IncidentEventItem`), `delivery` (`DeliveryEventItem`) and `gap` (`Gap`)", body = ResultItem, content_type = "text/event-stream"),
         (status = 400, description = "A parameter or header is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many streams are open", body = Problem, content_type = "application/problem+json"),
     )
@@ -149,15 +157,55 @@ fn event(item: &Item, id: u64) -> Option<Event> {
     let event = Event::default().id(id.to_string());
     let written = match item {
         Item::Result(committed) => event.event("result").json_data(ResultItem::from(committed)),
+        Item::Announced(announced) => return announced_event(event, announced),
         Item::Gap(gap) => event.event("gap").json_data(gap),
     };
     written.ok()
 }
 
+fn announced_event(event: Event, Announced { seq, document }: &Announced) -> Option<Event> {
+    let seq = *seq;
+    let written = match document.kind {
+        Kind::Event => {
+            rows::parse::<Line>(document).map(|line| event.clone().event("incident").json_data(IncidentEventItem::of(seq, line)))
+        }
+        Kind::Delivery => rows::parse::<Delivery>(document).map(|delivery| {
+            event.clone().event("delivery").json_data(DeliveryEventItem { seq, delivery: DeliveryItem::of(&delivery, None) })
+        }),
+        _ => None,
+    };
+    let gap = Gap { from: seq, to: seq, reason: GapReason::Unreadable };
+    written.unwrap_or_else(|| event.event("gap").json_data(gap)).ok()
+}
+
 #[derive(Debug, PartialEq)]
 enum Item {
     Result(Committed),
+    Announced(Announced),
     Gap(Gap),
+}
+
+impl Item {
+    /// The last number that it stands for.
+    fn seq(&self) -> u64 {
+        match self {
+            Item::Result(committed) => committed.seq,
+            Item::Announced(announced) => announced.seq,
+            Item::Gap(gap) => gap.to,
+        }
+    }
+}
+
+/// What was read of both, in the order of its numbers, up to the number below which neither can have more.
+fn merged(results: Vec<Committed>, announced: Vec<Announced>, highest: u64) -> VecDeque<Item> {
+    let end = |len: usize, last: Option<u64>| last.filter(|_| len >= PAGE_LEN as usize).unwrap_or(highest);
+    let end_of_results = end(results.len(), results.last().map(|committed| committed.seq));
+    let end_of_announced = end(announced.len(), announced.last().map(|announced| announced.seq));
+    let end = highest.min(end_of_results).min(end_of_announced);
+    let items = results.into_iter().map(Item::Result).chain(announced.into_iter().map(Item::Announced));
+    let mut items: Vec<Item> = items.filter(|item| item.seq() <= end).collect();
+    items.sort_by_key(Item::seq);
+    items.into()
 }
 
 /// Where a follower takes the next record from.
@@ -171,18 +219,18 @@ enum Source {
 /// One reader's place in the sequence.
 struct Follower {
     store: Arc<dyn Store>,
-    receiver: broadcast::Receiver<Committed>,
+    receiver: broadcast::Receiver<Told>,
     /// The last number that was given, or told to be missing.
     after: u64,
     source: Source,
-    page: VecDeque<Committed>,
+    page: VecDeque<Item>,
     /// Told before anything else.
     first: Option<Gap>,
 }
 
 impl Follower {
     /// Stands behind `after`, or at now. `receiver` was made before.
-    async fn begin(store: Arc<dyn Store>, receiver: broadcast::Receiver<Committed>, after: Option<u64>) -> Result<Follower, StoreError> {
+    async fn begin(store: Arc<dyn Store>, receiver: broadcast::Receiver<Told>, after: Option<u64>) -> Result<Follower, StoreError> {
         let (_, highest) = store.bounds().await?;
         let (after, source, first) = match after {
             None => (highest, Source::Live, None),
@@ -206,8 +254,8 @@ impl Follower {
                     self.source = Source::Live;
                 }
                 Source::Live => match self.receiver.recv().await {
-                    Ok(committed) if committed.seq <= self.after => {}
-                    Ok(committed) if committed.seq == self.after + 1 => {
+                    Ok(told) if told.seq() <= self.after => {}
+                    Ok(Told::Result(committed)) if committed.seq == self.after + 1 => {
                         self.after = committed.seq;
                         return Ok(Some(Item::Result(committed)));
                     }
@@ -224,19 +272,21 @@ impl Follower {
         if self.page.is_empty() {
             // Asked for first: what is committed between the two questions must not be told to be missing.
             let (_, highest) = self.store.bounds().await?;
-            self.page = self.store.events(self.after, PAGE_LEN).await?.into();
+            let results = self.store.events(self.after, PAGE_LEN).await?;
+            let announced = self.store.announced(self.after, PAGE_LEN).await?;
+            self.page = merged(results, announced, highest);
             if self.page.is_empty() {
                 return Ok((highest > self.after).then(|| self.gap(highest, reason)));
             }
         }
-        let Some(committed) = self.page.pop_front() else { return Ok(None) };
-        if committed.seq > self.after + 1 {
-            let gap = self.gap(committed.seq - 1, reason);
-            self.page.push_front(committed);
+        let Some(item) = self.page.pop_front() else { return Ok(None) };
+        if item.seq() > self.after + 1 {
+            let gap = self.gap(item.seq() - 1, reason);
+            self.page.push_front(item);
             return Ok(Some(gap));
         }
-        self.after = committed.seq;
-        Ok(Some(Item::Result(committed)))
+        self.after = item.seq();
+        Ok(Some(item))
     }
 
     fn gap(&mut self, to: u64, reason: GapReason) -> Item {
@@ -249,8 +299,9 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use sickbay_core::{Status, Timestamp};
-    use sickbay_store::Retention;
+    use sickbay_core::alerting::{Fact, Outcome};
+    use sickbay_core::{Reason, Status, Timestamp, Transition};
+    use sickbay_store::{Document, Retention};
 
     use super::*;
     use crate::api::testing::{Events, Host, get, record, request, two_checks};
@@ -342,7 +393,7 @@ mod tests {
         let mut follower = Follower::begin(host.live.store.clone(), receiver, None).await.unwrap();
         committed(&host, 1..=10).await;
         for stored in host.live.store.events(0, 10).await.unwrap() {
-            sender.send(stored).unwrap();
+            assert!(sender.send(Told::Result(stored)).is_ok());
         }
         for wanted in 1..=10 {
             let Some(Item::Result(committed)) = follower.next().await.unwrap() else { panic!("{wanted} is missing") };
@@ -359,12 +410,92 @@ mod tests {
         let mut follower = Follower::begin(host.live.store.clone(), receiver, None).await.unwrap();
         committed(&host, 1..=10).await;
         for stored in host.live.store.events(0, 10).await.unwrap() {
-            sender.send(stored).unwrap();
+            assert!(sender.send(Told::Result(stored)).is_ok());
         }
         pruned(&host).await;
         assert_eq!(follower.next().await.unwrap(), Some(Item::Gap(Gap { from: 1, to: 9, reason: GapReason::Lagged })));
         let Some(Item::Result(newest)) = follower.next().await.unwrap() else { panic!("the newest is missing") };
         assert_eq!((newest.seq, newest.record.status), (10, Status::Ok));
+    }
+
+    /// Records of `api` that opens an incident with the second and ends it with the third.
+    fn episode() -> Vec<sickbay_store::ResultRecord> {
+        let (mut failed, mut recovered) = (record("api", 2), record("api", 3));
+        (failed.status, failed.reason) = (Status::Critical, Reason::Reported { status: Status::Critical, failure: None });
+        (failed.state.status, failed.state.hard_status) = (Status::Critical, Status::Critical);
+        failed.transition = Some(Transition { from: Status::Ok, to: Status::Critical, at: failed.started_at });
+        recovered.transition = Some(Transition { from: Status::Critical, to: Status::Ok, at: recovered.started_at });
+        vec![record("api", 1), failed, recovered]
+    }
+
+    async fn told(events: &mut Events, count: usize) -> Vec<(u64, String)> {
+        let mut told = Vec::new();
+        for _ in 0..count {
+            let event = events.next().await;
+            assert_eq!(event.data["seq"].as_u64(), event.id);
+            let what = event.data["name"].as_str().map_or(event.name.clone(), |name| format!("{} {name}", event.name));
+            told.push((event.id.unwrap_or_default(), what));
+        }
+        told
+    }
+
+    #[tokio::test]
+    async fn incidents_are_told_in_the_same_sequence_live_and_again() {
+        let host = Host::start(&two_checks()).await;
+        let mut live = host.events(get("/api/v1/events")).await;
+        // One commit each, so that results and lines take turns.
+        for record in episode() {
+            host.commit(vec![record]).await;
+        }
+        let first = told(&mut live, 5).await;
+        let names: Vec<&str> = first.iter().map(|(_, what)| what.as_str()).collect();
+        assert_eq!(names[..4], ["result", "result", "incident Opened", "result"], "{first:?}");
+        assert!(names[4].starts_with("incident Res"), "{first:?}");
+        assert_eq!(first.iter().map(|(seq, _)| *seq).collect::<Vec<u64>>(), [1, 2, 3, 4, 5]);
+        let mut again = host.events(get("/api/v1/events?after=0")).await;
+        assert_eq!(told(&mut again, 5).await, first);
+        let mut third = host.events(get("/api/v1/events?after=2")).await;
+        let opened = third.next().await;
+        assert_eq!((opened.name.as_str(), opened.id), ("incident", Some(3)));
+        assert_eq!((&opened.data["check"], &opened.data["alert"], &opened.data["severity"]), (&json!("api"), &json!("api"), &json!("P3")));
+        assert_eq!((&opened.data["number"], &opened.data["text"]), (&json!(1), &json!("opened: critical")));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_delivery_is_told() {
+        let sink = "[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n[route]\ngroup_wait = \"0s\"\n";
+        let host = Host::start(&format!("{sink}{}", two_checks())).await;
+        let mut live = host.events(get("/api/v1/events")).await;
+        let mut records = episode();
+        records.truncate(2);
+        host.commit(records).await;
+        let alerts = &host.live.alerts;
+        alerts.tell(Fact::Tick).await.unwrap();
+        let delivery = alerts.read(|alerting| alerting.due_deliveries(crate::clock::now()).next()).expect("it is to be told");
+        alerts.tell(Fact::Attempting { delivery }).await.unwrap();
+        alerts.tell(Fact::DeliveryEnded { delivery, attempt: 1, outcome: Outcome::Refused { error: "no".to_owned() } }).await.unwrap();
+        let ended = loop {
+            let event = live.next().await;
+            if event.name == "delivery" {
+                break event;
+            }
+        };
+        assert_eq!((&ended.data["id"], &ended.data["state"]), (&json!(delivery.to_string()), &json!("refused")));
+        assert_eq!(ended.data["seq"].as_u64(), ended.id);
+    }
+
+    #[test]
+    fn what_is_read_of_both_ends_where_either_may_have_more() {
+        let result = |seq: u64| Committed { seq, record: Arc::new(record("api", seq)) };
+        let line = |seq: u64| {
+            let (id, parent, body) = (seq.to_string(), String::new(), "{}".to_owned());
+            Announced { seq, document: Document { kind: Kind::Event, id, parent, at: Timestamp(seq), open: false, body } }
+        };
+        let seqs = |items: VecDeque<Item>| items.iter().map(Item::seq).collect::<Vec<u64>>();
+        assert_eq!(seqs(merged(vec![result(1), result(4)], vec![line(2), line(3), line(9)], 8)), [1, 2, 3, 4]);
+        let full: Vec<Committed> = (1..=u64::from(PAGE_LEN)).map(result).collect();
+        let end = u64::from(PAGE_LEN);
+        assert_eq!(seqs(merged(full, vec![line(end + 1), line(end + 2)], end + 9)).last(), Some(&end));
     }
 
     #[tokio::test]

@@ -88,14 +88,14 @@ impl Api {
 #[openapi(
     modifiers(&Tokens),
     info(title = "Sickbay", description = "Check, treat, tell: what the checks of one Sickbay say."),
-    components(schemas(events::Gap)),
+    components(schemas(events::Gap, model::IncidentEventItem, model::DeliveryEventItem)),
     tags(
         (name = "health", description = "Is Sickbay alive, is it ready, are the checks well?"),
         (name = "checks", description = "State, history and runs of checks."),
         (name = "plugins", description = "What the plugins are and how they stand."),
         (name = "slos", description = "What is promised of checks, and what is left of the error budgets."),
         (name = "alerts", description = "Incidents, silences and who is told."),
-        (name = "events", description = "Results as they come."),
+        (name = "events", description = "Results, incidents and deliveries as they come."),
         (name = "config", description = "Which configuration is in force."),
     )
 )]
@@ -141,6 +141,7 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .routes(routes!(silences::list_silences, silences::add_silence))
         .routes(routes!(silences::get_silence, silences::expire_silence))
         .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(deliveries::resend_delivery))
         .layer(middleware::from_fn(layers::bounded_time));
     let unhurried: OpenApiRouter<Api> =
         OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(push::push)).routes(routes!(events::events));
@@ -214,6 +215,7 @@ mod tests {
             ("DELETE", "/api/v1/silences/absent", 404, "silence-unknown"),
             ("POST", "/api/v1/silences", 400, "body-invalid"),
             ("GET", "/api/v1/deliveries?state=x", 400, "parameter-invalid"),
+            ("POST", "/api/v1/deliveries/absent/resend", 404, "delivery-unknown"),
             ("POST", "/api/v1/push/absent", 503, "not-ready"),
         ] {
             let answer = host.ask(request(method, path)).await;
@@ -360,10 +362,11 @@ mod tests {
             "/api/v1/silences",
             "/api/v1/silences/{id}",
             "/api/v1/deliveries",
+            "/api/v1/deliveries/{id}/resend",
         ] {
             assert!(paths.iter().any(|known| *known == path), "{path} is not in {paths:?}");
         }
-        assert_eq!(paths.len(), 22);
+        assert_eq!(paths.len(), 23);
         let refused = &document["paths"]["/api/v1/checks"]["get"]["responses"]["400"]["content"];
         assert!(refused["application/problem+json"].is_object(), "{refused}");
         let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"]

@@ -7,6 +7,7 @@
 
 mod check;
 mod delivery;
+mod event;
 mod incident;
 mod plugin;
 mod result;
@@ -23,6 +24,7 @@ use crate::clock::rfc3339;
 pub use check::{CheckDetail, CheckItem, HoldingItem};
 pub use delivery::DeliveryItem;
 pub(crate) use delivery::{STATE_NAMES, state_name};
+pub use event::{DeliveryEventItem, IncidentEventItem};
 pub use incident::{
     AckItem, ExplanationItem, IncidentDetail, IncidentItem, MuteItem, NextItem, RouteItem, RungItem, TimelineItem, ToldItem,
 };

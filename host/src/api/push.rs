@@ -3,7 +3,6 @@
 //! Invariant: what is pushed has the bounds of a plugin's report before it is judged.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -21,6 +20,7 @@ use super::problem::{Problem, ProblemKind, quoted};
 use super::run::{not_ready, recorded};
 use crate::daemon::RunNowError;
 use crate::escape::escaped;
+use crate::masks::Masks;
 
 /// Those of a plugin's report.
 const METRICS_MAX: usize = 256;
@@ -136,8 +136,10 @@ pub(crate) async fn push(
     if api.live.checks().get(&name).is_none() {
         return Err(unknown(&name, &api.live.checks()));
     }
-    let shapes = Arc::clone(&api.live.config.load().services.shapes);
-    let pushed = Pushed::read(&body).map_err(|problem| Problem { detail: shapes.masked(problem.detail), ..problem })?;
+    let pushed = match Pushed::read(&body) {
+        Ok(pushed) => pushed,
+        Err(problem) => return Err(Problem { detail: Masks::of(&api.live).await.text(problem.detail), ..problem }),
+    };
     let took = pushed.took();
     let (record, receipt) = runner.pushed(&name, pushed.into_report(), took).await.map_err(|error| match error {
         RunNowError::UnknownCheck => unknown(&name, &api.live.checks()),

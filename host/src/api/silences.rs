@@ -31,6 +31,7 @@ use crate::alerting::rows;
 use crate::clock;
 use crate::live::Live;
 
+const LIST: &str = "/api/v1/silences?state=all";
 const HINT: &str = "send for example {\"matchers\": [\"service=\\\"api\\\"\"], \"for\": \"2h\", \"comment\": \"moving\"}";
 
 /// Silences: those that are not over, or those of the store; the newest first.
@@ -103,14 +104,15 @@ pub(crate) async fn get_silence(
     RawQuery(query): RawQuery,
 ) -> Result<Json<SilenceItem>, Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let silence = find(&api.live, &name).await?;
+    let silence = find(&api.live, &name, LIST).await?;
     Ok(Json(SilenceItem::of(&silence, clock::now())))
 }
 
-async fn find(live: &Live, name: &str) -> Result<Silence, Problem> {
+/// One by its id, also one that is over; `list` is where they are listed.
+pub(super) async fn find(live: &Live, name: &str, list: &str) -> Result<Silence, Problem> {
     let unknown = || {
         Problem::new(ProblemKind::SilenceUnknown, format!("no silence has the id {}", quoted(name)))
-            .hint("they are at /api/v1/silences?state=all; retention removes those that are over")
+            .hint(format!("they are listed at {list}; retention removes those that are over"))
     };
     let id: SilenceId = name.parse().map_err(|_| unknown())?;
     if let Some(silence) = current_one(live, id) {
@@ -122,7 +124,7 @@ async fn find(live: &Live, name: &str) -> Result<Silence, Problem> {
 
 /// One that is not over.
 fn current_one(live: &Live, id: SilenceId) -> Option<Silence> {
-    live.alerts.read(|alerting| alerting.silences().find(|silence| silence.id == id).cloned())
+    live.alerts.read(|alerting| alerting.silence(id).cloned())
 }
 
 /// What somebody wants to mute.
@@ -260,7 +262,7 @@ pub(crate) async fn expire_silence(
     RawQuery(query): RawQuery,
 ) -> Result<Json<SilenceItem>, Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let silence = find(&api.live, &name).await?;
+    let silence = find(&api.live, &name, LIST).await?;
     let over = || {
         let detail = format!("the silence {} ended at {}", silence.id, clock::rfc3339(silence.ends_at));
         Problem::new(ProblemKind::SilenceOver, detail).hint("nothing is muted by it any more")
@@ -319,6 +321,7 @@ mod tests {
                 400,
                 "after it begins",
             ),
+            (r#"{"matchers": ["service=\"api\""], "ends_at": "9999-12-31T23:59:59Z"}"#, 400, "within 5 years"),
             (r#"{"matchers": ["service=\"apy\""], "for": "2h"}"#, 409, "no check and no open incident matches"),
             ("", 400, "matchers"),
         ] {

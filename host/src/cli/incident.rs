@@ -26,7 +26,8 @@ pub struct IncidentArgs {
 enum Verb {
     #[command(
         about = "List incidents: those that are open, where nothing else is asked for",
-        after_help = "Examples:\n  sickbay incident list\n  sickbay incident list --state all --check api\n  \
+        after_help = "ALERT is the alert's name, with the check behind it where that has another one. ID is what the other verbs take.\n\n\
+                      Examples:\n  sickbay incident list\n  sickbay incident list --state all --check api\n  \
                       sickbay incident list 'service=\"shop\"' 'severity=~\"P0|P1\"'\n  sickbay incident list -o json\n\n\
                       Exit codes: 0 answered, 1 Sickbay does not answer, 2 wrong usage."
     )]
@@ -39,7 +40,8 @@ enum Verb {
     Show(ShowArgs),
     #[command(
         about = "Take an incident: nobody else is called and reminded while it is yours",
-        after_help = "Examples:\n  sickbay incident ack 01JH2Q0M5T7V8W9X0Y1Z2A3B4C\n  \
+        after_help = "What was still to be told of it, reminders and rungs of an escalation, stops; its end is told all the same.\n\n\
+                      Examples:\n  sickbay incident ack 01JH2Q0M5T7V8W9X0Y1Z2A3B4C\n  \
                       sickbay incident ack 01JH2Q0M5T7V8W9X0Y1Z2A3B4C --for 2h --note \"on it\"\n\n\
                       Exit codes: 0 taken, 1 Sickbay does not answer, knows no such incident, or it is over, 2 wrong usage."
     )]
@@ -54,10 +56,10 @@ enum Verb {
 
 #[derive(Args)]
 struct ListArgs {
-    /// All of them have to match, for example 'service="shop"'
+    /// All of them have to match: a label, one of = != =~ !~ and a value, for example 'service="shop"'
     #[arg(value_name = "MATCHER")]
     matchers: Vec<String>,
-    /// Which ones
+    /// Which ones: those that are open, those that are over, or both
     #[arg(long, value_enum, default_value_t = State::Open, value_name = "STATE")]
     state: State,
     /// Only those of one check
@@ -102,10 +104,10 @@ struct AckArgs {
     /// As `sickbay incident list` shows it
     #[arg(value_name = "ID")]
     id: String,
-    /// How long it is yours: 30m, 2h; where it is left out, until it is resolved
+    /// How long it is yours: 30m, 2h, 7d, at most 366d; where it is left out, until it is resolved
     #[arg(long = "for", value_name = "SPAN", conflicts_with = "until")]
     lasts: Option<String>,
-    /// Until when it is yours, as RFC 3339
+    /// Until when it is yours, as RFC 3339: 2027-01-31T18:00:00Z
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// For those who look at it
@@ -123,7 +125,7 @@ struct NoteArgs {
     /// As `sickbay incident list` shows it
     #[arg(value_name = "ID")]
     id: String,
-    /// One line
+    /// One line, for example "the disk was full"
     #[arg(value_name = "TEXT")]
     text: String,
     /// Who writes it; where Sickbay asks for a token, the token says who
@@ -197,9 +199,17 @@ fn now() -> Duration {
     Duration::from_millis(clock::now().0)
 }
 
-/// The check, or what somebody posted.
+/// What the alert is called, as routes and silences match it; of a check mostly the check's name.
 fn name(item: &IncidentItem) -> &str {
-    item.check.as_deref().or(item.labels.get("alertname").map(String::as_str)).unwrap_or("-")
+    item.labels.get("alertname").map(String::as_str).or(item.check.as_deref()).unwrap_or("-")
+}
+
+/// The name, and of which check it is where that has another one: `SickbayCheckUnknown (api)`.
+fn name_and_check(item: &IncidentItem) -> String {
+    match item.check.as_deref() {
+        Some(check) if check != name(item) => format!("{} ({check})", name(item)),
+        _ => name(item).to_owned(),
+    }
 }
 
 fn list_text(items: &[IncidentItem], state: State, layout: Layout, now: Duration) -> String {
@@ -214,7 +224,7 @@ fn list_text(items: &[IncidentItem], state: State, layout: Layout, now: Duration
             item.id.clone(),
             item.severity.clone(),
             format!("{}{mute}", item.phase),
-            name(item).to_owned(),
+            name_and_check(item),
             ago(Some(&item.started_at), now),
             item.told(),
         ];
@@ -244,7 +254,7 @@ fn show_text(detail: &IncidentDetail, now: Duration) -> String {
         ("labels", Some(labels.join(", "))),
         ("origin", item.generator_url.clone()),
     ];
-    let head = format!("{}: {} {} ({})\n", name(item), item.severity, item.status.as_str(), item.phase);
+    let head = format!("{}: {} {} ({})\n", name_and_check(item), item.severity, item.status.as_str(), item.phase);
     let mut text = escaped(head.trim_end()).to_string() + "\n";
     for (name, value) in facts {
         if let Some(value) = value {
@@ -320,6 +330,10 @@ mod tests {
         let text = list_text(&[detail().incident], State::Open, layout, NOW);
         let row = text.lines().nth(1).expect("a row");
         assert!(row.starts_with("01JH2Q0M5T7V8W9X0Y1Z2A3B4C  P1        acknowledged, mute  api    1m ago  no answer\\u{1b}[2J"), "{text}");
+        let mut unknown = detail().incident;
+        unknown.labels.insert("alertname".to_owned(), "SickbayCheckUnknown".to_owned());
+        let text = list_text(&[unknown], State::Open, layout, NOW);
+        assert!(text.lines().nth(1).is_some_and(|row| row.contains("  SickbayCheckUnknown (api)  1m ago")), "{text}");
         assert_eq!(list_text(&[], State::Open, layout, NOW), "no open incidents\n");
     }
 

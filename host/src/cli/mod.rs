@@ -23,6 +23,7 @@ pub mod client;
 pub mod completions;
 pub mod doctor;
 pub mod incident;
+mod loading;
 pub mod new;
 pub mod plugin;
 pub mod probe;
@@ -148,7 +149,8 @@ enum Verb {
                       A check with `isolation = \"warm\"` runs on a fresh instance, as in its first run; --debug tells whether it would be \
                       kept.\n\n\
                       With --sink a notification that says it is a test is delivered to one sink, as a running Sickbay would, once. What \
-                      came of it is one line: DELIVERED, or why not.\n\n\
+                      came of it is one line: DELIVERED, or why not: RETRYABLE (it would be tried again), REFUSED, LOST, or NOT ATTEMPTED (nothing was \
+                      sent; where a grant is missing, with the line to add).\n\n\
                       Examples:\n  sickbay probe api                     the check `api` of ./sickbay.toml\n  \
                       sickbay probe api --debug             with what the plugin logged and called\n  \
                       sickbay probe --plugin my-check.wasm  with the plugin's own example and no grants\n  \
@@ -265,7 +267,8 @@ enum Verb {
     #[command(
         about = "List incidents of a running Sickbay, show one, take one, or write down what was found",
         long_about = None,
-        after_help = "An incident is one time that a check, or an alert that somebody posted, was bad, from its begin to its end.\n\n\
+        after_help = "An incident is one time that a check, or an alert that somebody posted, was bad, from its begin to its end. ID is what \
+                      `incident list` shows, such as 01JH2Q0M5T7V8W9X0Y1Z2A3B4C.\n\n\
                       Examples:\n  sickbay incident list\n  sickbay incident show ID\n  sickbay incident ack ID --for 2h\n  \
                       sickbay incident note ID \"the disk was full\"\n\n\
                       Exit codes: 0 done, 1 Sickbay does not answer or knows no such incident, 2 wrong usage."
@@ -274,7 +277,9 @@ enum Verb {
     #[command(
         about = "Mute alerts of a running Sickbay for a time, list what is muted, or end it",
         long_about = None,
-        after_help = "Examples:\n  sickbay silence add 'service=\"api\"' --for 2h --comment \"moving\"\n  sickbay silence list\n  \
+        after_help = "A silence lasts for a span (--for 30m, 2h, 7d; at most 366d) or until a time (--until 2027-01-31T18:00:00Z; at most 5 years \
+                      ahead). Checks run on.\n\n\
+                      Examples:\n  sickbay silence add 'service=\"api\"' --for 2h --comment \"moving\"\n  sickbay silence list\n  \
                       sickbay silence expire ID\n\n\
                       Exit codes: 0 done, 1 Sickbay does not answer or refuses it, 2 wrong usage."
     )]

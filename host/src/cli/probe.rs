@@ -44,10 +44,10 @@ pub struct ProbeArgs {
     /// A plugin to run with its own example and no grants
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
-    /// The kind to run, where the plugin has several
+    /// The kind to run, where the plugin has several: `sickbay inspect FILE` lists them
     #[arg(long, requires = "plugin")]
     kind: Option<String>,
-    /// A sink of the configuration, to which a test notification is delivered
+    /// A sink of the configuration, such as oncall, to which a test notification is delivered
     #[arg(long, value_name = "NAME", conflicts_with = "plugin")]
     sink: Option<String>,
     /// Tell the sink too that the test is over

@@ -63,13 +63,13 @@ enum Verb {
 
 #[derive(Args)]
 struct TestArgs {
-    /// A check of the configuration, labels, or both
+    /// A check of the configuration, labels, or both: api, service=orders severity=P0, api status=unknown
     #[arg(value_name = "NAME|LABEL=VALUE", required = true)]
     alert: Vec<String>,
     /// The configuration
     #[arg(long, default_value = "sickbay.toml", value_name = "FILE")]
     config: PathBuf,
-    /// The moment that is meant, in RFC 3339; now where it is left out
+    /// The moment that is meant, in RFC 3339: 2027-03-01T22:00:00Z, or with +01:00 in place of Z; now where it is left out
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Text for people, or JSON

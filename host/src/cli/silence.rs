@@ -25,7 +25,7 @@ enum Verb {
         after_help = "A matcher is a label, one of = != =~ !~ and a value; a pattern matches the whole value. `status` and `severity` can be matched \
                       too.\n\n\
                       Examples:\n  sickbay silence add 'service=\"api\"' --for 2h --comment \"moving the database\"\n  \
-                      sickbay silence add 'check=~\"db-.*\"' 'severity!=\"P0\"' --until 2026-01-31T18:00:00Z\n  \
+                      sickbay silence add 'check=~\"db-.*\"' 'severity!=\"P0\"' --until 2027-01-31T18:00:00Z\n  \
                       sickbay silence add 'alertname=\"NodeDown\"' --for 1h --allow-unmatched   what others post\n\n\
                       Exit codes: 0 made, 1 Sickbay does not answer or refuses it, 2 wrong usage."
     )]
@@ -49,16 +49,16 @@ struct AddArgs {
     /// All of them have to match, for example 'service="api"'
     #[arg(value_name = "MATCHER", required = true)]
     matchers: Vec<String>,
-    /// How long: 30m, 2h, 7d
+    /// How long: 30m, 2h, 7d; at most 366d
     #[arg(long = "for", value_name = "SPAN", conflicts_with = "until", required_unless_present = "until")]
     lasts: Option<String>,
-    /// Until when, as RFC 3339
+    /// Until when, as RFC 3339: 2027-01-31T18:00:00Z, or with +01:00 in place of Z; at most 5 years ahead
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// From when on, as RFC 3339; now, where it is left out
+    /// From when on, as RFC 3339: 2027-01-31T16:00:00Z; now, where it is left out
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Why
+    /// Why, for those who look at it: "moving the database"
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
     /// Who makes it; where Sickbay asks for a token, the token says who

@@ -26,7 +26,8 @@ pub struct SloArgs {
 enum Verb {
     #[command(
         about = "List the objectives of a running Sickbay: what is good, what is left of the error budget, how fast it burns",
-        after_help = "BURN is how many times as fast as it lasts the budget burns, over one hour and over three days. FIRING are the pairs of times \
+        after_help = "GOOD is the share of results that were good OVER the window, against what is WANTED; BUDGET LEFT the share of the bad ones that \
+                      the objective allows and that did not happen yet, less than 0 % once it is overspent. BURN is how many times as fast as it lasts the budget burns, over one hour and over three days. FIRING are the pairs of times \
                       over which it burns too fast, each with its severity; `sickbay status slo.NAME` tells more.\n\n\
                       Examples:\n  sickbay slo list\n  sickbay slo list -o json\n\n\
                       Exit codes: 0 answered, also where a budget burns; 1 Sickbay does not answer; 2 wrong usage."

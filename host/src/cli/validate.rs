@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use sickbay_capabilities::Services;
 
+use super::loading::Loading;
 use super::serve::{load, mistakes, runtime};
 use crate::clock;
 use crate::config::{Config, Diagnostic, Severity, counted};
@@ -75,9 +76,10 @@ async fn load_plugins(config: &Config) -> anyhow::Result<(Registry, Refused)> {
     let mut files: Vec<(String, PathBuf)> =
         entries.flatten().filter_map(|entry| Some((name_of(&entry.path())?, entry.path()))).take(PLUGINS_MAX).collect();
     files.sort();
+    let mut loading = Loading::begin(files.len());
     for (name, file) in files {
         let loaded = match read_bounded(&file) {
-            Ok(bytes) => sandbox.load(&name, bytes, nothing(&services, &name)).await,
+            Ok(bytes) => loading.next(&name, sandbox.load(&name, bytes, nothing(&services, &name))).await,
             Err(error) => Err(error),
         };
         let slot: Arc<_> = slot(&registry, config, &name);

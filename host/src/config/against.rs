@@ -1,5 +1,5 @@
-//! A check or a sink against its plugin: the kind, the plugin's JSON Schema of `config`, the metrics that conditions name, and what the
-//! kind needs.
+//! A check or a sink against its plugin: the kind, the plugin's JSON Schema of `config`, the templates in it, the metrics that conditions
+//! name, and what the kind needs.
 //!
 //! The schema and every name come from the guest. So: the schema is bounded and cannot reach outside itself, patterns run on an
 //! engine without backtracking, and what messages quote is cut and stripped of control characters.
@@ -12,7 +12,7 @@ use super::diagnostic::{Diagnostic, Problem, listed, shown};
 use super::free::escaped;
 use super::violation::{Spot, problems};
 use super::weight::refuse_heavy;
-use super::{PluginUse, limit_order, needs, suggest};
+use super::{PluginUse, limit_order, needs, suggest, template};
 
 const SCHEMA_BYTES_MAX: usize = 256 << 10;
 /// Of one `config`; a wrong one seldom has more to say.
@@ -187,7 +187,8 @@ fn judge_config(used: &PluginUse<'_>, kind: &JudgedKind<'_>) -> Vec<Diagnostic> 
     let mut found = Vec::new();
     // Braces are no URL: the schema sees something in place of a secret.
     let sample = used.secrets.and_then(|template| serde_json::from_str(&template.sample()).ok());
-    for error in schema.validator.iter_errors(sample.as_ref().unwrap_or(used.config)).take(CONFIG_ERRORS_MAX) {
+    let config = sample.as_ref().unwrap_or(used.config);
+    for error in schema.validator.iter_errors(config).take(CONFIG_ERRORS_MAX) {
         for (spot, problem) in problems(&error, &schema.value) {
             let span = match &spot {
                 Spot::Key(pointer) => place.config.key(pointer),
@@ -196,7 +197,7 @@ fn judge_config(used: &PluginUse<'_>, kind: &JudgedKind<'_>) -> Vec<Diagnostic> 
             found.push(place.diagnostic(span.unwrap_or(place.header), problem));
         }
     }
-    for (key, problem) in limit_order::problems(used.config, &schema.value) {
+    for (key, problem) in limit_order::problems(used.config, &schema.value).into_iter().chain(template::problems(config, &schema.value)) {
         let span = place.config.value(&format!("/{}", escaped(&key)));
         found.push(place.diagnostic(span.unwrap_or(place.header), problem));
     }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use sickbay_core::Timestamp;
 use sickbay_core::alerting::{AlertingConfig, ConfigProblem, GIVE_UP_AFTER, Matcher, RESOLVE_TIMEOUT, SinkConfig, SinkName};
 
@@ -98,7 +99,15 @@ fn distinct(sinks: &[SinkConfig]) -> Vec<SinkName> {
 }
 
 fn sink_config(sink: &Sink) -> SinkConfig {
-    SinkConfig { timeout: sink.timeout, ..SinkConfig::named(sink.name.as_str()) }
+    SinkConfig { timeout: sink.timeout, revision: revision(sink), ..SinkConfig::named(sink.name.as_str()) }
+}
+
+/// The same for all processes: of everything that is written of the sink but its place.
+fn revision(sink: &Sink) -> u64 {
+    let Sink { plugin, kind, timeout, config_text, grants, limits, .. } = sink;
+    let written = format!("{plugin:?} {kind:?} {timeout:?} {config_text} {grants:?} {limits:?}");
+    let digest = Sha256::digest(written.as_bytes());
+    digest.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 impl AlertingReader<'_, '_> {

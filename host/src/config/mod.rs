@@ -53,6 +53,7 @@ mod slo;
 mod sources;
 mod suggest;
 mod targets;
+mod template;
 mod text;
 mod tls_files;
 mod url_text;

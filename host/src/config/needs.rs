@@ -31,6 +31,9 @@ const SCHEMES: [&str; 4] = ["http", "https", "ws", "wss"];
 /// A warning where `used` grants nothing of what its kind asks for.
 pub(super) fn not_granted(used: &PluginUse<'_>, plugin: &str, kind: &KindInfo<'_>, need: &Need, schema: Option<&Value>) -> Option<Problem> {
     let capability = need.capability.as_str();
+    if is_unused_secret(used, need, schema) {
+        return None;
+    }
     let reason = if need.reason.is_empty() { String::new() } else { format!(" ({})", sentence(&need.reason)) };
     let asks = format!(
         "{}: the kind `{}` of plugin `{}` asks for `{capability}`{reason}",
@@ -47,6 +50,18 @@ pub(super) fn not_granted(used: &PluginUse<'_>, plugin: &str, kind: &KindInfo<'_
         // Nothing that this version knows of.
         None => None,
     }
+}
+
+/// Whether a need of `secrets` is of none that is configured: the key that names one is not written, or `config` names none at all.
+fn is_unused_secret(used: &PluginUse<'_>, need: &Need, schema: Option<&Value>) -> bool {
+    if need.capability != "secrets" {
+        return false;
+    }
+    let table: Option<toml::Table> = need.grant.parse().ok();
+    let entries = table.as_ref().and_then(|table| table.get("secrets")).and_then(toml::Value::as_array);
+    let names: Vec<&str> = entries.into_iter().flatten().filter_map(|entry| entry.get("name")?.as_str()).collect();
+    let is_unused = |name: &str| if name.contains('{') { plain(name, used.config, schema).is_none() } else { used.secrets.is_none() };
+    !names.is_empty() && names.into_iter().all(is_unused)
 }
 
 /// A warning for each call that every run for `used` would make and be denied, as far as the values of `config` tell. Where nothing of the

@@ -23,6 +23,8 @@ pub(super) fn policy(written: &CheckText, scope: &mut Scope<'_>) -> Policy {
 fn flapping(written: &CheckText, scope: &mut Scope<'_>) -> Option<FlapThresholds> {
     let default = FlapThresholds::default();
     let text = match written.flapping.as_ref().map(Placed::value) {
+        // Its results come when somebody tells them: twenty of a nightly job are three weeks, in which it may long be well.
+        None if written.push.is_some() => return None,
         None | Some(FlappingText::Wanted(true)) => return Some(default),
         Some(FlappingText::Wanted(false)) => return None,
         Some(FlappingText::Thresholds(text)) => text,

@@ -90,6 +90,9 @@ fn a_check_has_its_defaults() {
 #[test]
 fn flapping_has_thresholds_of_its_own_or_none() {
     let thresholds = |extra: &str| good(&check(extra)).checks[0].policy.flapping.map(|found| (found.start_permille, found.stop_permille));
+    let pushed =
+        |extra: &str| good(&format!("[[check]]\nname = \"job\"\npush = {{ within = \"25h\" }}\n{extra}")).checks[0].policy.flapping;
+    assert_eq!((pushed(""), pushed("flapping = true").is_some()), (None, true));
     assert_eq!(thresholds("flapping = false"), None);
     assert_eq!(thresholds("flapping = true"), Some((500, 250)));
     assert_eq!(thresholds("flapping = { start = 0.3 }"), Some((300, 150)));
@@ -547,6 +550,30 @@ fn a_sink_is_judged_against_its_plugin_as_a_check_is() {
             "1:1 sink `oncall`: the kind `post` of plugin `webhook` asks for `http` (tells), and nothing of `http` is granted"
         ]
     );
+}
+
+#[test]
+fn a_template_that_cannot_be_used_is_told_at_its_value() {
+    let schema = r#"{ "type": "object", "properties": { "title": { "type": "string", "format": "minijinja" } } }"#;
+    let kinds = [KindInfo { name: "line", config_schema: schema, metrics: &[], needs: &[] }];
+    let config = good("[[sink]]\nname = \"oncall\"\nplugin = \"log\"\nconfig = { title = \"{{ alert.name | shout }}\" }\n");
+    let found = PluginJudge::new("log", &kinds).judge(&config.sinks[0].plugin_use());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].severity, found[0].line, found[0].column), (Severity::Error, 4, 20));
+    assert!(found[0].message.contains("`config.title`") && found[0].message.contains("shout"), "{}", found[0].message);
+    assert!(found[0].hint.as_deref().is_some_and(|hint| hint.contains("leave `title` out")), "{:?}", found[0].hint);
+}
+
+#[test]
+fn a_secret_that_is_not_configured_needs_no_grant() {
+    let needs = [
+        need("secrets", "signs", "secrets = [{ name = \"{signing_secret}\", to = [] }]"),
+        need("secrets", "logs in", "secrets = [{ name = \"hook-token\", to = [\"{url}*\"] }]"),
+    ];
+    let found = against_needs("config = { url = \"https://x/\" }", &needs);
+    assert!(found.is_empty(), "{found:?}");
+    let found = against_needs("config = { url = \"https://x/\", signing_secret = \"hook-key\" }", &needs);
+    assert!(found.len() == 1 && found[0].contains("`secrets` (signs)") && found[0].contains("hook-key"), "{found:?}");
 }
 
 #[test]

@@ -266,6 +266,10 @@ pub fn reconsider(live: &Live, slot: &PluginSlot) {
 /// From now on runs begin on `loaded`: no instance of another version is kept.
 fn swapped(live: &Live, loaded: &Loaded) {
     let name = &loaded.plugin.name;
+    // At the start they all come, which mends nothing.
+    if live.scanned.load(Ordering::Acquire) {
+        live.alerts.plugin_serves(name);
+    }
     live.metrics.plugin_load(name, LoadOutcome::Loaded);
     live.warm.keep_only(|_, purpose| purpose.plugin != *name || purpose.is_of(loaded));
 }

@@ -1,9 +1,9 @@
-//! `serve --import-from URL` or `--import-from-file FILE`: all results of another store come into the configured one, before anything runs.
+//! `serve --import-from URL` or `--import-from-file FILE`: all results of another store, its incidents, silences and counts of objectives come into the configured one, before anything runs.
 //!
 //! Both are opened as by any Sickbay, so none that runs has either. The other one keeps what it has. How far it is is told every
 //! [`TOLD_EVERY`], also while a store does not answer.
 //!
-//! Invariant: results keep their numbers, so states, cursors and streams go on; nothing is imported into a store that ever had a result.
+//! Invariant: results keep their numbers, so states, cursors and streams go on; nothing is imported into a store that ever had a result, or has documents.
 
 use std::time::Duration;
 
@@ -61,9 +61,8 @@ fn unopened(error: StoreError) -> anyhow::Error {
 }
 
 async fn imported(from: &dyn Store, to: &dyn Store) -> anyhow::Result<()> {
-    let (_, newest) = from.bounds().await.context("the store of `--import-from` cannot be read")?;
-    if newest == 0 {
-        let failure = Failure::usage("the store of `--import-from` has no results");
+    if sickbay_store::is_empty(from).await.context("the store of `--import-from` cannot be read")? {
+        let failure = Failure::usage("the store of `--import-from` has no results, and nothing else");
         return Err(failure.with_hint("name the one that `[store]` named before, or leave `--import-from` out").into());
     }
     tracing::info!("importing results");
@@ -74,7 +73,7 @@ async fn imported(from: &dyn Store, to: &dyn Store) -> anyhow::Result<()> {
         }
         Err(StoreError::NotEmpty) => {
             let hint = format!("leave `--import-from` out where they were imported before; else {BEGIN_ANEW}");
-            Err(Failure::new("the store that `[store]` names has results already").with_hint(hint).into())
+            Err(Failure::new("the store that `[store]` names has results or incidents already").with_hint(hint).into())
         }
         Err(error) => Err(anyhow::Error::from(error).context(Failure::new("not all results were imported").with_hint(BEGIN_ANEW))),
     }
@@ -102,12 +101,33 @@ async fn copied(from: &dyn Store, to: &dyn Store) -> Result<u64, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use sickbay_core::Timestamp;
+    use sickbay_store::{Change, Document, Kind};
+
     use super::*;
 
     fn config(dir: &std::path::Path) -> Config {
         let path = dir.join("sickbay.toml");
         std::fs::write(&path, "[store]\nurl = \"sqlite:new.db\"\n").expect("the folder is writable");
         crate::config::load(&path).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    #[tokio::test]
+    async fn a_store_without_results_is_imported_with_what_it_has() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let config = config(dir.path());
+        let (kind, id, parent, at) = (Kind::Silence, "a".to_owned(), String::new(), Timestamp(1));
+        let silence = Document { kind, id, parent, at, open: true, body: "{}".to_owned() };
+        let old = sickbay_store::open("sqlite:old.db", dir.path()).await.expect("a store");
+        old.commit(&[], &[Change::Put(silence.clone())]).await.expect("it is written");
+        old.close().await;
+        let from = || StoreArgument::Url { option: "--import-from", url: "sqlite:old.db" };
+        import(&config, from()).await.expect("it is imported");
+        let new = sickbay_store::open("sqlite:new.db", dir.path()).await.expect("a store");
+        assert_eq!(new.document(Kind::Silence, "a").await.expect("it can be read"), Some(silence));
+        new.close().await;
+        let error = import(&config, from()).await.expect_err("once is enough");
+        assert!(format!("{error:#}").contains("has results or incidents already"), "{error:#}");
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@
 //! Invariant: every task of the daemon is started here; what runs checks ends by one token, the API by a second one after the last result
 //! is written.
 
+mod awaited;
 mod composite;
 mod conclude;
 pub mod folder;

@@ -188,8 +188,8 @@ impl Runner {
         let record = match check.spec.origin {
             Origin::Plugin => Some(self.run(check, scheduled_at, Trigger::Schedule).await),
             Origin::Push { within } => self.listened(check, scheduled_at, within),
-            Origin::Composite => Some(self.composed(check, scheduled_at, Trigger::Schedule).await),
-            Origin::Slo => Some(self.weighed(check, scheduled_at, Trigger::Schedule)),
+            Origin::Composite => self.composed_in_turn(check, scheduled_at, Trigger::Schedule).await,
+            Origin::Slo => self.weighed_in_turn(check, scheduled_at, Trigger::Schedule),
         };
         if let Some(record) = record {
             self.live.queue.push(record).await;
@@ -426,6 +426,40 @@ mod tests {
         assert!(observed.last.is_some_and(|last| Arc::ptr_eq(&last, &record)));
         assert!(matches!(record.reason, Reason::PluginMissing { .. }), "{:?}", record.reason);
         assert_eq!((&record.state, &*record.plugin, record.trigger), (&observed.state, "http", Trigger::Manual));
+    }
+
+    const MADE_OF_DB: &str = "[[check]]\nname = \"shop\"\ncomposite = { checks = [\"db\"] }\nevery = \"10s\"\n\
+                              [[slo]]\nname = \"shop\"\nchecks = [\"db\"]\nobjective = 0.99\n";
+
+    #[tokio::test]
+    async fn a_composite_and_an_objective_wait_for_members_that_never_ran() {
+        let host = Host::start(&format!("{}{MADE_OF_DB}", crate::api::testing::check("db"))).await;
+        let (runner, checks) = (runner(&host), host.live.checks());
+        for name in ["shop", "slo.shop"] {
+            let look = checks.get(name).unwrap();
+            runner.run_scheduled(look, clock::now()).await;
+            assert_eq!(times_of_results(&host, name).await.len(), 0, "{name} waits");
+            let (record, _) = runner.run_now(name).await.unwrap();
+            assert_eq!(record.status, Status::Unknown, "who asks is answered");
+        }
+        // Nobody can judge the member: that is confirmed, so it is what they say.
+        for second in 1..=3 {
+            runner.run_scheduled(checks.get("db").unwrap(), Timestamp(clock::now().0 + second * 1_000)).await;
+        }
+        for name in ["shop", "slo.shop"] {
+            let before = times_of_results(&host, name).await.len();
+            runner.run_scheduled(checks.get(name).unwrap(), Timestamp(clock::now().0 + 60_000)).await;
+            assert_eq!(times_of_results(&host, name).await.len(), before + 1, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_member_that_is_overdue_is_waited_for_no_longer() {
+        let host = Host::start(&format!("{}{MADE_OF_DB}", crate::api::testing::check("db"))).await;
+        let (runner, checks) = (runner(&host), host.live.checks());
+        let shop = checks.get("shop").unwrap();
+        assert!(runner.awaits_members(shop), "the process began just now");
+        assert!(!runner.awaits_members_at(shop, Timestamp(1_000), clock::now()));
     }
 
     #[test]

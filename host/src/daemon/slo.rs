@@ -1,4 +1,5 @@
-//! Objectives: their checks are judged on their schedule, and what they count is written once in [`WRITE_INTERVAL`], and at the end.
+//! Objectives: their checks are judged on their schedule, once there is something to count (`awaited.rs`), and what they count is written once
+//! in [`WRITE_INTERVAL`], and at the end.
 //!
 //! Invariant: on a kill at most the counts of one [`WRITE_INTERVAL`] are lost, and of one flush of the queue.
 
@@ -19,11 +20,34 @@ const WRITE_INTERVAL: Duration = Duration::from_secs(60);
 const CHANGES_LEN_MAX: usize = 64;
 
 impl Runner {
+    /// A look that is due; none while checks of the objective are waited for. The caller holds the check's `running` lock.
+    pub(super) fn weighed_in_turn(&self, check: &LiveCheck, scheduled_at: Timestamp, trigger: Trigger) -> Option<Arc<ResultRecord>> {
+        let started_at = clock::now();
+        let report = self.objective_report(check, started_at);
+        if report.status == Status::Unknown && self.awaits_members(check) {
+            return None;
+        }
+        Some(self.conclude_objective(check, report, scheduled_at, started_at, trigger))
+    }
+
     /// A look at the objective of a check. The caller holds the check's `running` lock.
     pub(super) fn weighed(&self, check: &LiveCheck, scheduled_at: Timestamp, trigger: Trigger) -> Arc<ResultRecord> {
         let started_at = clock::now();
-        let table = self.live.slos.load();
-        let report = table.of_check(&check.name).map_or_else(gone, |slo| slo.report(started_at));
+        self.conclude_objective(check, self.objective_report(check, started_at), scheduled_at, started_at, trigger)
+    }
+
+    fn objective_report(&self, check: &LiveCheck, now: Timestamp) -> Report {
+        self.live.slos.load().of_check(&check.name).map_or_else(gone, |slo| slo.report(now))
+    }
+
+    fn conclude_objective(
+        &self,
+        check: &LiveCheck,
+        report: Report,
+        scheduled_at: Timestamp,
+        started_at: Timestamp,
+        trigger: Trigger,
+    ) -> Arc<ResultRecord> {
         let times = Times { scheduled_at: Runner::not_before_the_last(check, scheduled_at), started_at, took: Duration::ZERO };
         self.conclude(check, Ended::unbegun(Finding::Report(report)), times, trigger)
     }

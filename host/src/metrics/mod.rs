@@ -297,7 +297,7 @@ fn daemon(out: &mut Exposition, live: &Live) {
     out.family(PENDING, MetricType::Gauge, "Results in the queue to the store that are not committed yet.");
     out.series(PENDING).integer(live.queue.pending() as u64);
     const COMMITTED: &str = "sickbay_store_last_sequence_number";
-    out.family(COMMITTED, MetricType::Gauge, "The number of the last committed result.");
+    out.family(COMMITTED, MetricType::Gauge, "The highest number that was committed, of a result or of what happened to an incident.");
     out.series(COMMITTED).integer(live.events.last_seq.load(Ordering::Relaxed));
 }
 

@@ -3,6 +3,8 @@
 //! [`suite`] is for any store; [`durable_suite`] for those that outlive their process. Each case has a database of its own:
 //! `open` is called with the name of the case, and called again with the same name it opens the same database again.
 
+mod documents;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -15,6 +17,11 @@ use sickbay_core::{
 };
 
 use crate::{Change, Committed, Document, Kind, Page, ResultRecord, Retention, Store, Trigger};
+use documents::document;
+pub use documents::{
+    a_copy_of_documents_alone_has_all_of_them, announced_documents_are_numbered_with_results, closed_documents_go_by_age,
+    documents_are_paged_newest_first, documents_change_with_results, documents_count_for_the_bytes_that_are_kept,
+};
 
 const HOUR_MS: u64 = 3_600_000;
 /// 2026-11-20.
@@ -35,6 +42,8 @@ pub async fn suite(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
     documents_change_with_results(&*open("documents").await).await;
     documents_are_paged_newest_first(&*open("document-pages").await).await;
     closed_documents_go_by_age(&*open("document-age").await).await;
+    announced_documents_are_numbered_with_results(&*open("announced").await).await;
+    documents_count_for_the_bytes_that_are_kept(&*open("document-bytes").await).await;
     what_a_plugin_keeps_is_written_with_its_result(&*open("plugin-state").await).await;
     pruning_removes_by_age_and_keeps_the_newest_of_each_check(&*open("prune-age").await).await;
     pruning_removes_the_oldest_until_the_bytes_fit(&*open("prune-bytes").await).await;
@@ -314,72 +323,6 @@ pub async fn events_follow_a_sequence_number(store: &dyn Store) {
     assert_eq!(events(8, 100).await, [9, 10]);
     assert!(events(10, 100).await.is_empty());
     assert!(events(u64::MAX, 100).await.is_empty());
-}
-
-fn document(kind: Kind, id: &str, at: u64) -> Document {
-    let body = format!("{{\"id\":\"{id}\",\"text\":\"' \\\" \\u0000 \u{1b} 漢字 🩺\"}}");
-    Document { kind, id: id.to_owned(), parent: "größe '\"; --".to_owned(), at: Timestamp(at), open: true, body }
-}
-
-async fn all_documents(store: &dyn Store, kind: Kind, parent: Option<&str>) -> Vec<Document> {
-    let (mut all, mut before) = (Vec::new(), None::<(Timestamp, String)>);
-    loop {
-        let behind = before.as_ref().map(|(at, id)| (*at, id.as_str()));
-        let page = store.documents(Page { kind, parent, before: behind, limit: 2 }).await.unwrap();
-        let Some(last) = page.last() else { return all };
-        before = Some((last.at, last.id.clone()));
-        all.extend(page);
-    }
-}
-
-pub async fn documents_change_with_results(store: &dyn Store) {
-    let (first, second) = (document(Kind::Silence, "a", 1), document(Kind::Silence, "b", 2));
-    let changes = [Change::Put(first.clone()), Change::Put(second.clone())];
-    assert_eq!(store.commit(&shared(vec![record("api", 1)]), &changes).await.unwrap(), [Some(1)]);
-    assert_eq!(store.open_documents(Kind::Silence, "", 10).await.unwrap(), [first.clone(), second.clone()]);
-    assert_eq!(store.open_documents(Kind::Silence, "a", 10).await.unwrap(), std::slice::from_ref(&second));
-    assert_eq!(store.open_documents(Kind::Silence, "", 1).await.unwrap(), std::slice::from_ref(&first));
-    let ended = Document { open: false, at: Timestamp(3), parent: String::new(), body: "{}".to_owned(), ..first };
-    let changes = [Change::Put(document(Kind::Silence, "a", 9)), Change::Put(ended.clone()), Change::Remove(Kind::Silence, "b".to_owned())];
-    assert_eq!(store.commit(&[], &changes).await.unwrap(), []);
-    assert_eq!(store.open_documents(Kind::Silence, "", 10).await.unwrap(), []);
-    assert_eq!(store.document(Kind::Silence, "a").await.unwrap(), Some(ended));
-    assert_eq!(store.document(Kind::Silence, "b").await.unwrap(), None);
-    assert_eq!(store.document(Kind::Group, "a").await.unwrap(), None);
-    // A result that is there already is ignored, what goes with it is not.
-    let changes = [Change::Put(second.clone())];
-    assert_eq!(store.commit(&shared(vec![record("api", 1)]), &changes).await.unwrap(), [None]);
-    assert_eq!(store.document(Kind::Silence, "b").await.unwrap(), Some(second));
-    let many: Vec<Change> = (0..2_500).map(|number| Change::Put(document(Kind::Group, &format!("{number:05}"), number))).collect();
-    store.commit(&[], &many).await.unwrap();
-    assert_eq!(store.open_documents(Kind::Group, "02497", 10).await.unwrap().len(), 2);
-}
-
-pub async fn documents_are_paged_newest_first(store: &dyn Store) {
-    let at = [("a", 5), ("b", 7), ("c", 5), ("d", 1), ("e", 7)];
-    let mut documents: Vec<Document> = at.iter().map(|(id, at)| document(Kind::Event, id, *at)).collect();
-    documents[1].parent = "other".to_owned();
-    let changes: Vec<Change> = documents.iter().cloned().map(Change::Put).collect();
-    store.commit(&[], &changes).await.unwrap();
-    let ids = |documents: Vec<Document>| documents.into_iter().map(|document| document.id).collect::<Vec<String>>().join("");
-    assert_eq!(ids(all_documents(store, Kind::Event, None).await), "ebcad");
-    assert_eq!(ids(all_documents(store, Kind::Event, Some("other")).await), "b");
-    assert_eq!(ids(all_documents(store, Kind::Event, Some("größe '\"; --")).await), "ecad");
-    assert_eq!(ids(all_documents(store, Kind::Event, Some("nul \0")).await), "");
-    assert_eq!(ids(all_documents(store, Kind::Delivery, None).await), "");
-}
-
-pub async fn closed_documents_go_by_age(store: &dyn Store) {
-    let before = |hours: u64| NOW.0 - hours * HOUR_MS;
-    let closed = |id: &str, at| Document { open: false, ..document(Kind::Incident, id, at) };
-    let mut changes: Vec<Change> = (0..2_100).map(|number| Change::Put(closed(&format!("old-{number}"), before(800)))).collect();
-    changes.push(Change::Put(document(Kind::Incident, "open", before(800))));
-    changes.push(Change::Put(closed("young", before(700))));
-    store.commit(&[], &changes).await.unwrap();
-    let pruned = store.prune(&Retention::default(), NOW).await.unwrap();
-    assert_eq!((pruned.by_age, pruned.by_bytes), (2_100, 0));
-    let left: Vec<String> = all_documents(store, Kind::Incident, None).await.into_iter().map(|document| document.id).collect();
-    assert_eq!(left, ["young", "open"]);
 }
 
 pub async fn what_a_plugin_keeps_is_written_with_its_result(store: &dyn Store) {

@@ -1,6 +1,6 @@
 //! Moving from one store to another, for example from SQLite to PostgreSQL.
 //!
-//! Invariant: results keep their numbers, so whoever follows the events, or holds a cursor, sees no difference.
+//! Invariant: results, and documents that were announced, keep their numbers, so whoever follows the events, or holds a cursor, sees no difference.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -23,10 +23,23 @@ pub struct CopyProgress {
     pub percent: u64,
 }
 
-/// Copies all that `from` keeps to `to`, which must never have had a result; gives how many results that were. Nobody writes to either
+/// Whether a store never had a result, and has no document.
+pub async fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
+    if store.bounds().await? != (None, 0) {
+        return Ok(false);
+    }
+    for kind in Kind::ALL {
+        if !store.documents(Page { kind, parent: None, before: None, limit: 1 }).await?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Copies all that `from` keeps to `to`, which must be empty ([`is_empty`]); gives how many results that were. Nobody writes to either
 /// meanwhile. A copy that ended with an error is begun again with an empty store. `told` is called after each transaction.
 pub async fn copy(from: &dyn Store, to: &dyn Store, told: &mut (dyn FnMut(CopyProgress) + Send)) -> Result<u64, StoreError> {
-    if to.bounds().await? != (None, 0) {
+    if !is_empty(to).await? {
         return Err(StoreError::NotEmpty);
     }
     let (first, end) = from.bounds().await?;
@@ -49,6 +62,7 @@ pub async fn copy(from: &dyn Store, to: &dyn Store, told: &mut (dyn FnMut(CopyPr
         told(CopyProgress { copied, percent: percent(after.saturating_sub(before), end.saturating_sub(before)) });
     }
     copy_documents(from, to).await?;
+    copy_announced(from, to, end).await?;
     Ok(copied)
 }
 
@@ -65,6 +79,17 @@ async fn copy_documents(from: &dyn Store, to: &dyn Store) -> Result<(), StoreErr
         }
     }
     Ok(())
+}
+
+/// The numbers of documents, and the highest that was given, whatever has become of it.
+async fn copy_announced(from: &dyn Store, to: &dyn Store, highest: u64) -> Result<(), StoreError> {
+    let mut after = 0;
+    loop {
+        let page = from.announced(after, PAGE_LEN).await?;
+        to.restore_announced(&page, highest).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.seq;
+    }
 }
 
 fn percent(part: u64, whole: u64) -> u64 {
@@ -91,6 +116,12 @@ mod tests {
     async fn a_store_can_be_copied() {
         let (from, to) = (sqlite::open_memory().await.unwrap(), sqlite::open_memory().await.unwrap());
         conformance::a_copy_has_the_same_results_numbers_and_values(&from, &to).await;
+    }
+
+    #[tokio::test]
+    async fn a_store_of_documents_alone_can_be_copied() {
+        let (from, to) = (sqlite::open_memory().await.unwrap(), sqlite::open_memory().await.unwrap());
+        conformance::a_copy_of_documents_alone_has_all_of_them(&from, &to).await;
     }
 
     #[tokio::test]
@@ -125,5 +156,11 @@ mod tests {
         assert!(matches!(error, StoreError::NotEmpty), "{error:?}");
         assert!(error.to_string().contains("hint: "), "{error}");
         assert_eq!(to.bounds().await.unwrap(), (Some(1), 1));
+        // Nor one that has documents alone.
+        let to = sqlite::open_memory().await.unwrap();
+        let (kind, id, parent, at) = (Kind::Silence, "a".to_owned(), String::new(), Timestamp(1));
+        let silence = Change::Put(crate::Document { kind, id, parent, at, open: true, body: "{}".to_owned() });
+        to.commit(&[], &[silence]).await.unwrap();
+        assert!(matches!(copy(&from, &to, &mut |_| {}).await.unwrap_err(), StoreError::NotEmpty));
     }
 }

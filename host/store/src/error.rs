@@ -30,7 +30,7 @@ pub enum StoreError {
     Claimed { database: String, holder: String },
 
     /// A copy keeps the numbers, so there must be none yet.
-    #[error("the store to copy to has results already; hint: copy to a database that Sickbay never used")]
+    #[error("the store to copy to has results or incidents already; hint: copy to a database that Sickbay never used")]
     NotEmpty,
 
     /// The path no longer names the file that is open: what is written there is gone when the process ends.

@@ -28,8 +28,8 @@ use std::{path::Path, sync::Arc};
 
 use address::Address;
 
-pub use copy::{CopyProgress, copy};
-pub use document::{Change, Document, Kind, Page};
+pub use copy::{CopyProgress, copy, is_empty};
+pub use document::{Announced, Change, Document, Kind, Page};
 pub use error::{Cause, StoreError, causes};
 pub use look::Look;
 pub use queue::{Alongside, BATCH_LEN_MAX, QUEUE_LEN_MAX, QueueError, Receipt, ResultQueue};

@@ -8,7 +8,8 @@
 //! ([`ResultQueue::push_urgent`]) goes the same way, and is answered after its commit.
 //!
 //! What is decided on results ([`Alongside`]), and what others decide ([`ResultQueue::decide`]), is asked for in the order of the queue and
-//! committed with the results before it: one writer, one order, for results and documents.
+//! committed with the results before it: one writer, one order, for results and documents. What is due anyhow comes ahead of it
+//! ([`Alongside::ahead`]), in as many commits as it needs.
 //!
 //! A write that fails is tried again, with growing pauses, until it succeeds: the order stays, the queue fills, and `push` waits.
 //! After [`ResultQueue::shutdown`] was called the attempts are counted.
@@ -55,13 +56,19 @@ pub trait Alongside: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// After each commit, with what it has written, in order, without the duplicates that the store ignored. Called between two
-    /// writes; must not block.
-    fn written(&self, committed: &[Committed]);
+    /// What is committed ahead of whatever is asked for next: called before that, and again until it gives nothing, so that much comes in
+    /// rounds, each of which may be a commit of its own. Must not block.
+    fn ahead(&self) -> Vec<Change> {
+        Vec::new()
+    }
+
+    /// After each commit, with what it has written, in order, without the duplicates that the store ignored, and the highest number of a
+    /// document that was announced. Called between two writes; must not block.
+    fn written(&self, committed: &[Committed], announced: Option<u64>);
 }
 
 impl<F: Fn(&[Committed]) + Send + Sync + 'static> Alongside for F {
-    fn written(&self, committed: &[Committed]) {
+    fn written(&self, committed: &[Committed], _announced: Option<u64>) {
         self(committed);
     }
 }
@@ -163,6 +170,7 @@ impl ResultQueue {
             stopping: shared.stopping.subscribe(),
             shared: Arc::clone(&shared),
             receiver,
+            next: None,
             batch: Vec::with_capacity(BATCH_LEN_MAX),
             changes: Vec::new(),
             waiting: Vec::new(),
@@ -266,6 +274,8 @@ struct Writer {
     shared: Arc<Shared>,
     stopping: watch::Receiver<bool>,
     receiver: mpsc::Receiver<Message>,
+    /// Taken from the queue; what comes ahead of it filled the batch.
+    next: Option<Message>,
     /// Taken from the queue, not yet on the disk; at most [`BATCH_LEN_MAX`].
     batch: Vec<Arc<ResultRecord>>,
     /// What is committed with the batch.
@@ -311,7 +321,13 @@ impl Writer {
 
     fn take(&mut self) -> Taken {
         while self.batch.len() < BATCH_LEN_MAX && self.changes.len() < CHANGES_LEN_MAX {
-            match self.receiver.try_recv() {
+            // Before what comes ahead of it is asked for: that knows all that was known when this was sent.
+            let message = self.next.take().map_or_else(|| self.receiver.try_recv(), Ok);
+            if self.go_ahead() {
+                self.next = message.ok();
+                return Taken::BatchFull;
+            }
+            match message {
                 Ok(Message::Result(record, waiting)) => {
                     self.changes.extend(self.alongside.changes(&record));
                     self.waiting.extend(waiting.map(|waiting| (self.batch.len(), waiting)));
@@ -331,6 +347,18 @@ impl Writer {
             }
         }
         Taken::BatchFull
+    }
+
+    /// Takes what comes ahead of the next message, as far as the batch has room; gives whether there may be more.
+    fn go_ahead(&mut self) -> bool {
+        while self.changes.len() < CHANGES_LEN_MAX {
+            let changes = self.alongside.ahead();
+            if changes.is_empty() {
+                return false;
+            }
+            self.changes.extend(changes);
+        }
+        true
     }
 
     /// Tries until the batch is written. False: the host shuts down, and the attempts are used up.
@@ -363,7 +391,7 @@ impl Writer {
         }
     }
 
-    /// `seqs` are the numbers of the batch.
+    /// `seqs` are the numbers of the batch, and behind them those of documents.
     fn succeeded(&mut self, seqs: &[Option<u64>]) {
         self.shared.pending.fetch_sub(self.batch.len(), Ordering::Relaxed);
         if self.shared.now(None).is_some() {
@@ -371,7 +399,8 @@ impl Writer {
         }
         let committed = |(record, seq): (&Arc<ResultRecord>, &Option<u64>)| seq.map(|seq| Committed { seq, record: Arc::clone(record) });
         let written: Vec<Committed> = self.batch.iter().zip(seqs).filter_map(committed).collect();
-        self.alongside.written(&written);
+        let announced = seqs.iter().skip(self.batch.len()).flatten().max().copied();
+        self.alongside.written(&written, announced);
         for (place, waiting) in self.waiting.drain(..) {
             let outcome = self.batch.get(place).zip(seqs.get(place)).and_then(committed).ok_or(QueueError::Duplicate);
             // Who asked may have stopped waiting.
@@ -402,7 +431,8 @@ impl Writer {
         self.receiver.close();
         let mut dropped = self.batch.len();
         let mut waiting: Vec<Waiting> = self.waiting.into_iter().map(|(_, waiting)| waiting).collect();
-        while let Ok(message) = self.receiver.try_recv() {
+        let mut next = self.next.take();
+        while let Some(message) = next.take().or_else(|| self.receiver.try_recv().ok()) {
             match message {
                 Message::Result(_, urgent) => {
                     dropped += 1;

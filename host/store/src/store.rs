@@ -10,7 +10,7 @@ use std::{
 
 use sickbay_core::Timestamp;
 
-use crate::{Change, Committed, Document, Kind, Page, ResultRecord, StoreError};
+use crate::{Announced, Change, Committed, Document, Kind, Page, ResultRecord, StoreError};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -29,13 +29,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes records in their order, in one transaction: all or none. Answers for each of them, in the same order, with its number,
     /// which continues from the highest ever given. One whose (check, scheduled time) is there already is ignored and gets none.
-    /// What changes of documents goes along in the same transaction.
+    /// What changes of documents goes along in the same transaction. The numbers of those that are announced follow in the answer, behind
+    /// those of the records, and are higher.
     fn commit<'a>(&'a self, records: &'a [Arc<ResultRecord>], changes: &'a [Change])
     -> BoxFuture<'a, Result<Vec<Option<u64>>, StoreError>>;
 
     /// Writes records of another store with the numbers that they have there, in one transaction: all or none. Each number is higher
     /// than any that was given here; a record that is there already is an error.
     fn restore<'a>(&'a self, committed: &'a [Committed]) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Writes documents of another store with the numbers that they have there, and goes on numbering above `highest`, which is the highest
+    /// that was given there: in one transaction.
+    fn restore_announced<'a>(&'a self, announced: &'a [Announced], highest: u64) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// The newest record of every check that ever had one, by `seq`.
     fn last(&self) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>>;
@@ -49,6 +54,9 @@ pub trait Store: Send + Sync + 'static {
     /// The history of all checks, oldest first: at most `limit` records whose `seq` is greater than `after`.
     fn events(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>>;
 
+    /// Documents that were announced, in the order of their numbers: at most `limit` whose `seq` is greater than `after`.
+    fn announced(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Announced>, StoreError>>;
+
     /// The documents of a kind that are open, by id: at most `limit` of those whose id is greater than `after`.
     fn open_documents<'a>(&'a self, kind: Kind, after: &'a str, limit: u32) -> BoxFuture<'a, Result<Vec<Document>, StoreError>>;
 
@@ -57,7 +65,8 @@ pub trait Store: Send + Sync + 'static {
     /// One page of a list of documents, newest first.
     fn documents<'a>(&'a self, page: Page<'a>) -> BoxFuture<'a, Result<Vec<Document>, StoreError>>;
 
-    /// The lowest `seq` that is kept, and the highest that was ever given (0: none). There may be gaps between them.
+    /// The lowest `seq` of a result that is kept, and the highest that was ever given, to a result or a document (0: none). There may be gaps
+    /// between them.
     fn bounds(&self) -> BoxFuture<'_, Result<(Option<u64>, u64), StoreError>>;
 
     /// Removes what `retention` no longer wants, in small steps, so that a write never waits for long.
@@ -67,7 +76,7 @@ pub trait Store: Send + Sync + 'static {
     fn ping(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Bytes in use: what [`Retention::bytes_max`] bounds. A file is measured; in PostgreSQL, whose files do not become smaller by
-    /// removing, results are counted.
+    /// removing, results and documents are counted.
     fn bytes(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// Lets go of the database. Everything afterwards is [`StoreError::Closed`]; closing again does nothing.
@@ -81,7 +90,7 @@ pub struct Retention {
     pub ok: Duration,
     /// All others, and closed documents.
     pub other: Duration,
-    /// Above this the oldest results go, whatever their age.
+    /// Above this the oldest results go, whatever their age, and where none can go any more the oldest closed documents.
     pub bytes_max: u64,
 }
 

@@ -55,7 +55,7 @@ impl Sink for Alertmanager {
             call = call.header(name, value);
         }
         accepted(call.json(&alerts.into()).send()?)?;
-        Ok(Receipt::default())
+        Ok(Receipt::default().of_named_alerts())
     }
 }
 

@@ -50,12 +50,15 @@ pub(crate) struct Config {
     to: Vec<String>,
     /// Template of the subject.
     #[serde(default = "default_title")]
+    #[schemars(extend("format" = "minijinja"))]
     title: String,
     /// Template of the plain text.
     #[serde(default = "default_text")]
+    #[schemars(extend("format" = "minijinja"))]
     text: String,
     /// Template of the HTML, where what it names is escaped; "" sends plain text alone.
     #[serde(default = "default_html")]
+    #[schemars(extend("format" = "minijinja"))]
     html: String,
 }
 

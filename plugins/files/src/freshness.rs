@@ -1,7 +1,7 @@
 //! `freshness`: whether the newest file of a pattern is young and large enough, and whether enough of them are kept.
 
 use sickbay_sdk::files::FileInfo;
-use sickbay_sdk::limit::{Limit, binary_size, ratio, span};
+use sickbay_sdk::limit::{Limit, binary_size, counted, ratio, span};
 use sickbay_sdk::prelude::*;
 
 use crate::glob;
@@ -131,9 +131,9 @@ fn judge(config: &Config, found: &[FileInfo], now_ms: u64) -> Report {
         });
     }
     let limit = Limit { metric: "count", unit: "", failure: "retention", warning: Some(config.count_min.into()), critical: None };
-    report = limit.at_least(report, count, || format!("only {count} files are kept"));
+    report = limit.at_least(report, count, || format!("only {} kept", counted(count, "file")));
     let limit = Limit { warning: config.count_max.map(f64::from), ..limit };
-    limit.at_most(report, count, || format!("{count} files are kept"))
+    limit.at_most(report, count, || format!("{} kept", counted(count, "file")))
 }
 
 #[cfg(test)]
@@ -175,8 +175,19 @@ mod tests {
     #[test]
     fn too_few_files_are_a_warning_and_none_at_all_is_critical() {
         let one = || host().file("/backups/a.dump", b"data", 99 * HOUR_MS).file("/backups/note.txt", b"x", 99 * HOUR_MS);
-        assert_eq!(run(one(), json!({ "count_min": 2 })).failure.as_deref(), Some("retention"));
+        let few = run(one(), json!({ "count_min": 2 }));
+        assert_eq!((few.status, few.failure.as_deref(), few.summary.as_str()), (Status::Warning, Some("retention"), "only 1 file kept"));
         assert_eq!(run(one(), json!({ "pattern": "*.tar" })).failure.as_deref(), Some("missing"));
         assert_eq!(run(host(), json!({})).failure.as_deref(), Some("missing"));
+    }
+    #[test]
+    fn more_files_than_should_be_kept_are_a_warning() {
+        let keep = |count_max: u32| {
+            let host = (0..3_u64).fold(host(), |host, day| host.file(&format!("/backups/{day}.dump"), b"data", (97 + day) * HOUR_MS));
+            run(host, json!({ "count_max": count_max }))
+        };
+        assert_eq!(keep(3).status, Status::Ok);
+        let many = keep(2);
+        assert_eq!((many.status, many.failure.as_deref(), many.summary.as_str()), (Status::Warning, Some("retention"), "3 files kept"));
     }
 }

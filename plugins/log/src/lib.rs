@@ -1,13 +1,21 @@
 //! The sink `log`: one line in Sickbay's own log for each notification. It needs no grant: the sink for a first run.
+//!
+//! Limits: [`NAMES_MAX`] alerts are named in a line, the worst first; the rest is counted.
 
 use sickbay_sdk::prelude::*;
 use sickbay_sdk::sinks::{Level, TITLE, Texts, one_line};
+use sickbay_sdk::{Alert, Notification};
+
+/// A value of a log line has room for 1 KiB.
+const NAMES_MAX: usize = 20;
+const NAMES_BYTES_MAX: usize = 900;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Config {
     /// Template of the line.
     #[serde(default = "default_title")]
+    #[schemars(extend("format" = "minijinja"))]
     title: String,
 }
 
@@ -35,16 +43,40 @@ impl Sink for Log {
         let incidents: Vec<&str> = notification.alerts.iter().map(|alert| alert.incident_id.as_str()).collect();
         let incidents = incidents.join(" ");
         let alerts = (notification.alerts.len() + notification.more()).to_string();
+        let names = names(notification);
         let fields = [
             ("phase", notification.phase.word()),
             ("severity", notification.severity.as_str()),
             ("group", notification.group.as_str()),
             ("alerts", alerts.as_str()),
+            ("names", names.as_str()),
             ("incidents", incidents.as_str()),
             ("key", notification.idempotency_key.as_str()),
         ];
         log::write(weight(Level::of_all(notification)), &title, &fields);
         Ok(Receipt::default())
+    }
+}
+
+/// `api (critical), disk (resolved) and 3 more`
+fn names(notification: &Notification) -> String {
+    let mut worst_first: Vec<(Level, &Alert)> = notification.alerts.iter().map(|alert| (Level::of(alert), alert)).collect();
+    worst_first.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
+    let mut names = String::new();
+    let mut named = 0;
+    for (level, alert) in worst_first.into_iter().take(NAMES_MAX) {
+        let name = format!("{} ({})", one_line(&alert.name()), level.word());
+        if names.len() + name.len() > NAMES_BYTES_MAX {
+            break;
+        }
+        names.push_str(if named == 0 { "" } else { ", " });
+        names.push_str(&name);
+        named += 1;
+    }
+    match notification.alerts.len() - named + notification.more() {
+        0 => names,
+        more if named == 0 => format!("{more} that are not named"),
+        more => format!("{names} and {more} more"),
     }
 }
 
@@ -67,7 +99,6 @@ sickbay_sdk::plugin! {
 
 #[cfg(test)]
 mod tests {
-    use sickbay_sdk::Alert;
     use sickbay_sdk::testing::{FakeHost, alert, assert_sink_well_described, notification};
 
     use super::*;
@@ -83,6 +114,23 @@ mod tests {
         assert_eq!(lines, [(log::Level::Error, "CRITICAL 2 alerts"), (log::Level::Info, resolved)]);
         let field = |name: &str| host.lines[0].fields.iter().find(|field| field.name == name).map(|field| field.value.as_str());
         assert_eq!((field("alerts"), field("incidents"), field("key")), (Some("2"), Some("01INCIDENT 02INCIDENT"), Some("test-key")));
+    }
+
+    #[test]
+    fn each_alert_is_named_the_worst_first_and_those_without_room_are_counted() {
+        let called = |name: &str, phase: Phase| Alert { check: name.to_owned(), phase, ..alert() };
+        let told = |alerts: Vec<Alert>, more: &str| {
+            let mut host = FakeHost::default();
+            let extras = vec![sickbay_sdk::Label::new("more", more)];
+            host.deliver::<Log>(json!({}), Notification { extras, ..notification(alerts) }).expect("delivered");
+            host.lines[0].fields.iter().find(|field| field.name == "names").map(|field| field.value.clone()).unwrap_or_default()
+        };
+        assert_eq!(told(vec![called("disk", Phase::Resolved), called("api", Phase::Firing)], "0"), "api (critical), disk (resolved)");
+        let many: Vec<Alert> = (0..25).map(|number| called(&format!("a{number}"), Phase::Firing)).collect();
+        let names = told(many, "7");
+        assert!(names.starts_with("a0 (critical), a1 (critical), ") && names.ends_with("a19 (critical) and 12 more"), "{names}");
+        let long = told(vec![called(&"x".repeat(2_000), Phase::Firing)], "0");
+        assert_eq!(long, "1 that are not named");
     }
 
     #[test]

@@ -29,9 +29,11 @@ struct Config {
     token: String,
     /// Template of the title.
     #[serde(default = "default_title")]
+    #[schemars(extend("format" = "minijinja"))]
     title: String,
     /// Template of the message.
     #[serde(default = "default_text")]
+    #[schemars(extend("format" = "minijinja"))]
     text: String,
     /// Priorities from 1 to 5 by severity, where they are to be others than { P0 = 5, P1 = 4, P2 = 3, P3 = 2 }.
     #[serde(default)]

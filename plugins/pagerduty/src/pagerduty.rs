@@ -22,6 +22,7 @@ pub(crate) struct Config {
     url: String,
     /// Template of an event's summary; it sees one alert.
     #[serde(default = "default_title")]
+    #[schemars(extend("format" = "minijinja"))]
     pub(crate) title: String,
     /// Where Sickbay's page is.
     #[serde(default)]
@@ -65,7 +66,7 @@ impl Sink for PagerDuty {
                 calls.push(http::post(&config.url).redirects_max(0).json(&event));
             }
         }
-        let mut outcome = Ok(Receipt::default());
+        let mut outcome = Ok(Receipt::default().of_named_alerts());
         for calls in calls.chunks(http::CALLS_MAX) {
             for answer in http::send_many(calls) {
                 if let Err(error) = answer.map_err(DeliveryError::from).and_then(accepted) {
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn each_alert_is_an_event_with_the_placeholder_that_came() {
         let mut host = FakeHost::default().http(Ok(response(202, TAKEN))).http(Ok(response(202, TAKEN)));
-        assert_eq!(deliver(&mut host, of(2)), Ok(Receipt::default()));
+        assert_eq!(deliver(&mut host, of(2)), Ok(Receipt::default().of_named_alerts()));
         assert_eq!(keys(&host), ["I0", "I1"]);
         let body = String::from_utf8_lossy(host.sent[0].request.body.as_deref().unwrap_or_default()).into_owned();
         assert!(body.contains(r#""routing_key":"{{secret:pagerduty-key}}""#), "{body}");

@@ -4,7 +4,7 @@
 //! The age of the last save is judged only while changes wait to be saved. A server with an append-only file may do without RDB, so
 //! there the age is judged only where the configuration says how.
 
-use sickbay_sdk::limit::{Limit, span};
+use sickbay_sdk::limit::{Limit, counted, span};
 use sickbay_sdk::prelude::*;
 use sickbay_sdk::redis::Info;
 
@@ -79,7 +79,7 @@ fn judge(config: &Config, info: &Info, now_ms: u64) -> Result<Report, Error> {
     let changes = info.number("rdb_changes_since_last_save").unwrap_or(0.0);
     let has_aof = info.number("aof_enabled") == Some(1.0);
     let rewrite = rewrite_seconds(info);
-    let report = Report::ok(format!("saved {} ago, {changes} changes since", span(age)))
+    let report = Report::ok(format!("saved {} ago, {} since", span(age), counted(changes, "change")))
         .metric("save_age_seconds", age, "seconds")
         .metric("unsaved_changes", changes, "")
         .metric("aof_enabled", f64::from(u8::from(has_aof)), "")
@@ -95,7 +95,7 @@ fn judge(config: &Config, info: &Info, now_ms: u64) -> Result<Report, Error> {
         report
     };
     let limit = age_limit(config, has_aof, changes);
-    let report = limit.at_most(report, age, || format!("{changes} changes wait, the last save was {} ago", span(age)));
+    let report = limit.at_most(report, age, || format!("{} not saved, the last save was {} ago", counted(changes, "change"), span(age)));
     let warning = Some(config.rewrite_warning_seconds);
     let limit = Limit { metric: "rewrite_seconds", unit: "seconds", failure: "persistence", warning, critical: None };
     Ok(limit.at_most(report, rewrite, || format!("a save or rewrite has been running for {}", span(rewrite))))

@@ -37,9 +37,11 @@ pub(crate) struct Config {
     api_url: String,
     /// Template of the first line, in Slack's markup.
     #[serde(default = "default_title")]
+    #[schemars(extend("format" = "minijinja"))]
     pub(crate) title: String,
     /// Template of further text; the attachments tell the rest.
     #[serde(default)]
+    #[schemars(extend("format" = "minijinja"))]
     pub(crate) text: String,
 }
 

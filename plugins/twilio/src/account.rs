@@ -25,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) to: String,
     /// Template of what is said.
     #[serde(default = "default_title")]
+    #[schemars(extend("format" = "minijinja"))]
     pub(crate) text: String,
     /// Whether it is told that all is well. By default a message says so, and no call.
     #[serde(default)]

@@ -79,6 +79,14 @@ impl Receipt {
     pub fn new(reference: impl Into<String>) -> Receipt {
         Receipt { reference: Some(reference.into()), extras: Vec::new() }
     }
+
+    /// The receiver was told each alert that is named, and nothing of those that a notification only counts: the host has them told by another
+    /// one, which follows at once.
+    #[must_use]
+    pub fn of_named_alerts(mut self) -> Receipt {
+        self.extras.push(Label { name: "tells".to_owned(), value: "named".to_owned() });
+        self
+    }
 }
 
 #[allow(clippy::derivable_impls, reason = "the type is generated")]

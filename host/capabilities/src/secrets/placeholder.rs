@@ -100,6 +100,12 @@ impl Placeholders {
         Ok(&self.entries[index].placeholder)
     }
 
+    /// Holds a configured secret to be masked by its name: there are as many as the configuration has.
+    pub(super) fn hold(&mut self, value: Arc<Value>, name: &str) -> Result<(), DrawError> {
+        self.entries.push(Arc::new(Entry { placeholder: draw()?, value, names: Box::new([Arc::<str>::from(name)]) }));
+        Ok(())
+    }
+
     /// Every placeholder of this run in `text`, in order.
     pub(super) fn find(&self, text: &[u8]) -> Vec<Found<'_>> {
         let mut found = Vec::new();

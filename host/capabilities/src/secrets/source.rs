@@ -206,6 +206,22 @@ impl Vault {
         Ok(Some(Versions { newest, previous }))
     }
 
+    /// The values of all secrets that can be had by `deadline`, all versions of them: for what comes from outside a run. Each stands for its
+    /// name.
+    pub async fn known(&self, deadline: Instant) -> Placeholders {
+        let mut known = Placeholders::default();
+        for (name, secret) in &self.secrets {
+            for slot in std::iter::once(&secret.current).chain(&secret.previous) {
+                // Whoever uses one that cannot be read is told so.
+                let Ok(version) = self.read(slot, Instant::now(), deadline).await else { continue };
+                if known.hold(version.value, name).is_err() {
+                    return known;
+                }
+            }
+        }
+        known
+    }
+
     async fn read(&self, slot: &Slot, now: Instant, deadline: Instant) -> Result<Version, Flaw> {
         let known = slot.seen().clone();
         let (path, known) = match (&slot.origin, known) {
@@ -348,6 +364,11 @@ pub enum OpenError {
 }
 
 impl Services {
+    /// The values of all configured secrets, as [`Vault::known`] has them.
+    pub async fn known_secrets(&self, deadline: Instant) -> Placeholders {
+        self.secrets.known(deadline).await
+    }
+
     /// Opens what a `config` names and draws a placeholder for each. Waits for files, at most until `deadline`.
     pub async fn open_secrets(&self, template: &Template, deadline: Instant) -> Result<Opened, OpenError> {
         let mut placeholders = Placeholders::default();

@@ -22,6 +22,8 @@ pub(super) enum Due {
     /// Nothing was heard of an attempt.
     Lease(DeliveryId),
     GiveUp(DeliveryId),
+    /// A sink that is no longer configured has not come back.
+    SinkGone(SinkName),
     Flush(GroupKey),
     Rung(IncidentId, GroupKey),
     Reminder(GroupKey, SinkName),

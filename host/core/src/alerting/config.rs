@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::LEASE_MARGIN;
 use super::interval::{NamedInterval, TimeInterval};
 use super::matcher::Matcher;
 use crate::{Cron, Timestamp};
@@ -19,6 +20,8 @@ pub const REPEAT_INTERVAL: Duration = Duration::from_secs(4 * 3600);
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
 pub const SINK_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest attempt, in timeouts of its sink: it waits for its turn, then secrets are fetched, then the sink is asked.
+pub const ATTEMPT_TIMEOUTS_MAX: u32 = 3;
 
 /// The name of a sink in the configuration.
 pub type SinkName = Arc<str>;
@@ -57,15 +60,22 @@ impl Default for AlertingConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkConfig {
     pub name: SinkName,
-    /// The longest that one attempt takes.
+    /// The longest that the sink is asked for.
     pub timeout: Duration,
     /// Whether it is told that a person has taken an incident, beside begin and end.
     pub tells_acknowledgements: bool,
+    /// Another number where anything of the sink was written otherwise: it may be mended by that.
+    pub revision: u64,
 }
 
 impl SinkConfig {
     pub fn named(name: impl Into<SinkName>) -> SinkConfig {
-        SinkConfig { name: name.into(), timeout: SINK_TIMEOUT, tells_acknowledgements: false }
+        SinkConfig { name: name.into(), timeout: SINK_TIMEOUT, tells_acknowledgements: false, revision: 0 }
+    }
+
+    /// An attempt of which nothing was heard for so long is taken for lost.
+    pub fn lease(&self) -> Duration {
+        self.timeout.saturating_mul(ATTEMPT_TIMEOUTS_MAX).saturating_add(LEASE_MARGIN)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Each attempt is recorded before it is made and ends with an [`Outcome`]; where that is lost (a crash, a trap) the lease runs out and the
 //! attempt may have arrived. Until an attempt may have arrived the content follows the truth; from then on it stays as it was said, with the
-//! same idempotency key, until the sink has it, refuses it, or the time is up.
+//! same idempotency key, until the sink has it, refuses it, or the time is up. One that was refused or given up can be sent again by a person:
+//! that is another delivery with its own key.
 //!
 //! Limits: [`ALERTS_MAX`] alerts are named, the rest is counted; waits between attempts grow from [`BACKOFF_FIRST`] to [`BACKOFF_MAX`]; a sink may
 //! ask for up to [`RETRY_AFTER_MAX`].
@@ -24,7 +25,7 @@ pub const ALERTS_MAX: usize = 100;
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
-/// An attempt that has told nothing for so long beyond its timeout is taken for lost.
+/// An attempt that has told nothing for so long beyond the longest that it may take is taken for lost.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +77,7 @@ pub enum Abandoned {
     ResolvedBeforeSent,
     /// By the first attempt there was nothing to tell any more: muted, or told in another group.
     Outdated,
+    /// Before its first attempt.
     SinkRemoved,
 }
 
@@ -86,6 +88,10 @@ pub enum Cause {
     Resolved,
     Acknowledged,
     Reminder,
+    /// A person wants it sent again.
+    Resent {
+        of: DeliveryId,
+    },
 }
 
 /// One incident that a delivery is about.
@@ -172,6 +178,8 @@ impl Delivery {
 pub enum Outcome {
     /// The receiver has it.
     Delivered { reference: Option<String> },
+    /// The receiver has the alerts that are named, and was not told of those that are only counted.
+    DeliveredNamed { reference: Option<String> },
     /// The receiver could not take it now. It may have it all the same: an answer can be lost.
     Retryable { error: String, after: Option<Duration> },
     /// Trying again cannot help, and the receiver does not have it.
@@ -215,6 +223,15 @@ mod tests {
         let waits: Vec<u64> = (1..=11).map(|attempts| Delivery { attempts, ..delivery() }.backoff().as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert_eq!(Delivery { attempts: u32::MAX, ..delivery() }.backoff(), BACKOFF_MAX);
+    }
+
+    #[test]
+    fn a_cause_survives_its_row() {
+        let id = delivery().id;
+        for cause in [Cause::Opened, Cause::Reminder, Cause::Resent { of: id }] {
+            let json = serde_json::to_string(&cause).expect("a cause is JSON");
+            assert_eq!(serde_json::from_str::<Cause>(&json).expect("the same cause"), cause, "{json}");
+        }
     }
 
     #[test]

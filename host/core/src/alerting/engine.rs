@@ -11,9 +11,11 @@
 //! - `routing`: which groups an incident is in, when a group is flushed, ladders.
 //! - `content`: what a sink is to be told about a group, if anything.
 //! - `deliveries`: a notification from its making to its end, and what that means for the ledger.
+//! - `resend`: what a person wants sent again. `sinks`: those that go, come back or may be mended.
 //! - `restore`: from rows, to another configuration, after the clock was set back. `explain`: why, and what happens next.
 //!
-//! Limits: [`POSTED_MAX`] posted incidents that are open; a clock that goes back by less than [`CLOCK_STEP_MAX`] stands still.
+//! Limits: [`POSTED_MAX`] posted incidents that are open; [`DUE_PER_TICK_MAX`] things that are due in one tick; a clock that goes
+//! back by less than [`CLOCK_STEP_MAX`] stands still.
 //!
 //! Invariant: no I/O, no clock, no global; the same facts give the same rows, and a machine made of the rows goes on as the one before.
 //! Invariant: a resolve is owed to a sink exactly for what stands in its ledger, and the ledger is written before the sink is called.
@@ -24,8 +26,10 @@ mod deliveries;
 mod explain;
 mod incidents;
 mod muting;
+mod resend;
 mod restore;
 mod routing;
+mod sinks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,7 +38,7 @@ use std::time::Duration;
 pub use explain::{Explanation, NextStep, RouteTaken, ToldTo};
 
 use super::agenda::{Agenda, Due};
-use super::breaker::SinkRow;
+use super::breaker::{Hold, HoldReason, SinkRow};
 use super::changes::{Changes, CheckRow, Rows};
 use super::config::{AlertingConfig, SinkConfig, SinkName};
 use super::delivery::Delivery;
@@ -51,6 +55,8 @@ use crate::Timestamp;
 
 /// Posted incidents that are open. Those of checks are bounded by the checks.
 pub const POSTED_MAX: usize = 50_000;
+/// Things that time brings about which one tick does.
+pub const DUE_PER_TICK_MAX: usize = 500;
 /// A clock that goes back by more was set back; by less, results came in another order.
 pub const CLOCK_STEP_MAX: Duration = Duration::from_secs(2);
 
@@ -117,11 +123,17 @@ impl Alerting {
     }
 
     /// Takes a fact; what it answers is to be stored before anything acts on it.
+    ///
+    /// A tick does at most [`DUE_PER_TICK_MAX`] things: where more is due `next_tick` says so, and another tick goes on.
     pub fn apply(&mut self, fact: Fact, now: Timestamp) -> Changes {
         self.move_to(now);
-        self.pass_time();
+        if matches!(fact, Fact::Tick) {
+            self.pass_time(DUE_PER_TICK_MAX);
+            return self.written();
+        }
+        self.pass_time(usize::MAX);
         self.take(fact);
-        self.pass_time();
+        self.pass_time(usize::MAX);
         self.written()
     }
 
@@ -157,6 +169,20 @@ impl Alerting {
     /// Silences that are not over.
     pub fn silences(&self) -> impl Iterator<Item = &Silence> {
         self.silences.values()
+    }
+
+    /// One that is not over.
+    pub fn silence(&self, id: SilenceId) -> Option<&Silence> {
+        self.silences.get(&id)
+    }
+
+    /// Why nothing is attempted at a sink now, and until when.
+    pub fn hold_of(&self, sink: &str) -> Option<Hold> {
+        let row = &self.sinks.get(sink)?.row;
+        match row.removed_at {
+            Some(removed_at) => Some(Hold { until: removed_at.plus(self.config.give_up_after), reason: HoldReason::Removed }),
+            None => row.hold(self.now),
+        }
     }
 
     /// Groups that have members, or of which somebody is owed a word.
@@ -202,13 +228,20 @@ impl Alerting {
             Fact::Note { incident, by, text } => self.note(incident, by, &text),
             Fact::Attempting { delivery } => self.attempt(delivery),
             Fact::DeliveryEnded { delivery, attempt, outcome } => self.attempt_ended(delivery, attempt, outcome),
+            Fact::Resend { delivery, settled, by } => self.resend(&delivery, settled, &by),
+            Fact::Relabelled { check } => self.relabelled(&check),
+            Fact::SinkMended { sink } => self.mended(&sink),
             Fact::Configured { config } => self.adopt(config),
         }
     }
 
-    /// Does everything that is due. Whatever is done here is due later or never again, so this ends.
-    fn pass_time(&mut self) {
-        while let Some(due) = self.agenda.pop_due(self.now) {
+    /// Does what is due, at most so many things. Whatever is done here is due later or never again, so this ends.
+    fn pass_time(&mut self, most: usize) {
+        let mut left = most;
+        while left > 0
+            && let Some(due) = self.agenda.pop_due(self.now)
+        {
+            left -= 1;
             match due {
                 Due::Silence(id) => self.silence_changed(id),
                 Due::Interval(name) => self.interval_changed(&name),
@@ -217,6 +250,7 @@ impl Alerting {
                 Due::PostedEnds(id) => self.posted_ended(id),
                 Due::Lease(id) => self.lease_ran_out(id),
                 Due::GiveUp(id) => self.give_up(id),
+                Due::SinkGone(sink) => self.drop_sink(&sink),
                 Due::Flush(key) => self.flush(&key),
                 Due::Rung(id, key) => self.climb(id, &key),
                 Due::Reminder(key, sink) => self.remind(&key, &sink),
@@ -264,5 +298,34 @@ impl Alerting {
             }
         }
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerting::{LabelSet, PostedAlert};
+
+    #[test]
+    fn a_tick_does_so_much_and_the_next_one_goes_on() {
+        const ALERTS: usize = 2 * DUE_PER_TICK_MAX + 10;
+        let mut alerting = Alerting::new(Arc::default(), 1, Timestamp(1_000));
+        let alerts = (0..ALERTS).map(|number| {
+            let name = number.to_string();
+            let labels = LabelSet::new([("alertname", name.as_str())]).expect("a label");
+            let ends_at = Some(Timestamp(5_000));
+            PostedAlert { labels, annotations: Arc::default(), starts_at: None, ends_at, generator_url: None }
+        });
+        let alerts = alerts.collect();
+        alerting.apply(Fact::Posted { alerts }, Timestamp(1_000));
+        let now = Timestamp(6_000);
+        let mut resolved = Vec::new();
+        while alerting.next_tick().is_some_and(|at| at <= now) {
+            let changes = alerting.apply(Fact::Tick, now);
+            resolved.push(changes.events.iter().filter(|event| matches!(event.kind, EventKind::Resolved { .. })).count());
+        }
+        assert!(resolved.len() >= 3 && resolved.iter().all(|count| *count <= DUE_PER_TICK_MAX), "{resolved:?}");
+        assert_eq!(resolved.iter().sum::<usize>(), ALERTS);
+        assert!(!alerting.incidents().any(Incident::is_open));
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::config::AlertingConfig;
-use super::delivery::Outcome;
+use super::config::{AlertingConfig, SinkName};
+use super::delivery::{Delivery, Outcome};
 use super::id::{DeliveryId, IncidentId, SilenceId};
-use super::incident::{AlertKind, Findings};
+use super::incident::{AlertKind, Findings, Incident};
 use super::labels::LabelSet;
 use super::silence::SilenceDraft;
 use crate::{Label, Status, Timestamp};
@@ -64,6 +64,22 @@ pub enum Fact {
         delivery: DeliveryId,
         attempt: u32,
         outcome: Outcome,
+    },
+    /// A delivery that was refused or given up is to be sent again.
+    Resend {
+        /// As it is stored.
+        delivery: Box<Delivery>,
+        /// Those whose end it told and that the machine does not know any more, as they are stored.
+        settled: Vec<Incident>,
+        by: String,
+    },
+    /// The labels of a check are written otherwise.
+    Relabelled {
+        check: Arc<CheckIdentity>,
+    },
+    /// The plugin of a sink came back, or is another one: what held the sink may be over.
+    SinkMended {
+        sink: SinkName,
     },
     Configured {
         config: Arc<AlertingConfig>,

@@ -4,8 +4,9 @@
 //! a route. An [`IncidentEvent`] is a line of its timeline; [`EventKind`] is the closed list.
 //!
 //! Limits: [`NOTE_BYTES_MAX`]; summaries and evidence have the bounds of a judgement.
-//! Invariant: labels and fingerprint of an incident never change, also where those of its check do.
+//! Invariant: a sink that was told of an incident hears of it with the labels that it was told first, also where those of its check changed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -230,6 +231,9 @@ pub struct Incident {
     pub cause: Option<Arc<str>>,
     pub mute: Option<Mute>,
     pub memberships: Vec<Membership>,
+    /// The labels with which sinks know it that were told before its labels changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told_as: BTreeMap<SinkName, LabelSet>,
     /// A sink knows of it, or may.
     pub was_told: bool,
     /// Lines of its timeline so far.
@@ -241,6 +245,15 @@ pub struct Incident {
 impl Incident {
     pub fn is_open(&self) -> bool {
         self.phase != Phase::Resolved
+    }
+
+    /// Why nobody is told that it fires; of several routes that are mute at this time, the first says why.
+    pub fn muted_by(&self) -> Option<&Mute> {
+        let by_routes = || {
+            let are_all = self.memberships.iter().all(|membership| membership.mute.is_some());
+            self.memberships.first().filter(|_| are_all)?.mute.as_ref()
+        };
+        self.mute.as_ref().or_else(by_routes)
     }
 
     pub fn subject(&self) -> Subject<'_> {
@@ -288,6 +301,8 @@ pub enum EventKind {
     DeliveryFailed { sink: SinkName, error: String },
     DeliveryRefused { sink: SinkName, error: String },
     DeliveryExpired { sink: SinkName },
+    Resent { sink: SinkName, by: String },
+    Relabelled,
     SinkRemoved { sink: SinkName },
     ResolvedBeforeSent,
     Resolved { reason: Resolution },
@@ -310,6 +325,8 @@ impl fmt::Display for EventKind {
             EventKind::DeliveryFailed { sink, error } => write!(formatter, "`{sink}` could not take it, it is tried again: {error}"),
             EventKind::DeliveryRefused { sink, error } => write!(formatter, "`{sink}` refused it: {error}"),
             EventKind::DeliveryExpired { sink } => write!(formatter, "given up: `{sink}` did not take it in time"),
+            EventKind::Resent { sink, by } => write!(formatter, "{by} had it sent to `{sink}` again"),
+            EventKind::Relabelled => formatter.write_str("the labels of its check changed"),
             EventKind::SinkRemoved { sink } => write!(formatter, "`{sink}` is no longer configured and hears no end of it"),
             EventKind::ResolvedBeforeSent => formatter.write_str("resolved before anybody was told"),
             EventKind::Resolved { reason } => formatter.write_str(match reason {

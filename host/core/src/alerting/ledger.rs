@@ -25,6 +25,9 @@ pub struct Told {
     pub standing: Standing,
     /// Whether it was told this incident or only how many there are.
     pub is_named: bool,
+    /// The last reminder only counted it, and the sink hears only what is named: it is told by the next, which follows at once.
+    #[serde(default)]
+    pub is_left: bool,
 }
 
 impl Told {
@@ -101,7 +104,7 @@ mod tests {
     fn an_entry_is_stored_with_its_incidents_by_id() {
         let id = IncidentId::next(&mut Chance::seeded(1), Timestamp(1));
         let mut entry = LedgerEntry::new(GroupKey::new("{}", &LabelSet::default()), "oncall".into());
-        entry.told.insert(id, Told { phase: Phase::Firing, standing: Standing::MayKnow, is_named: true });
+        entry.told.insert(id, Told { phase: Phase::Firing, standing: Standing::MayKnow, is_named: true, is_left: false });
         entry.reminder = Reminder::At(Timestamp(7));
         let json = serde_json::to_string(&entry).expect("an entry is JSON");
         assert!(json.contains(&format!(r#""told":{{"{id}":{{"phase":"firing","standing":"MayKnow""#)), "{json}");
@@ -110,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_a_sink_may_know_is_owed_an_end() {
-        let told = |standing| Told { phase: Phase::Firing, standing, is_named: true };
+        let told = |standing| Told { phase: Phase::Firing, standing, is_named: true, is_left: false };
         assert!(told(Standing::MayKnow).is_owed() && told(Standing::Knows).is_owed() && !told(Standing::Declined).is_owed());
         assert!(Reminder::At(Timestamp(1)).is_due(Timestamp(1)) && !Reminder::At(Timestamp(2)).is_due(Timestamp(1)));
         assert!(Reminder::Overdue.is_due(Timestamp(0)) && !Reminder::Never.is_due(Timestamp(9)));

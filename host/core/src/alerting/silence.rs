@@ -1,6 +1,8 @@
 //! Silences: what people mute for a time, by matchers.
 //!
-//! Limits: [`SILENCES_MAX`] that are not over, [`SILENCE_TEXT_BYTES_MAX`].
+//! Limits: [`SILENCES_MAX`] that are not over, [`SILENCE_TEXT_BYTES_MAX`], [`SILENCE_AHEAD_MAX`].
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,9 @@ use crate::Timestamp;
 pub const SILENCES_MAX: usize = 10_000;
 /// Of who made it, and of the comment.
 pub const SILENCE_TEXT_BYTES_MAX: usize = 1024;
+
+/// From now to its end: one that ends later is forgotten, and mutes what nobody thinks of any more.
+pub const SILENCE_AHEAD_MAX: Duration = Duration::from_secs(5 * 366 * 86_400);
 
 /// What somebody asks for. With the id of a silence that is not over it takes its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,11 @@ impl SilenceDraft {
         }
         if self.ends_at <= now {
             return Some("a silence ends in the future".to_owned());
+        }
+        if self.ends_at > now.plus(SILENCE_AHEAD_MAX) {
+            return Some(
+                "a silence ends within 5 years; for what nobody is ever to be told of, write a route with `sinks = []`".to_owned(),
+            );
         }
         if self.created_by.len() > SILENCE_TEXT_BYTES_MAX || self.comment.len() > SILENCE_TEXT_BYTES_MAX {
             return Some(format!("a text of a silence has at most {SILENCE_TEXT_BYTES_MAX} bytes"));
@@ -98,6 +108,9 @@ mod tests {
         assert!(problem(draft(&["a=~\".*\"", "b=\"\""])).contains("mute everything"));
         assert!(problem(SilenceDraft { ends_at: Timestamp(1000), ..draft(&["a=1"]) }).contains("after it begins"));
         assert!(problem(SilenceDraft { ends_at: Timestamp(1500), ..draft(&["a=1"]) }).contains("in the future"));
+        let latest = Timestamp(1500).plus(SILENCE_AHEAD_MAX);
+        assert_eq!(problem(SilenceDraft { ends_at: latest, ..draft(&["a=1"]) }), "");
+        assert!(problem(SilenceDraft { ends_at: Timestamp(latest.0 + 1), ..draft(&["a=1"]) }).contains("within 5 years"));
         assert!(problem(SilenceDraft { comment: "x".repeat(1025), ..draft(&["a=1"]) }).contains("1024 bytes"));
         assert!(problem(draft(&["a=1"; MATCHERS_MAX + 1])).contains("at most 64"));
     }

@@ -1,8 +1,8 @@
-//! A simulated hour for each seed: checks fail, flap, vanish and come back; sinks fail, fall silent, refuse, ask for time, lose their plugin and
-//! are removed; people silence, acknowledge and write notes; others post alerts, in some hours very many at once; the clock jumps; the
-//! configuration changes; answers are lost and come in another order; and at any moment the process dies and goes on from what it had stored.
-//! Then the sinks recover; in half of the hours nothing else happens for a while; then everything recovers, and time goes on until nothing is
-//! left to do.
+//! A simulated hour for each seed: checks fail, flap, vanish and come back; sinks fail, fall silent, refuse, ask for time, lose their plugin,
+//! are mended, removed and come back; people silence, acknowledge, write notes and send again what failed; labels change; others post alerts,
+//! in some hours very many at once; the clock jumps; the configuration changes; answers are lost and come in another order; and at any moment
+//! the process dies and goes on from what it had stored. Then the sinks recover; in half of the hours nothing else happens for a while; then
+//! everything recovers, and time goes on until nothing is left to do.
 //!
 //! What must hold is in `judge`, with `pace` (when) and `truth` (what is so); `scene` is the world. A seed that fails is run again with its
 //! log, which is printed; the same seed does the same again.
@@ -363,7 +363,7 @@ impl Simulation {
 
     /// Something happens in the world.
     fn happens(&mut self) -> Result<(), Broken> {
-        match self.random.u32(0..100) {
+        match self.random.u32(0..106) {
             0..=42 => {
                 let index = self.random.usize(0..CHECKS.len());
                 let status =
@@ -425,9 +425,34 @@ impl Simulation {
                 self.apply(Fact::Configured { config })?;
             }
             95..=97 => self.jump(),
+            100..=101 => {
+                if let Some(fact) = self.resend() {
+                    self.apply(fact)?;
+                }
+            }
+            102..=103 => {
+                let (check, labels) = (self.random.usize(0..CHECKS.len()), self.random.usize(0..scene::LABELS.len()));
+                let fact = self.checks[check].relabel(scene::LABELS[labels]);
+                self.apply(fact)?;
+            }
+            104..=105 => {
+                let sink = SINKS[self.random.usize(0..SINKS.len())].into();
+                self.apply(Fact::SinkMended { sink })?;
+            }
             _ => self.restart(Died::AfterCommit)?,
         }
         Ok(())
+    }
+
+    /// Somebody has something sent again that failed, as the store has it.
+    fn resend(&mut self) -> Option<Fact> {
+        let has_failed = |delivery: &&Delivery| matches!(delivery.state, DeliveryState::Refused { .. } | DeliveryState::Expired { .. });
+        let failed: Vec<DeliveryId> = self.memory.deliveries.values().filter(has_failed).map(|delivery| delivery.id).collect();
+        let id = self.random.choice(failed)?;
+        let delivery = self.memory.deliveries.get(&id)?.clone();
+        let covered = delivery.covers.iter().filter_map(|cover| self.memory.incidents.get(&cover.incident));
+        let settled = covered.filter(|incident| incident.is_settled).cloned().collect();
+        Some(Fact::Resend { delivery: Box::new(delivery), settled, by: "anna".to_owned() })
     }
 
     fn silence(&mut self) -> Fact {

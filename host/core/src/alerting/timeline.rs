@@ -3,6 +3,7 @@
 //! Time begins on Monday, 6 July 2026, 12:00 UTC. A check is called by its name, a posted alert by its `alertname`, the incident of a check that
 //! nobody can judge by the name with a question mark. Everything that a sink hears must be expected, and the other way round.
 
+mod calendar;
 mod delivering;
 mod muting;
 mod people;
@@ -68,6 +69,8 @@ impl Notice {
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Takes,
+    /// It takes the alerts that are named, and hears nothing of the others.
+    TakesNamed,
     /// It takes it, and nobody hears of that.
     TakesSilently,
     Fails,
@@ -151,13 +154,14 @@ impl World {
         let answer = self.answers.get(&*delivery.sink).copied().unwrap_or(Answer::Takes);
         let outcome = match answer {
             Answer::Takes | Answer::TakesSilently => Outcome::Delivered { reference: Some(format!("thread-{}", self.heard.len())) },
+            Answer::TakesNamed => Outcome::DeliveredNamed { reference: None },
             Answer::Fails => Outcome::Retryable { error: "503".into(), after: None },
             Answer::FailsFor(seconds) => Outcome::Retryable { error: "429".into(), after: Some(Duration::from_secs(seconds)) },
             Answer::Refuses => Outcome::Refused { error: "no such channel".into() },
             Answer::IsMissing => Outcome::NotAttempted { error: "the plugin is not loaded".into() },
         };
         let attempt = delivery.attempts;
-        if matches!(answer, Answer::Takes | Answer::TakesSilently) {
+        if matches!(answer, Answer::Takes | Answer::TakesNamed | Answer::TakesSilently) {
             self.heard.push(Heard { at, sink: delivery.sink.to_string(), notice: notice(&delivery), delivery });
         }
         if !matches!(answer, Answer::TakesSilently) {
@@ -387,6 +391,28 @@ impl At<'_> {
             let (created_by, comment) = ("anna".to_owned(), String::new());
             let draft = SilenceDraft { id: None, matchers, starts_at: world.now(), ends_at, created_by, comment };
             Fact::SilencePut { draft }
+        });
+    }
+
+    fn relabels(self, check: &'static str, labels: &[(&str, &str)]) {
+        let labels = LabelSet::new(labels.iter().copied()).expect("valid labels");
+        self.then(move |world| {
+            world.labels.insert(check, labels);
+            let check = world.check(check);
+            world.apply(Fact::Relabelled { check });
+        });
+    }
+
+    /// The first delivery to a sink that was refused or given up, and has not been sent again.
+    fn resends(self, sink: &'static str) {
+        self.fact(move |world| {
+            let has_failed = |delivery: &&Delivery| {
+                &*delivery.sink == sink && matches!(delivery.state, DeliveryState::Refused { .. } | DeliveryState::Expired { .. })
+            };
+            let delivery = world.memory.deliveries.values().find(has_failed).expect("one that failed").clone();
+            let covered = delivery.covers.iter().filter_map(|cover| world.memory.incidents.get(&cover.incident));
+            let settled = covered.filter(|incident| incident.is_settled).cloned().collect();
+            Fact::Resend { delivery: Box::new(delivery), settled, by: "anna".into() }
         });
     }
 

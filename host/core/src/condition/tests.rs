@@ -129,6 +129,15 @@ fn arithmetic_that_turns_out_to_be_of_a_double_and_an_int_says_how_to_write_it()
     assert!(error.contains("`2.0`"), "{error}");
 }
 
+#[test]
+fn a_division_by_zero_is_an_error_of_whole_numbers_and_infinite_of_metrics() {
+    for source in ["1 / 0 > 1", "1 % 0 > 1", "int(report.metrics.latency_seconds) / 0 > 1"] {
+        let error = evaluated(source, &report()).expect_err(source);
+        assert!(error.to_lowercase().contains("zero"), "{source}: {error}");
+    }
+    assert_eq!(evaluated("report.metrics.latency_seconds / 0.0 > 1000000.0", &report()), Ok(true));
+}
+
 /// The message without its hint, and the hint.
 fn refusal(source: &str) -> (String, String) {
     let message = refused(source).message;

@@ -13,6 +13,7 @@ use super::{EvidenceItem, MetricItem, StateWord, StatusWord, decision, seconds, 
 use crate::clock::{self, rfc3339};
 use crate::config::{Origin, counted};
 use crate::live::{LiveCheck, Observed};
+use crate::reporter::reason_detail;
 
 /// A check, as lists show it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -69,7 +70,7 @@ impl CheckItem {
             kind: check.kind.load().to_string(),
             summary: last.map(|last| last.summary.clone()).unwrap_or_default(),
             reason: reason.name().to_owned(),
-            reason_detail: reason.to_string(),
+            reason_detail: last.map_or_else(|| reason.to_string(), |last| reason_detail(last)),
             decision: last.map(|last| decision(&last.decision)),
             last_run_at: last.map(|last| rfc3339(last.started_at)),
             labels: check.spec.labels.clone(),

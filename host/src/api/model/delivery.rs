@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sickbay_core::Timestamp;
-use sickbay_core::alerting::{Abandoned, Cause, Delivery, DeliveryState};
+use sickbay_core::alerting::{Abandoned, Cause, Delivery, DeliveryState, Hold};
 use utoipa::ToSchema;
 
 use crate::clock::rfc3339;
@@ -18,8 +18,10 @@ pub struct DeliveryItem {
     pub sink: String,
     /// `pending`, `attempting`, `delivered`, `refused`, `expired` or `abandoned`.
     pub state: String,
-    /// Why it was made: `opened`, `resolved`, `acknowledged` or `reminder`.
+    /// Why it was made: `opened`, `resolved`, `acknowledged`, `reminder` or `resent`.
     pub cause: String,
+    /// The delivery that it says again.
+    pub resent_of: Option<String>,
     /// Firing while any alert of the group is.
     pub phase: String,
     /// The worst of its alerts.
@@ -36,6 +38,10 @@ pub struct DeliveryItem {
     pub next_attempt_at: Option<String>,
     /// An attempt of which nothing was heard by then is taken for lost.
     pub lease_until: Option<String>,
+    /// Until then nothing is attempted at its sink, where that is so.
+    pub held_until: Option<String>,
+    /// Why not, as a sentence.
+    pub held_because: Option<String>,
     pub give_up_at: String,
     pub ended_at: Option<String>,
     /// Why it was abandoned: `ResolvedBeforeSent`, `Outdated` or `SinkRemoved`.
@@ -43,14 +49,20 @@ pub struct DeliveryItem {
     pub last_error: Option<String>,
 }
 
-impl From<&Delivery> for DeliveryItem {
-    fn from(delivery: &Delivery) -> DeliveryItem {
+impl DeliveryItem {
+    /// `hold` is that of its sink.
+    pub fn of(delivery: &Delivery, hold: Option<Hold>) -> DeliveryItem {
+        let hold = hold.filter(|_| matches!(delivery.state, DeliveryState::Pending { .. }));
         let state = State::of(&delivery.state);
         DeliveryItem {
             id: delivery.id.to_string(),
             sink: delivery.sink.to_string(),
             state: state.name.to_owned(),
             cause: cause(delivery.cause).to_owned(),
+            resent_of: match delivery.cause {
+                Cause::Resent { of } => Some(of.to_string()),
+                Cause::Opened | Cause::Resolved | Cause::Acknowledged | Cause::Reminder => None,
+            },
             phase: delivery.phase.as_str().to_owned(),
             severity: delivery.severity.as_str().to_owned(),
             route: delivery.route.to_string(),
@@ -61,6 +73,8 @@ impl From<&Delivery> for DeliveryItem {
             created_at: rfc3339(delivery.created_at),
             next_attempt_at: state.next_attempt_at.map(rfc3339),
             lease_until: state.lease_until.map(rfc3339),
+            held_until: hold.map(|hold| rfc3339(hold.until)),
+            held_because: hold.map(|hold| hold.reason.to_string()),
             give_up_at: rfc3339(delivery.give_up_at),
             ended_at: state.ended_at.map(rfc3339),
             reason: state.reason.map(str::to_owned),
@@ -116,6 +130,7 @@ fn cause(cause: Cause) -> &'static str {
         Cause::Resolved => "resolved",
         Cause::Acknowledged => "acknowledged",
         Cause::Reminder => "reminder",
+        Cause::Resent { .. } => "resent",
     }
 }
 

@@ -31,7 +31,7 @@ pub struct IncidentItem {
     pub reason_detail: String,
     pub failure: Option<String>,
     pub evidence: Vec<EvidenceItem>,
-    /// What routes, silences and inhibition match. They never change.
+    /// What routes, silences and inhibition match; of a check, as they are written now.
     pub labels: BTreeMap<String, String>,
     /// Of the labels, as Prometheus computes it.
     pub fingerprint: String,
@@ -43,7 +43,7 @@ pub struct IncidentItem {
     /// `Recovered`, `CheckRemoved`, `Ended` or `TimedOut`.
     pub resolution: Option<String>,
     pub ack: Option<AckItem>,
-    /// Why nobody is told that it fires, by any route.
+    /// Why nobody is told that it fires, by any route, also where each of its routes is mute at this time.
     pub mute: Option<MuteItem>,
     /// The check that is down and makes its check unreachable.
     pub unreachable_by: Option<String>,
@@ -90,7 +90,7 @@ impl From<&Incident> for IncidentItem {
                 until: ack.until.map(rfc3339),
                 note: ack.note.clone(),
             }),
-            mute: incident.mute.as_ref().map(MuteItem::from),
+            mute: incident.muted_by().map(MuteItem::from),
             unreachable_by: incident.cause.as_deref().map(str::to_owned),
             was_told: incident.was_told,
         }
@@ -181,6 +181,8 @@ fn event_name(kind: &EventKind) -> &'static str {
         EventKind::DeliveryFailed { .. } => "DeliveryFailed",
         EventKind::DeliveryRefused { .. } => "DeliveryRefused",
         EventKind::DeliveryExpired { .. } => "DeliveryExpired",
+        EventKind::Resent { .. } => "Resent",
+        EventKind::Relabelled => "Relabelled",
         EventKind::SinkRemoved { .. } => "SinkRemoved",
         EventKind::ResolvedBeforeSent => "ResolvedBeforeSent",
         EventKind::Resolved { .. } => "Resolved",

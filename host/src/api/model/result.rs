@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::{StateWord, StatusWord, decision, json, metric_kind, seconds};
 use crate::clock::rfc3339;
+use crate::reporter::reason_detail;
 
 /// What was measured against what was allowed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -59,7 +60,7 @@ impl From<&Metric> for MetricItem {
 /// One recorded run; also the `data` of an event.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ResultItem {
-    /// The place in the one sequence of all results; the `id` of its event.
+    /// The place in the one sequence of results and what happens to incidents; the `id` of its event.
     pub seq: u64,
     pub check: String,
     pub status: StatusWord,
@@ -99,7 +100,7 @@ impl From<&Committed> for ResultItem {
             state: record.state.kind.into(),
             summary: record.summary.clone(),
             reason: record.reason.name().to_owned(),
-            reason_detail: record.reason.to_string(),
+            reason_detail: reason_detail(record),
             decision: decision(&record.decision),
             failure: record.failure.clone(),
             transition: record.transition.as_ref().map(|transition| TransitionItem {

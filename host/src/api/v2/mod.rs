@@ -4,7 +4,8 @@
 //! the rest; `filter` reads what is asked for, `posted` what is brought; `model` are the shapes.
 //!
 //! What is different from Alertmanager: ids of silences are ULIDs; a silence that is put again keeps its id, whatever changed; parameters
-//! that are not known are refused; nothing is unprocessed; `receiver` names sinks, of which an alert may have several by one route.
+//! that are not known are refused; a silence ends within 5 years; nothing is unprocessed; `receiver` names sinks, of which an alert may have
+//! several by one route.
 //!
 //! Limits: bodies of alerts [`ALERTS_BODY_BYTES_MAX`], of which [`ALERTS_BODIES_MAX`] at a time, and `posted::ALERTS_MAX`; answers
 //! [`ANSWER_BYTES_MAX`]; lists of alerts share the places of scrapes.

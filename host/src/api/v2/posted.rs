@@ -3,17 +3,23 @@
 //! One bad alert does not stop the rest: to miss one is worse than to take one that was not meant. So annotations and links are shortened
 //! or left out where they pass a bound; labels, which say what an alert is, are taken whole or not at all.
 //!
+//! Secrets are masked here, where an alert is made, and in what is said of those that are not taken. A label is not masked for its name alone:
+//! `secret="orders-db"` says which one an alert is about, and two alerts that differ must not become one.
+//!
 //! Limits: [`ALERTS_MAX`] in one post, [`ANNOTATIONS_MAX`] of an alert with [`ANNOTATION_BYTES_MAX`] each, [`URL_BYTES_MAX`]; labels those
 //! of `sickbay_core`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sickbay_core::alerting::{LABEL_NAME_BYTES_MAX, LabelSet, PostedAlert};
+use sickbay_core::alerting::{LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LabelSet, PostedAlert};
+use sickbay_core::masking::Mask;
 use sickbay_core::{Label, Timestamp};
 
 use super::model::{PostableAlert, PostableAlerts};
 use crate::api::problem::{Problem, ProblemKind, quoted};
+use crate::masks::Masks;
 
 pub(super) const ALERTS_MAX: usize = 10_000;
 const ANNOTATIONS_MAX: usize = 32;
@@ -32,17 +38,17 @@ pub(super) struct Posted {
 }
 
 impl Posted {
-    pub(super) fn read(body: &[u8]) -> Result<Posted, Problem> {
+    pub(super) fn read(body: &[u8], masks: &Masks) -> Result<Posted, Problem> {
         let PostableAlerts(written) = serde_json::from_slice(body).map_err(|error| {
-            Problem::new(ProblemKind::BodyInvalid, format!("these are no alerts: {error}"))
+            Problem::new(ProblemKind::BodyInvalid, masks.text(format!("these are no alerts: {error}")))
                 .hint("send a list, for example [{\"labels\": {\"alertname\": \"DiskFull\"}}]")
         })?;
         let mut posted = Posted { alerts: Vec::with_capacity(written.len()), problems: Vec::new() };
         for (index, alert) in written.into_iter().enumerate() {
             let alert = serde_json::from_value::<PostableAlert>(alert).map_err(|error| error.to_string());
-            match alert.and_then(taken) {
+            match alert.and_then(|alert| taken(alert, masks)) {
                 Ok(alert) => posted.alerts.push(alert),
-                Err(reason) => posted.problems.push(format!("alert {}: {reason}", index + 1)),
+                Err(reason) => posted.problems.push(masks.text(format!("alert {}: {reason}", index + 1))),
             }
         }
         Ok(posted)
@@ -57,7 +63,7 @@ impl Posted {
     }
 }
 
-fn taken(alert: PostableAlert) -> Result<PostedAlert, String> {
+fn taken(alert: PostableAlert, masks: &Masks) -> Result<PostedAlert, String> {
     let labels = LabelSet::new(alert.labels.unwrap_or_default()).map_err(|error| error.to_string())?;
     if labels.is_empty() {
         return Err("it has no labels".to_owned());
@@ -71,12 +77,28 @@ fn taken(alert: PostableAlert) -> Result<PostedAlert, String> {
         return Err("it ends before it begins".to_owned());
     }
     Ok(PostedAlert {
-        labels,
-        annotations: annotations(alert.annotations.unwrap_or_default()),
+        labels: masked_labels(labels, masks)?,
+        annotations: annotations(alert.annotations.unwrap_or_default(), masks),
         starts_at,
         ends_at,
-        generator_url: alert.generator_url.filter(|url| is_link(url)).map(Arc::from),
+        generator_url: alert.generator_url.map(|url| masks.text(url)).filter(|url| is_link(url)).map(Arc::from),
     })
+}
+
+/// The same labels where nothing is to be masked. One whose name holds a secret is left out.
+fn masked_labels(labels: LabelSet, masks: &Masks) -> Result<LabelSet, String> {
+    let is_clean = |text: &str| matches!(masks.mask(text), Cow::Borrowed(_));
+    if labels.iter().all(|label| is_clean(&label.name) && is_clean(&label.value)) {
+        return Ok(labels);
+    }
+    let named = labels.iter().filter(|label| is_clean(&label.name));
+    let masked = named.map(|label| {
+        let mut value = masks.text(label.value.clone());
+        value.truncate(value.floor_char_boundary(LABEL_VALUE_BYTES_MAX));
+        (label.name.clone(), value)
+    });
+    let masked = LabelSet::new(masked).map_err(|error| error.to_string())?;
+    if masked.is_empty() { Err("it has no labels that may be told".to_owned()) } else { Ok(masked) }
 }
 
 /// Any text, as Alertmanager has it since 0.27, but nothing that moves a terminal's cursor.
@@ -94,11 +116,13 @@ pub(super) fn time(member: &str, text: Option<String>) -> Result<Option<Timestam
     }
 }
 
-fn annotations(written: BTreeMap<String, String>) -> Arc<[Label]> {
+fn annotations(written: BTreeMap<String, String>, masks: &Masks) -> Arc<[Label]> {
     let usable = written.into_iter().filter(|(name, value)| is_name(name) && name.len() <= LABEL_NAME_BYTES_MAX && !value.is_empty());
+    let usable = usable.filter(|(name, _)| matches!(masks.mask(name), Cow::Borrowed(_)));
     usable
         .take(ANNOTATIONS_MAX)
-        .map(|(name, mut value)| {
+        .map(|(name, value)| {
+            let mut value = masks.value(&name, value);
             value.truncate(value.floor_char_boundary(ANNOTATION_BYTES_MAX));
             Label { name, value }
         })
@@ -116,7 +140,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Posted {
-        Posted::read(body.as_bytes()).unwrap_or_else(|problem| panic!("{body}: {}", problem.detail))
+        Posted::read(body.as_bytes(), &Masks::default()).unwrap_or_else(|problem| panic!("{body}: {}", problem.detail))
     }
 
     fn one(body: &str) -> PostedAlert {
@@ -184,10 +208,26 @@ mod tests {
     fn what_is_no_list_or_too_long_is_refused_as_a_whole() {
         let many = format!("[{}]", vec!["{}"; ALERTS_MAX + 1].join(","));
         for (body, told) in [("", "no alerts"), ("{}", "a list of alerts"), (many.as_str(), "more than 10000 alerts")] {
-            let problem = Posted::read(body.as_bytes()).err().expect("it is refused");
+            let problem = Posted::read(body.as_bytes(), &Masks::default()).err().expect("it is refused");
             assert!(problem.status == 400 && problem.detail.contains(told), "{}", problem.detail);
         }
         assert_eq!(read(&format!("[{}]", vec![r#"{"labels":{"a":"b"}}"#; ALERTS_MAX].join(","))).alerts.len(), ALERTS_MAX);
+    }
+
+    #[test]
+    fn a_secret_is_masked_wherever_an_alert_tells_it_and_a_name_alone_hides_no_label() {
+        let alert = one(r#"[{
+            "labels": {"alertname": "Slow", "dsn": "postgres://u:hunter22hunter@db/x", "secret": "orders-db-credentials-2"},
+            "annotations": {"summary": "password=hunter22hunter", "token": "abc123def456ghi789"},
+            "generatorURL": "http://prometheus/graph?password=hunter22hunter"
+        }]"#);
+        assert_eq!(alert.labels.get("secret"), Some("orders-db-credentials-2"));
+        let told = format!("{alert:?}");
+        assert!(told.contains("[masked]") && !told.contains("hunter22hunter") && !told.contains("abc123def456"), "{told}");
+        assert!(
+            alert.generator_url.is_some_and(|url| url.starts_with("http://prometheus/graph?password=[masked]")),
+            "it still leads there"
+        );
     }
 
     #[test]
@@ -206,7 +246,7 @@ mod tests {
 
     #[test]
     fn an_alert_with_a_label_that_is_no_text_does_not_stop_the_one_beside_it() {
-        let posted = Posted::read(br#"[{"labels": {"a": 1}}, {"labels": {"alertname": "Good"}}, 7]"#).expect("a list");
+        let posted = Posted::read(br#"[{"labels": {"a": 1}}, {"labels": {"alertname": "Good"}}, 7]"#, &Masks::default()).expect("a list");
         assert_eq!(posted.alerts.len(), 1);
         let told = posted.problem().expect("two are told").detail;
         assert!(told.contains("alert 1: ") && told.contains("alert 3: "), "{told}");

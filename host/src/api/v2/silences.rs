@@ -24,12 +24,14 @@ use crate::alerting::rows::parse;
 use crate::api::Api;
 use crate::api::parameters::{Named, Parameters};
 use crate::api::problem::{Problem, ProblemKind, quoted};
+use crate::api::silences::find;
 use crate::api::tokens::Admitted;
 use crate::clock;
 
 /// The newest in the store, among which those that are over are told.
 const EXPIRED_LOOKED_AT_MAX: u32 = 1000;
 
+const LIST: &str = "/api/v2/silences";
 const PARAMETERS: [&str; 4] = ["filter", "active", "pending", "expired"];
 
 /// What a client is told of a silence that it put.
@@ -66,7 +68,7 @@ pub(super) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> R
 
 pub(super) async fn get(State(api): State<Api>, Named(id): Named, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let silence = known(&api, &id).await?;
+    let silence = find(&api.live, &id, LIST).await?;
     Ok(Json(GettableSilence::of(&silence, state(&silence, clock::now()))).into_response())
 }
 
@@ -84,7 +86,7 @@ pub(super) async fn post(
         asked.created_by = admitted.name.to_string();
     }
     let before = match asked.id.as_deref().filter(|id| !id.is_empty()) {
-        Some(id) => Some(known(&api, id).await?),
+        Some(id) => Some(find(&api.live, id, LIST).await?),
         None => None,
     };
     let id = before.filter(|silence| !silence.is_over).map(|silence| silence.id);
@@ -100,25 +102,11 @@ pub(super) async fn post(
 /// Ends a silence; one that is over stays so.
 pub(super) async fn delete(State(api): State<Api>, Named(id): Named, RawQuery(query): RawQuery) -> Result<StatusCode, Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let silence = known(&api, &id).await?;
+    let silence = find(&api.live, &id, LIST).await?;
     if !silence.is_over {
         tell(&api, Fact::SilenceExpired { silence: silence.id }).await?;
     }
     Ok(StatusCode::OK)
-}
-
-async fn known(api: &Api, text: &str) -> Result<Silence, Problem> {
-    let unknown = || {
-        Problem::new(ProblemKind::SilenceUnknown, format!("no silence has the id {}", quoted(text)))
-            .hint("they are listed at /api/v2/silences")
-    };
-    let id: SilenceId = text.parse().map_err(|_| unknown())?;
-    let open = api.live.alerts.read(|machine| machine.silences().find(|silence| silence.id == id).cloned());
-    if let Some(silence) = open {
-        return Ok(silence);
-    }
-    let document = api.live.store.document(Kind::Silence, &id.to_string()).await.map_err(Problem::store)?;
-    document.as_ref().and_then(parse).ok_or_else(unknown)
 }
 
 /// Those of the store that are over.

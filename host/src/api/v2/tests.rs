@@ -214,10 +214,41 @@ async fn the_status_is_one_that_clients_can_read() {
 }
 
 #[tokio::test]
+async fn a_silence_without_a_sensible_end_is_refused_in_words_that_clients_show() {
+    let host = Host::start("").await;
+    let mut endless = silence("");
+    endless["endsAt"] = json!("9999-12-31T23:59:59Z");
+    let answer = post(&host, "/api/v2/silences", &endless).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.json().as_str().is_some_and(|told| told.contains("a silence ends within 5 years")), "{}", answer.json());
+    assert!(listed(&host, "/api/v2/silences").await.is_empty());
+}
+
+#[tokio::test]
 async fn what_looks_like_a_secret_in_an_annotation_goes_no_further() {
     let host = Host::start("").await;
     let body = json!([{ "labels": { "alertname": "Slow" }, "annotations": { "summary": "slow, password=hunter22hunter" } }]);
     assert_eq!(host.ask(with_body("POST", "/api/v2/alerts", body.to_string())).await.status, 200);
     let told = host.ask(get("/api/v2/alerts")).await.json().to_string();
     assert!(told.contains("[masked]") && !told.contains("hunter22hunter"), "{told}");
+}
+
+#[tokio::test]
+async fn a_secret_of_the_configuration_is_masked_in_labels_annotations_and_links() {
+    let host = Host::start("[secrets.hook]\nfile = \"hook\"\n").await;
+    std::fs::write(host.folder.path().join("hook"), "swordfish").unwrap();
+    let body = json!([
+        {
+            "labels": { "alertname": "Slow", "query": "key=swordfish&a=1" },
+            "annotations": { "summary": "with sword\\u0066ish or swordfish" },
+            "generatorURL": "http://prometheus/graph?g0.expr=swordfish",
+        },
+        { "labels": { "alertname": "Bad" }, "startsAt": "swordfish" },
+    ]);
+    let answer = host.ask(with_body("POST", "/api/v2/alerts", body.to_string())).await;
+    assert!(answer.status == 400 && !answer.json().to_string().contains("swordfish"), "{}", answer.json());
+    let told = host.ask(get("/api/v2/alerts")).await.json().to_string();
+    assert!(told.contains("{{secret:hook}}") && !told.contains("swordfish"), "{told}");
+    let incidents = host.ask(get("/api/v1/incidents")).await.json().to_string();
+    assert!(incidents.contains("{{secret:hook}}") && !incidents.contains("swordfish"), "{incidents}");
 }

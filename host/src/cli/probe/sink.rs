@@ -25,6 +25,8 @@ use crate::plugins::Registry;
 
 /// The receiver does not have it, or nobody knows; 3 is for what could not be tried at all.
 const EXIT_NOT_DELIVERED: u8 = 2;
+/// What a denial's line begins with.
+const GRANTED: [&str; 7] = ["http", "net", "files", "postgres", "redis", "secrets", "system"];
 const CHECK: &str = "sickbay-test";
 const ALERTNAME: &str = "SickbayTest";
 const SEVERITY: &str = "P3";
@@ -40,11 +42,13 @@ pub(super) async fn run(args: &ProbeArgs, name: &str) -> anyhow::Result<ExitCode
     let phases: &[Phase] = if args.resolve { &[Phase::Firing, Phase::Resolved] } else { &[Phase::Firing] };
     for phase in phases {
         let attempt = runner.deliver(sink, &services, &notification(name, *phase, began, reference)).await;
-        println!("{}", line(name, *phase, &attempt.outcome));
+        println!("{}", line(name, *phase, &outcome(&attempt)));
         if args.debug {
             eprint!("{}", debug(sink, &attempt));
         }
-        let Outcome::Delivered { reference: given } = attempt.outcome else { return Ok(ExitCode::from(EXIT_NOT_DELIVERED)) };
+        let (Outcome::Delivered { reference: given } | Outcome::DeliveredNamed { reference: given }) = attempt.outcome else {
+            return Ok(ExitCode::from(EXIT_NOT_DELIVERED));
+        };
         reference = given;
     }
     Ok(ExitCode::SUCCESS)
@@ -105,12 +109,35 @@ fn notification(sink: &str, phase: Phase, began: Timestamp, reference: Option<St
     }
 }
 
+/// What the plugin was denied before it sent anything was no attempt: the grant is to be mended, and nothing comes of waiting.
+fn outcome(attempt: &Attempt) -> Outcome {
+    let sent_nothing = !attempt.calls.denials.is_empty() && attempt.calls.bytes_out == 0;
+    match &attempt.outcome {
+        Outcome::Retryable { error, .. } if sent_nothing => Outcome::NotAttempted { error: with_place(error) },
+        outcome => outcome.clone(),
+    }
+}
+
+/// Where the line of a denial belongs.
+fn with_place(error: &str) -> String {
+    let line =
+        error.split_once("; hint: ").filter(|(_, hint)| GRANTED.iter().any(|capability| hint.starts_with(&format!("{capability} = "))));
+    match line {
+        Some((said, line)) => format!("{said}; hint: add `{line}` to the `grants` of the sink"),
+        None => error.to_owned(),
+    }
+}
+
 /// `DELIVERED - oncall took it: firing, as OPS-7`
 fn line(sink: &str, phase: Phase, outcome: &Outcome) -> String {
     let phase = phase.as_str();
     let told = match outcome {
-        Outcome::Delivered { reference: Some(reference) } => format!("DELIVERED - {sink} took it: {phase}, as {reference}"),
-        Outcome::Delivered { reference: None } => format!("DELIVERED - {sink} took it: {phase}"),
+        Outcome::Delivered { reference: Some(reference) } | Outcome::DeliveredNamed { reference: Some(reference) } => {
+            format!("DELIVERED - {sink} took it: {phase}, as {reference}")
+        }
+        Outcome::Delivered { reference: None } | Outcome::DeliveredNamed { reference: None } => {
+            format!("DELIVERED - {sink} took it: {phase}")
+        }
         Outcome::Retryable { error, after } => {
             let when = after.map_or_else(|| "later".to_owned(), |after| format!("after {}", humantime::format_duration(after)));
             format!("RETRYABLE - {sink} could not take it: {phase}; Sickbay would try again {when}: {error}")
@@ -145,6 +172,10 @@ fn debug(sink: &Sink, attempt: &Attempt) -> String {
 mod tests {
     use std::time::Duration;
 
+    use sickbay_capabilities::Usage;
+    use sickbay_capabilities::denial::{Capability, DenialReason};
+    use sickbay_runtime::RunUsage;
+
     use super::*;
 
     #[test]
@@ -159,6 +190,28 @@ mod tests {
         assert!(told(Outcome::Refused { error: error() }).starts_with("REFUSED - "));
         assert!(told(Outcome::NotAttempted { error: error() }).starts_with("NOT ATTEMPTED - nothing was sent to oncall: firing: "));
         assert!(told(Outcome::Lost { error: error() }).starts_with("LOST - nobody knows "));
+    }
+
+    #[test]
+    fn what_was_denied_was_not_attempted_and_is_told_with_the_line_to_add() {
+        let error = "POST https://hooks.example/ is not granted; hint: http = [\"POST https://hooks.example/\"]";
+        let attempt = |denials: Vec<(Capability, DenialReason)>, bytes_out: u64| Attempt {
+            outcome: Outcome::Retryable { error: error.to_owned(), after: None },
+            plugin_version: None,
+            usage: RunUsage::default(),
+            calls: Usage { denials, host_calls: 1, bytes_out, ..Usage::default() },
+            output: String::new(),
+        };
+        let denied = || vec![(Capability::Http, DenialReason::NotGranted)];
+        let told = line("oncall", Phase::Firing, &outcome(&attempt(denied(), 0)));
+        assert!(
+            told.starts_with("NOT ATTEMPTED - nothing was sent to oncall: firing: POST https://hooks.example/ is not granted"),
+            "{told}"
+        );
+        assert!(told.ends_with("; hint: add `http = [\"POST https://hooks.example/\"]` to the `grants` of the sink"), "{told}");
+        for sent in [attempt(denied(), 10), attempt(Vec::new(), 0)] {
+            assert!(matches!(outcome(&sent), Outcome::Retryable { .. }), "something may have left");
+        }
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(in crate::config) struct CheckText {
     #[schemars(range(min = 1, max = 100), example = 2)]
     pub successes: Option<Placed<i64>>,
     /// When the check counts as flapping, by the weighted share of its last 20 results that differ from the one before: `false`, or a table
-    /// with `start` and `stop`. Default: start = 0.5, stop = 0.25.
+    /// with `start` and `stop`. Default: start = 0.5, stop = 0.25; a push check counts as none unless it says so.
     pub flapping: Option<Placed<FlappingText>>,
     /// Checks without which this one cannot be judged fairly: while one of them is hard critical it is shown as unreachable, and still runs. A
     /// table asks for so many of a group.

@@ -5,9 +5,9 @@ use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use super::{PgQuery, PostgresStore};
 use crate::{
-    Change, Document, Kind, Page, READ_ROWS_MAX, StoreError,
+    Announced, Document, Kind, Page, READ_ROWS_MAX, StoreError,
     body::{signed, unsigned},
-    document::{Net, net},
+    document::{Net, Row as DocumentRow, statements},
 };
 
 /// Documents in one statement.
@@ -16,10 +16,20 @@ const STATEMENT_LEN_MAX: usize = 1_024;
 const ROWS_PER_CHUNK_MAX: i64 = 2_000;
 const OPERATION: &str = "reading what is kept beside results";
 
-const PUT: &str = "INSERT INTO documents (kind, id, parent, at, open, body) \
-     SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::text[]) \
-     ON CONFLICT (kind, id) DO UPDATE SET parent = excluded.parent, at = excluded.at, open = excluded.open, body = excluded.body";
-const REMOVE: &str = "DELETE FROM documents WHERE (kind, id) IN (SELECT * FROM unnest($1::smallint[], $2::text[]))";
+/// Each of these also keeps the sum of bytes in the counter. `before` sees the rows as they were.
+const PUT: &str = "WITH given AS (SELECT * FROM \
+       unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::text[], $7::bigint[]) \
+       AS given(kind, id, parent, at, open, body, seq)), \
+     before AS (SELECT coalesce(sum(documents.bytes), 0)::bigint AS bytes FROM documents \
+       WHERE (documents.kind, documents.id) IN (SELECT given.kind, given.id FROM given)), \
+     put AS (INSERT INTO documents (kind, id, parent, at, open, body, seq) SELECT kind, id, parent, at, open, body, seq FROM given \
+       ON CONFLICT (kind, id) DO UPDATE SET parent = excluded.parent, at = excluded.at, open = excluded.open, body = excluded.body, \
+       seq = coalesce(excluded.seq, documents.seq) RETURNING documents.bytes) \
+     UPDATE counter SET bytes = \
+       greatest(counter.bytes + (SELECT coalesce(sum(put.bytes), 0)::bigint FROM put) - (SELECT before.bytes FROM before), 0)";
+const REMOVE: &str = "WITH removed AS (DELETE FROM documents \
+       WHERE (kind, id) IN (SELECT * FROM unnest($1::smallint[], $2::text[])) RETURNING documents.bytes) \
+     UPDATE counter SET bytes = greatest(counter.bytes - (SELECT coalesce(sum(removed.bytes), 0)::bigint FROM removed), 0)";
 
 macro_rules! select {
     ($tail:expr) => {
@@ -28,36 +38,45 @@ macro_rules! select {
 }
 
 const OPEN: &str = select!("kind = $1 AND open AND id > $2 ORDER BY id LIMIT $3");
+const ANNOUNCED: &str = "SELECT kind, id, parent, at, open, body, seq FROM documents WHERE seq > $1 ORDER BY seq LIMIT $2";
 const ONE: &str = select!("kind = $1 AND id = $2");
 const LIST: &str = select!("kind = $1 AND (at, id) < ($3, $4) ORDER BY at DESC, id DESC LIMIT $2");
 const LIST_OF_PARENT: &str = select!("kind = $1 AND (at, id) < ($3, $4) AND parent = $5 ORDER BY at DESC, id DESC LIMIT $2");
 const FIRST: &str = select!("kind = $1 ORDER BY at DESC, id DESC LIMIT $2");
 const FIRST_OF_PARENT: &str = select!("kind = $1 AND parent = $3 ORDER BY at DESC, id DESC LIMIT $2");
 const OLD: &str = "WITH removed AS (DELETE FROM documents WHERE (kind, id) IN (SELECT kind, id FROM documents \
-     WHERE NOT open AND at < $1 ORDER BY at LIMIT $2) RETURNING 1) SELECT count(*) FROM removed";
+     WHERE NOT open AND at < $1 ORDER BY at LIMIT $2) RETURNING documents.bytes), \
+     removed_in_all AS (SELECT count(*) AS len, coalesce(sum(removed.bytes), 0)::bigint AS bytes FROM removed) \
+     UPDATE counter SET bytes = greatest(counter.bytes - removed_in_all.bytes, 0) FROM removed_in_all RETURNING removed_in_all.len";
 
-/// Within a transaction.
-pub(super) async fn change(connection: &mut PgConnection, changes: &[Change]) -> Result<(), sqlx::Error> {
-    let Net { put, removed } = net(changes);
-    for documents in put.chunks(STATEMENT_LEN_MAX) {
-        let put = sqlx::query(PUT)
-            .bind(column(documents, |document| document.kind.number()))
-            .bind(column(documents, |document| document.id.as_str()))
-            .bind(column(documents, |document| document.parent.as_str()))
-            .bind(column(documents, |document| signed(document.at.0)))
-            .bind(column(documents, |document| document.open))
-            .bind(column(documents, |document| document.body.as_str()));
-        put.execute(&mut *connection).await?;
-    }
-    for keys in removed.chunks(STATEMENT_LEN_MAX) {
+/// Within a transaction; `first` is the number of the first document that is announced.
+pub(super) async fn change(connection: &mut PgConnection, net: &Net<'_>, first: i64) -> Result<(), sqlx::Error> {
+    put(connection, &net.rows(first)).await?;
+    for keys in net.removed.chunks(STATEMENT_LEN_MAX) {
         let (kinds, ids): (Vec<i16>, Vec<&str>) = keys.iter().map(|(kind, id)| (kind.number(), *id)).unzip();
         sqlx::query(REMOVE).bind(kinds).bind(ids).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-fn column<'a, T>(documents: &[&'a Document], value: impl Fn(&'a Document) -> T) -> Vec<T> {
-    documents.iter().map(|document| value(document)).collect()
+pub(super) async fn put(connection: &mut PgConnection, rows: &[DocumentRow<'_>]) -> Result<(), sqlx::Error> {
+    for rows in statements(rows, STATEMENT_LEN_MAX) {
+        let seqs: Vec<Option<i64>> = rows.iter().map(|(seq, _)| *seq).collect();
+        let put = sqlx::query(PUT)
+            .bind(column(rows, |document| document.kind.number()))
+            .bind(column(rows, |document| document.id.as_str()))
+            .bind(column(rows, |document| document.parent.as_str()))
+            .bind(column(rows, |document| signed(document.at.0)))
+            .bind(column(rows, |document| document.open))
+            .bind(column(rows, |document| document.body.as_str()))
+            .bind(seqs);
+        put.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+fn column<'a, T>(rows: &[DocumentRow<'a>], value: impl Fn(&'a Document) -> T) -> Vec<T> {
+    rows.iter().map(|(_, document)| value(document)).collect()
 }
 
 impl PostgresStore {
@@ -68,6 +87,15 @@ impl PostgresStore {
 
     pub(super) async fn read_open(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Document>, StoreError> {
         self.documents_of(sqlx::query(OPEN).bind(kind.number()).bind(after.to_owned()).bind(rows_max(limit))).await
+    }
+
+    pub(super) async fn read_announced(&self, after: u64, limit: u32) -> Result<Vec<Announced>, StoreError> {
+        const OPERATION: &str = "reading what was announced";
+        let rows = self.rows(OPERATION, sqlx::query(ANNOUNCED).bind(signed(after)).bind(rows_max(limit))).await?;
+        let announced = |row: &PgRow| -> Result<Announced, sqlx::Error> {
+            Ok(Announced { seq: unsigned(row.try_get(6)?), document: document_of(row)? })
+        };
+        rows.iter().map(announced).collect::<Result<_, _>>().map_err(self.server.failed(OPERATION))
     }
 
     pub(super) async fn read_document(&self, kind: Kind, id: &str) -> Result<Option<Document>, StoreError> {

@@ -36,7 +36,9 @@ use sickbay_core::Timestamp;
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::{BoxFuture, Change, Committed, Document, Kind, Page, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError};
+use crate::{
+    Announced, BoxFuture, Change, Committed, Document, Kind, Page, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError,
+};
 use readers::Readers;
 pub(crate) use server::Server;
 pub(crate) use standing::look;
@@ -88,6 +90,14 @@ impl Store for PostgresStore {
 
     fn restore<'a>(&'a self, committed: &'a [Committed]) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move { self.writer().await?.restore(committed).await })
+    }
+
+    fn restore_announced<'a>(&'a self, announced: &'a [Announced], highest: u64) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.writer().await?.restore_announced(announced, highest).await })
+    }
+
+    fn announced(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Announced>, StoreError>> {
+        Box::pin(self.read_announced(after, limit))
     }
 
     fn last(&self) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>> {

@@ -1,6 +1,6 @@
 //! Removing old results, a small step at a time.
 //!
-//! One pruning removes by age, then by bytes. Each step is one statement, which also takes what it removed off the counter. Between two
+//! One pruning removes by age, then by bytes: results, and where none of them can go any more, closed documents. Each step is one statement, which also takes what it removed off the counter. Between two
 //! steps the writer is free, and goes to whoever has waited longest.
 //!
 //! The bytes are counted, not measured: the room of removed rows is used again once autovacuum has been there, but the files of the
@@ -32,7 +32,7 @@ macro_rules! remove {
             ")) RETURNING bytes), \
              removed_in_all AS (SELECT count(*) AS len, coalesce(sum(bytes), 0)::bigint AS bytes FROM removed) \
              UPDATE counter SET bytes = greatest(counter.bytes - removed_in_all.bytes, 0) FROM removed_in_all \
-             RETURNING removed_in_all.len, counter.bytes"
+             RETURNING removed_in_all.len"
         )
     };
 }
@@ -43,11 +43,6 @@ const OLD_OTHER: &str = remove!("old.status <> 1 AND old.seq <= $2 AND old.sched
 /// Rule of bytes: $1 how many, $2 the highest number to touch.
 const OLDEST: &str = remove!("old.seq <= $2 ORDER BY old.seq LIMIT $1");
 
-struct Step {
-    removed: u64,
-    bytes_left: u64,
-}
-
 impl PostgresStore {
     pub(super) async fn prune_results(&self, retention: &Retention, now: Timestamp) -> Result<Pruned, StoreError> {
         // What is written from here on is not touched, so the pruning ends.
@@ -57,20 +52,11 @@ impl PostgresStore {
         for (rule, age) in [(OLD_OK, retention.ok), (OLD_OTHER, retention.other)] {
             let cutoff = signed(now.minus(age).0);
             loop {
-                let step = self.remove(sqlx::query(rule).bind(ROWS_PER_CHUNK_MAX).bind(horizon).bind(cutoff)).await?;
-                pruned.by_age += step.removed;
-                if signed(step.removed) < ROWS_PER_CHUNK_MAX {
+                let removed = self.remove(sqlx::query(rule).bind(ROWS_PER_CHUNK_MAX).bind(horizon).bind(cutoff)).await?;
+                pruned.by_age += removed;
+                if signed(removed) < ROWS_PER_CHUNK_MAX {
                     break;
                 }
-            }
-        }
-        let mut bytes = self.bytes_in_use().await?;
-        while bytes > retention.bytes_max {
-            let step = self.remove(sqlx::query(OLDEST).bind(ROWS_PER_CHUNK_MAX).bind(horizon)).await?;
-            pruned.by_bytes += step.removed;
-            bytes = step.bytes_left;
-            if step.removed == 0 {
-                break;
             }
         }
         let cutoff = now.minus(retention.other);
@@ -81,14 +67,22 @@ impl PostgresStore {
                 break;
             }
         }
+        while self.bytes_in_use().await? > retention.bytes_max {
+            let mut removed = self.remove(sqlx::query(OLDEST).bind(ROWS_PER_CHUNK_MAX).bind(horizon)).await?;
+            if removed == 0 {
+                (removed, _) = self.remove_old_documents(Timestamp(u64::MAX)).await?;
+            }
+            pruned.by_bytes += removed;
+            if removed == 0 {
+                break;
+            }
+        }
         Ok(pruned)
     }
 
-    async fn remove(&self, rule: PgQuery) -> Result<Step, StoreError> {
+    async fn remove(&self, rule: PgQuery) -> Result<u64, StoreError> {
         let row = self.writer().await?.step(OPERATION, rule).await?;
-        let removed = row.try_get(0).map(unsigned).map_err(self.server.failed(OPERATION))?;
-        let bytes_left = row.try_get(1).map(unsigned).map_err(self.server.failed(OPERATION))?;
-        Ok(Step { removed, bytes_left })
+        row.try_get(0).map(unsigned).map_err(self.server.failed(OPERATION))
     }
 
     /// As the writer sees it, after all that it removed.

@@ -156,10 +156,18 @@ async fn a_text_with_a_nul_blocks_nothing() {
 #[tokio::test]
 async fn what_is_counted_is_what_is_there() {
     let store = opened("counted").await;
-    let sum = "SELECT coalesce(sum(bytes), 0)::bigint FROM sickbay.results";
+    let sum =
+        "SELECT ((SELECT coalesce(sum(bytes), 0) FROM sickbay.results) + (SELECT coalesce(sum(bytes), 0) FROM sickbay.documents))::bigint";
     let mut admin = SHARED.session("counted").await;
     store.write(&shared((0..3_000).map(|number| record("api", number)).collect())).await.unwrap();
     store.write(&shared(vec![record("api", 1), record("api", 5_000)])).await.unwrap();
+    let silence = |id: u64, len: usize| {
+        let (kind, id, parent, at) = (crate::Kind::Silence, id.to_string(), "größe".to_owned(), Timestamp(1));
+        crate::Change::Put(crate::Document { kind, id, parent, at, open: false, body: "é".repeat(len) })
+    };
+    let silences: Vec<crate::Change> = (0..1_500).map(|id| silence(id, 30)).collect();
+    store.commit(&[], &silences).await.unwrap();
+    store.commit(&[], &[silence(1, 3_000), silence(2, 0), crate::Change::Remove(crate::Kind::Silence, "3".to_owned())]).await.unwrap();
     assert_eq!(store.bytes().await.unwrap(), unsigned_of(&mut admin, sum).await);
 
     let none = Retention { ok: Duration::ZERO, other: Duration::ZERO, bytes_max: 0 };
@@ -496,4 +504,14 @@ async fn a_copy_from_a_file_has_the_same_results_numbers_and_values() {
     // What is large is not printed.
     assert!(back.events(0, 10_000).await.unwrap() == to.events(0, 10_000).await.unwrap());
     assert_eq!(back.plugin_states().await.unwrap(), to.plugin_states().await.unwrap());
+}
+
+#[tokio::test]
+async fn documents_alone_go_from_a_file_to_a_server_and_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = crate::open("sqlite:from.db", folder.path()).await.unwrap();
+    let to = opened("copy-documents").await;
+    conformance::a_copy_of_documents_alone_has_all_of_them(&*from, &to).await;
+    let (begin, end) = (opened("copy-documents-back").await, crate::open("sqlite:back.db", folder.path()).await.unwrap());
+    conformance::a_copy_of_documents_alone_has_all_of_them(&begin, &*end).await;
 }

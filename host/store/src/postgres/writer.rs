@@ -7,7 +7,7 @@
 //!
 //! A commit whose answer does not come may have happened. Its numbers are kept, and the next batch looks first: what it finds under
 //! the number that was meant for it is no duplicate, but this very record. The claim (`claim`) sees to it that by then
-//! nothing of the lost session is still under way.
+//! nothing of the lost session is still under way. Documents are written again, and those that are announced get new numbers.
 //!
 //! Several hosts on one database would take their turns at the counter's row: it serialises their commits, not their runs.
 //!
@@ -32,12 +32,16 @@ use super::{
     session::Session,
 };
 use crate::{
-    Change, Committed, ResultRecord, StoreError,
+    Announced, Change, Committed, ResultRecord, StoreError,
     body::{self, signed, unsigned},
+    document::{Row as DocumentRow, net},
 };
 
 /// One batch, begin to commit.
 const WRITE_MAX: Duration = Duration::from_secs(20);
+/// Longer by this for each document: one decision may change as many as there are incidents, and a batch that never ends in time would
+/// hold up the queue for good.
+const WRITE_PER_DOCUMENT_MAX: Duration = Duration::from_millis(2);
 /// A batch is tried again without its duplicates; more than once only where somebody else writes beside this one.
 const ATTEMPTS_MAX: u32 = 3;
 
@@ -86,14 +90,14 @@ impl Writer {
         Ok(writer)
     }
 
-    /// The number of each record; None: it is there already.
+    /// The number of each record; None: it is there already. Those of announced documents follow.
     pub(super) async fn write(&mut self, records: &[Arc<ResultRecord>], changes: &[Change]) -> Result<Vec<Option<u64>>, StoreError> {
         if records.is_empty() && changes.is_empty() {
             return Ok(Vec::new());
         }
         let records: Vec<&ResultRecord> = records.iter().map(|record| &**record).collect();
         let mut session = self.session().await?;
-        let outcome = within(WRITE_MAX, self.numbers.write(&mut session, &records, changes)).await;
+        let outcome = within(limit_of(changes.len()), self.numbers.write(&mut session, &records, changes)).await;
         let seqs = self.finish(session, outcome, "writing results").await?;
         Ok(seqs.into_iter().map(|seq| seq.map(unsigned)).collect())
     }
@@ -106,6 +110,13 @@ impl Writer {
         let mut session = self.session().await?;
         let outcome = within(WRITE_MAX, self.numbers.restore(&mut session, committed)).await;
         self.finish(session, outcome, "writing copied results").await
+    }
+
+    /// As [`Writer::restore`], of documents. No number up to `highest` is given any more.
+    pub(super) async fn restore_announced(&mut self, announced: &[Announced], highest: u64) -> Result<(), StoreError> {
+        let mut session = self.session().await?;
+        let outcome = within(limit_of(announced.len()), self.numbers.restore_announced(&mut session, announced, highest)).await;
+        self.finish(session, outcome, "writing copied documents").await
     }
 
     /// One statement that is a transaction of its own.
@@ -156,17 +167,22 @@ impl Numbers {
         changes: &[Change],
     ) -> Result<Vec<Option<i64>>, sqlx::Error> {
         let mut look = !self.in_doubt.is_empty();
+        let net = net(changes);
+        let announced = net.announced.len();
         for _ in 0..ATTEMPTS_MAX {
             let names = session.begin(records).await?;
             let present = if look { present(&mut session.connection, &names, records).await? } else { Present::new() };
             let mut batch = self.batch(records, &names, &present)?;
-            let last = take_numbers(&mut session.connection, self.highest, batch.rows.len(), &batch.rows).await?;
-            batch.number(last);
+            let last = take_numbers(&mut session.connection, self.highest, batch.rows.len() + announced, &batch.rows).await?;
+            let last_result = last - announced as i64;
+            batch.number(last_result);
             if insert_results(&mut session.connection, &batch.rows).await? == batch.rows.len() as u64 {
                 replace_plugin_states(&mut session.connection, &batch.plugin_states).await?;
-                documents::change(&mut session.connection, changes).await?;
+                documents::change(&mut session.connection, &net, last_result + 1).await?;
                 self.commit(session, names, records, &batch.seqs, last).await?;
-                return Ok(batch.seqs);
+                let mut seqs = batch.seqs;
+                seqs.extend((last_result + 1..=last).map(Some));
+                return Ok(seqs);
             }
             session.roll_back().await?;
             look = true;
@@ -193,6 +209,16 @@ impl Numbers {
         replace_plugin_states(&mut session.connection, &batch.plugin_states).await?;
         session.commit(names).await?;
         self.highest = self.highest.max(highest);
+        Ok(())
+    }
+
+    async fn restore_announced(&mut self, session: &mut Session, announced: &[Announced], highest: u64) -> Result<(), sqlx::Error> {
+        let rows: Vec<DocumentRow<'_>> = announced.iter().map(|announced| (Some(signed(announced.seq)), &announced.document)).collect();
+        let names = session.begin(&[]).await?;
+        take_numbers(&mut session.connection, signed(highest), 0, &[]).await?;
+        documents::put(&mut session.connection, &rows).await?;
+        session.commit(names).await?;
+        self.highest = self.highest.max(signed(highest));
         Ok(())
     }
 
@@ -255,6 +281,10 @@ impl Batch<'_> {
             self.seqs[*place] = Some(seq);
         }
     }
+}
+
+fn limit_of(documents: usize) -> Duration {
+    WRITE_MAX + WRITE_PER_DOCUMENT_MAX * u32::try_from(documents).unwrap_or(u32::MAX)
 }
 
 fn identity(record: &ResultRecord) -> (Arc<str>, i64) {

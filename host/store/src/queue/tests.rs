@@ -321,7 +321,7 @@ impl Alongside for Incidents {
         record.transition.iter().map(|_| Change::Put(incident(&record.check))).collect()
     }
 
-    fn written(&self, _committed: &[Committed]) {
+    fn written(&self, _committed: &[Committed], _announced: Option<u64>) {
         self.told.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -360,6 +360,40 @@ async fn what_is_decided_on_results_is_committed_with_them_and_in_their_order() 
     assert_eq!(*taken.lock().unwrap(), ["quiet", "down", "decided"]);
     assert_eq!(store.bounds().await.unwrap(), (Some(1), 2));
     assert!(told.load(Ordering::Relaxed) > 0);
+}
+
+/// Gives rounds of documents before anything else, and counts commits.
+struct Rounds {
+    left: Mutex<usize>,
+    announced: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Alongside for Rounds {
+    fn ahead(&self) -> Vec<Change> {
+        let mut left = self.left.lock().unwrap();
+        if *left == 0 {
+            return Vec::new();
+        }
+        *left -= 1;
+        let round = *left;
+        (0..1_000).map(|number| Change::Announce(incident(&format!("{round}-{number}")))).collect()
+    }
+
+    fn written(&self, _committed: &[Committed], announced: Option<u64>) {
+        self.announced.lock().unwrap().extend(announced);
+    }
+}
+
+#[tokio::test]
+async fn what_comes_ahead_is_committed_in_parts_before_the_next_message() {
+    let store = in_memory().await;
+    let announced = Arc::new(Mutex::new(Vec::new()));
+    let alongside = Rounds { left: Mutex::new(25), announced: Arc::clone(&announced) };
+    let (queue, _handle) = ResultQueue::start_alongside(Arc::clone(&store), NEVER, alongside);
+    let committed = queue.push_urgent(record("api", 1)).await.committed().await.unwrap();
+    assert_eq!(*announced.lock().unwrap(), [5_000, 10_000, 15_000, 20_000, 25_000]);
+    assert_eq!((committed.seq, queue.pending()), (25_001, 0));
+    assert_eq!(store.bounds().await.unwrap(), (Some(25_001), 25_001));
 }
 
 #[tokio::test]

@@ -5,19 +5,20 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{SqliteStore, bulk::SqliteQuery, signed, unsigned};
 use crate::{
-    Change, Document, Kind, Page, READ_ROWS_MAX, StoreError,
-    document::{Net, net},
+    Announced, Document, Kind, Page, READ_ROWS_MAX, StoreError,
+    document::{Net, Row as DocumentRow, statements},
 };
 
-/// Documents in one statement: what SQLite parses of it is bounded by their bodies.
+/// Documents in one statement.
 const STATEMENT_LEN_MAX: usize = 256;
 /// About as long as a step of removing results.
 const ROWS_PER_CHUNK_MAX: i64 = 2_000;
 
 /// One text takes any number of rows: they come as one JSON array.
-const PUT: &str = "INSERT INTO documents (kind, id, parent, at, open, body) \
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?1) WHERE true \
-     ON CONFLICT (kind, id) DO UPDATE SET parent = excluded.parent, at = excluded.at, open = excluded.open, body = excluded.body";
+const PUT: &str = "INSERT INTO documents (kind, id, parent, at, open, body, seq) \
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 FROM json_each(?1) WHERE true \
+     ON CONFLICT (kind, id) DO UPDATE SET parent = excluded.parent, at = excluded.at, open = excluded.open, body = excluded.body, \
+     seq = coalesce(excluded.seq, seq)";
 const REMOVE: &str = "DELETE FROM documents WHERE (kind, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))";
 
 macro_rules! select {
@@ -27,6 +28,7 @@ macro_rules! select {
 }
 
 const OPEN: &str = select!("kind = ?1 AND open = 1 AND id > ?2 ORDER BY id LIMIT ?3");
+const ANNOUNCED: &str = "SELECT kind, id, parent, at, open, body, seq FROM documents WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const ONE: &str = select!("kind = ?1 AND id = ?2");
 const LIST: &str = select!("kind = ?1 AND (at, id) < (?2, ?3) ORDER BY at DESC, id DESC LIMIT ?4");
 const LIST_OF_PARENT: &str = select!("kind = ?1 AND (at, id) < (?2, ?3) AND parent = ?5 ORDER BY at DESC, id DESC LIMIT ?4");
@@ -35,19 +37,23 @@ const FIRST_OF_PARENT: &str = select!("kind = ?1 AND at <= ?2 AND ?3 = '' AND pa
 const OLD: &str =
     "DELETE FROM documents WHERE (kind, id) IN (SELECT kind, id FROM documents WHERE open = 0 AND at < ?1 ORDER BY at LIMIT ?2)";
 
-/// Within a transaction.
-pub(super) async fn change(connection: &mut SqliteConnection, changes: &[Change]) -> Result<(), sqlx::Error> {
-    let Net { put, removed } = net(changes);
-    for documents in put.chunks(STATEMENT_LEN_MAX) {
-        let row = |document: &&Document| {
-            let Document { kind, id, parent, at, open, body } = *document;
-            serde_json::json!([kind.number(), id, parent, signed(at.0), i64::from(*open), body])
-        };
-        execute(connection, PUT, documents.iter().map(row).collect()).await?;
-    }
-    for keys in removed.chunks(STATEMENT_LEN_MAX) {
+/// Within a transaction; `first` is the number of the first document that is announced.
+pub(super) async fn change(connection: &mut SqliteConnection, net: &Net<'_>, first: i64) -> Result<(), sqlx::Error> {
+    put(connection, &net.rows(first)).await?;
+    for keys in net.removed.chunks(STATEMENT_LEN_MAX) {
         let row = |(kind, id): &(Kind, &str)| serde_json::json!([kind.number(), id]);
         execute(connection, REMOVE, keys.iter().map(row).collect()).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn put(connection: &mut SqliteConnection, rows: &[DocumentRow<'_>]) -> Result<(), sqlx::Error> {
+    for rows in statements(rows, STATEMENT_LEN_MAX) {
+        let row = |(seq, document): &DocumentRow<'_>| {
+            let Document { kind, id, parent, at, open, body } = *document;
+            serde_json::json!([kind.number(), id, parent, signed(at.0), i64::from(*open), body, seq])
+        };
+        execute(connection, PUT, rows.iter().map(row).collect()).await?;
     }
     Ok(())
 }
@@ -66,6 +72,15 @@ impl SqliteStore {
 
     pub(super) async fn read_open(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Document>, StoreError> {
         self.documents_of(sqlx::query(OPEN).bind(kind.number()).bind(after.to_owned()).bind(limit.min(READ_ROWS_MAX))).await
+    }
+
+    pub(super) async fn read_announced(&self, after: u64, limit: u32) -> Result<Vec<Announced>, StoreError> {
+        const OPERATION: &str = "reading what was announced";
+        let rows = self.rows(OPERATION, sqlx::query(ANNOUNCED).bind(signed(after)).bind(limit.min(READ_ROWS_MAX))).await?;
+        let announced = |row: &SqliteRow| -> Result<Announced, sqlx::Error> {
+            Ok(Announced { seq: unsigned(row.try_get(6)?), document: document_of(row)? })
+        };
+        rows.iter().map(announced).collect::<Result<_, _>>().map_err(self.failed(OPERATION))
     }
 
     pub(super) async fn read_document(&self, kind: Kind, id: &str) -> Result<Option<Document>, StoreError> {

@@ -48,7 +48,7 @@ use sqlx::{
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::{
-    BoxFuture, Change, Committed, Document, Kind, Page, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError,
+    Announced, BoxFuture, Change, Committed, Document, Kind, Page, PluginStates, Pruned, ResultRecord, Retention, Store, StoreError,
     body::{self, signed, unsigned},
 };
 use file::DatabaseFile;
@@ -233,6 +233,18 @@ impl Store for SqliteStore {
             let mut writer = self.writer().await?;
             writer.restore(committed).await.map_err(self.failed("writing copied results"))
         })
+    }
+
+    fn restore_announced<'a>(&'a self, announced: &'a [Announced], highest: u64) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.still_there()?;
+            let mut writer = self.writer().await?;
+            writer.restore_announced(announced, highest).await.map_err(self.failed("writing copied documents"))
+        })
+    }
+
+    fn announced(&self, after: u64, limit: u32) -> BoxFuture<'_, Result<Vec<Announced>, StoreError>> {
+        Box::pin(self.read_announced(after, limit))
     }
 
     fn last(&self) -> BoxFuture<'_, Result<Vec<Committed>, StoreError>> {

@@ -1,9 +1,10 @@
 //! Removing old results, a small step at a time.
 //!
-//! One pruning notes the newest result of every check, then removes by age, then by bytes. Between two steps the writer's lock
+//! One pruning notes the newest result of every check, then removes by age, then by bytes: results, and where none of
+//! them can go any more, closed documents. Between two steps the writer's lock
 //! is free, and it goes to whoever has waited longest.
 //!
-//! Invariant: what is written while a pruning runs is not touched by it, so the newest record of a check always stays.
+//! Invariant: a result that is written while a pruning runs is not touched by it, so the newest record of a check always stays.
 
 use sickbay_core::Timestamp;
 use sqlx::{Row, SqliteConnection, raw_sql};
@@ -57,7 +58,10 @@ impl SqliteStore {
             }
         }
         while self.bytes_in_use().await? > retention.bytes_max {
-            let removed = self.remove(sqlx::query(OLDEST).bind(horizon)).await?;
+            let mut removed = self.remove(sqlx::query(OLDEST).bind(horizon)).await?;
+            if removed == 0 {
+                (removed, _) = self.remove_old_documents(Timestamp(u64::MAX)).await?;
+            }
             pruned.by_bytes += removed;
             if removed == 0 {
                 break;

@@ -19,7 +19,10 @@ use super::{
     names::Names,
     signed, unsigned,
 };
-use crate::{Change, Committed, ResultRecord};
+use crate::{
+    Announced, Change, Committed, ResultRecord,
+    document::{Row as DocumentRow, net},
+};
 
 pub(super) struct Writer {
     connection: SqliteConnection,
@@ -58,7 +61,7 @@ impl Writer {
         }
     }
 
-    /// The number of each record; None: it is there already.
+    /// The number of each record; None: it is there already. Those of announced documents follow.
     pub(super) async fn write(&mut self, records: &[Arc<ResultRecord>], changes: &[Change]) -> Result<Vec<Option<u64>>, sqlx::Error> {
         if records.is_empty() && changes.is_empty() {
             return Ok(Vec::new());
@@ -78,6 +81,23 @@ impl Writer {
             self.roll_back().await;
         }
         outcome
+    }
+
+    /// As [`Writer::restore`], of documents. No number up to `highest` is given any more.
+    pub(super) async fn restore_announced(&mut self, announced: &[Announced], highest: u64) -> Result<(), sqlx::Error> {
+        let outcome = self.transact_announced(announced, highest).await;
+        if outcome.is_err() {
+            self.roll_back().await;
+        }
+        outcome
+    }
+
+    async fn transact_announced(&mut self, announced: &[Announced], highest: u64) -> Result<(), sqlx::Error> {
+        let rows: Vec<DocumentRow<'_>> = announced.iter().map(|announced| (Some(signed(announced.seq)), &announced.document)).collect();
+        self.begin().await?;
+        documents::put(&mut self.connection, &rows).await?;
+        self.number_above(signed(highest)).await?;
+        self.commit().await
     }
 
     async fn transact_given(&mut self, committed: &[Committed]) -> Result<(), sqlx::Error> {
@@ -101,7 +121,7 @@ impl Writer {
             Some(names) => names,
             None => Names::load(&mut self.connection).await?,
         };
-        let seqs = match self.insert(&mut names, &records, None).await {
+        let mut seqs = match self.insert(&mut names, &records, None).await {
             Err(error) if is_duplicate(&error) => {
                 self.begin().await?;
                 names = Names::load(&mut self.connection).await?;
@@ -110,7 +130,14 @@ impl Writer {
             }
             outcome => outcome?,
         };
-        documents::change(&mut self.connection, changes).await?;
+        let net = net(changes);
+        let before = self.highest_seq().await?;
+        documents::change(&mut self.connection, &net, before.saturating_add(1)).await?;
+        if !net.announced.is_empty() {
+            let last = before.saturating_add(signed(net.announced.len() as u64));
+            self.number_above(last).await?;
+            seqs.extend((before.saturating_add(1)..=last).map(|seq| Some(unsigned(seq))));
+        }
         self.commit().await?;
         self.names = Some(names);
         Ok(seqs)
@@ -197,6 +224,16 @@ impl Writer {
     async fn highest_seq(&mut self) -> Result<i64, sqlx::Error> {
         let row = sqlx::query("SELECT seq FROM sqlite_sequence WHERE name = 'results'").fetch_optional(&mut self.connection).await?;
         row.map_or(Ok(0), |row| row.try_get(0))
+    }
+
+    /// A database that never had a result has no row for them.
+    async fn number_above(&mut self, seq: i64) -> Result<(), sqlx::Error> {
+        let update = sqlx::query("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'results'").bind(seq);
+        if update.execute(&mut self.connection).await?.rows_affected() > 0 {
+            return Ok(());
+        }
+        let insert = sqlx::query("INSERT INTO sqlite_sequence (name, seq) VALUES ('results', ?1)").bind(seq);
+        insert.execute(&mut self.connection).await.map(drop)
     }
 
     async fn replace_plugin_states(&mut self, states: HashMap<i64, &BTreeMap<String, Vec<u8>>>) -> Result<(), sqlx::Error> {

@@ -9,6 +9,9 @@
 //! - `counts.firing`, `counts.acknowledged`, `counts.resolved`, `counts.all`; `more`, the alerts for which there was no room; `labels.NAME`,
 //!   which all alerts share; `group_labels.NAME`.
 //!
+//! A key of the configuration that holds a template is marked, so that the host judges it before anything is told:
+//! `#[schemars(extend("format" = "minijinja"))]`.
+//!
 //! Invariant: a template reads nothing but this; what it may compute is bounded by the run.
 
 use minijinja::syntax::SyntaxConfig;
@@ -212,6 +215,39 @@ mod tests {
             "{{ alerts[0].labels.alertname }} {{ counts.firing }}/{{ counts.resolved }} {{ alert.status }} [{{ labels.absent }}]";
         assert_eq!(render(template, &told), "test 1/1 critical []");
         assert_eq!(render("{{ alert.name }}{{ alert.failure }}", &notification(Vec::new())), "");
+    }
+
+    /// The names of objects, at all depths, without those that are free.
+    fn names(value: &Value, before: &str, found: &mut std::collections::BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    let path = format!("{before}.{name}");
+                    if !["labels", "group_labels", "annotations"].contains(&name.as_str()) {
+                        names(member, &path, found);
+                    }
+                    found.insert(path);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| names(item, before, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    #[test]
+    fn the_samples_that_a_configuration_is_judged_by_have_the_names_of_a_notification() {
+        let names_of = |value: &Value| {
+            let mut found = std::collections::BTreeSet::new();
+            names(value, "", &mut found);
+            found
+        };
+        let samples: Vec<Value> = serde_json::from_str(include_str!("sample.json")).expect("JSON");
+        let real = [context(&notification(vec![latency()])), context(&notification(vec![resolved()]))];
+        assert_eq!(samples.len(), real.len());
+        for (sample, real) in samples.iter().zip(&real) {
+            assert_eq!(names_of(sample), names_of(real));
+            assert!(Texts::of(sample.clone()).render("text", TEXT).is_ok());
+        }
     }
 
     #[test]

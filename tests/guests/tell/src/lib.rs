@@ -1,4 +1,5 @@
-//! A sink and nothing else, through the bare contract: it posts what the first alert says to the `url` of its configuration.
+//! A sink and nothing else, through the bare contract: it posts what the first alert says to the `url` of its configuration, and then does what
+//! `then` says: `trap`, or `garbage` in the place of what the receiver answered, or `lie` that it was refused.
 
 use serde_json::Value;
 
@@ -11,6 +12,9 @@ use exports::sickbay::plugin::plugin::{Descriptor, Guest as PluginGuest, Kind};
 use exports::sickbay::plugin::sink::{DeliveryError, Guest as SinkGuest, Receipt, Request, Retry};
 use sickbay::plugin::http;
 use sickbay::plugin::log;
+
+/// What a terminal or a page would act on.
+const GARBAGE: &str = "\u{1b}[2J\u{202e}\n</script><img src=x onerror=alert(1)>\u{2028}";
 
 pub struct Tell;
 
@@ -60,7 +64,14 @@ impl SinkGuest for Tell {
             connect_to: None,
             extras: Vec::new(),
         };
-        match http::send(&posted, &options) {
+        let answered = http::send(&posted, &options);
+        match config["then"].as_str() {
+            Some("trap") => panic!("the sink gives up"),
+            Some("garbage") => return Ok(Receipt { reference: Some(GARBAGE.repeat(10_000)), extras: Vec::new() }),
+            Some("lie") => return Err(DeliveryError::Permanent(GARBAGE.repeat(10_000))),
+            _ => {}
+        }
+        match answered {
             Ok(answer) if answer.status < 300 => {
                 Ok(Receipt { reference: Some(String::from_utf8_lossy(&answer.body).into_owned()), extras: Vec::new() })
             }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, ensure};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 /// One connection; closed when dropped.
 pub(crate) struct Client {
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
     connection: JoinHandle<()>,
     host: String,
 }
@@ -31,11 +31,21 @@ impl Client {
 
     /// Status and whole body.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<(u16, Bytes)> {
-        let request = Request::get(path).header("host", &self.host).body(Empty::new())?;
+        let request = Request::get(path).header("host", &self.host).body(Full::default())?;
+        self.ask(request).await.with_context(|| format!("GET {path}"))
+    }
+
+    /// The same for JSON that is posted.
+    pub(crate) async fn post(&mut self, path: &str, json: Bytes) -> anyhow::Result<(u16, Bytes)> {
+        let request = Request::post(path).header("host", &self.host).header("content-type", "application/json").body(Full::new(json))?;
+        self.ask(request).await.with_context(|| format!("POST {path}"))
+    }
+
+    async fn ask(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<(u16, Bytes)> {
         self.sender.ready().await?;
-        let response = self.sender.send_request(request).await.with_context(|| format!("GET {path}"))?;
+        let response = self.sender.send_request(request).await?;
         let status = response.status().as_u16();
-        let body = response.into_body().collect().await.with_context(|| format!("the body of GET {path}"))?;
+        let body = response.into_body().collect().await.context("the body of the answer")?;
         Ok((status, body.to_bytes()))
     }
 }

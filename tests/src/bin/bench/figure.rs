@@ -4,19 +4,33 @@ use std::fmt;
 
 use serde_json::Value;
 
-/// Smaller is better for every figure.
 #[derive(Debug)]
 pub(crate) struct Figure {
     pub(crate) name: &'static str,
     /// None where it could not be measured for want of a tool; then `why` says which.
     value: Option<f64>,
     unit: &'static str,
-    /// At most this passes. None: for information.
-    goal: Option<f64>,
+    /// None: for information.
+    goal: Option<Goal>,
     beside: Option<(&'static str, f64, &'static str)>,
     /// Under which conditions.
     with: Option<String>,
     why: Option<String>,
+}
+
+/// What passes.
+#[derive(Clone, Copy, Debug)]
+enum Goal {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Goal {
+    fn value(self) -> f64 {
+        match self {
+            Goal::AtMost(value) | Goal::AtLeast(value) => value,
+        }
+    }
 }
 
 impl Figure {
@@ -30,7 +44,11 @@ impl Figure {
     }
 
     pub(crate) fn at_most(self, goal: f64) -> Figure {
-        Figure { goal: Some(goal), ..self }
+        Figure { goal: Some(Goal::AtMost(goal)), ..self }
+    }
+
+    pub(crate) fn at_least(self, goal: f64) -> Figure {
+        Figure { goal: Some(Goal::AtLeast(goal)), ..self }
     }
 
     /// What ran next to it in the same run.
@@ -43,7 +61,11 @@ impl Figure {
     }
 
     fn pass(&self) -> Option<bool> {
-        Some(self.value? <= self.goal?)
+        let value = self.value?;
+        Some(match self.goal? {
+            Goal::AtMost(goal) => value <= goal,
+            Goal::AtLeast(goal) => value >= goal,
+        })
     }
 }
 
@@ -51,7 +73,11 @@ impl fmt::Display for Figure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pass = self.pass().map_or("null", |pass| if pass { "true" } else { "false" });
         write!(formatter, "{{\"name\":{},\"value\":{},\"unit\":{}", text(self.name), number(self.value), text(self.unit))?;
-        write!(formatter, ",\"goal\":{},\"pass\":{pass}", number(self.goal))?;
+        write!(formatter, ",\"goal\":{}", number(self.goal.map(Goal::value)))?;
+        if let Some(Goal::AtLeast(_)) = self.goal {
+            write!(formatter, ",\"bound\":\"at least\"")?;
+        }
+        write!(formatter, ",\"pass\":{pass}")?;
         if let Some((name, value, unit)) = self.beside {
             write!(formatter, ",\"beside\":{{\"name\":{},\"value\":{},\"unit\":{}}}", text(name), number(Some(value)), text(unit))?;
         }
@@ -104,6 +130,14 @@ mod tests {
         assert!(Figure::new("bare_hyper_cpu", 37.0, "us").to_string().contains(r#""goal":null,"pass":null"#));
         let missing = Figure::missing("http_check_to_blackbox", "ratio", "not installed").at_most(0.5).to_string();
         assert!(missing.contains(r#""value":null"#) && missing.contains(r#""pass":null,"why":"not installed""#), "{missing}");
+    }
+
+    #[test]
+    fn a_goal_from_below_says_so() {
+        let told = |value: f64| Figure::new("core_results_per_second", value, "results/s").at_least(100_000.0).to_string();
+        assert!(told(120_000.0).contains(r#""goal":100000,"bound":"at least","pass":true"#), "{}", told(120_000.0));
+        assert!(told(99_999.0).contains(r#""pass":false"#));
+        assert!(!Figure::new("swap_new", 1.0, "ms").at_most(500.0).to_string().contains("bound"));
     }
 
     #[test]

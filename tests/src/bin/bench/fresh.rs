@@ -98,7 +98,7 @@ pub(crate) fn microseconds(began: Instant) -> f64 {
 }
 
 /// The other side: what an embedder that trusts its guest would write.
-struct Bare {
+pub(crate) struct Bare {
     engine: Engine,
     pre: InstancePre<BareContext>,
     check: check::GuestIndices,
@@ -106,7 +106,7 @@ struct Bare {
     lent: Option<Lent>,
 }
 
-struct BareContext {
+pub(crate) struct BareContext {
     lent: Lent,
     table: ResourceTable,
     /// Made when the guest first asks, as on the other side: building it would make the bare run dearer.
@@ -127,12 +127,24 @@ impl HasData for Answers {
 }
 
 impl Bare {
-    fn load(component: &[u8], lent: Lent) -> wasmtime::Result<Bare> {
+    pub(crate) fn load(component: &[u8], lent: Lent) -> wasmtime::Result<Bare> {
         let engine = sickbay_runtime::bare::engine()?;
         let component = Component::from_binary(&engine, component)?;
         let pre = linker(&engine)?.instantiate_pre(&component)?;
         let check = check::GuestIndices::new(&pre)?;
         Ok(Bare { engine, pre, check, lent: Some(lent) })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// An instance that is there while its store is.
+    pub(crate) async fn instance(&self, lent: Lent) -> wasmtime::Result<Store<BareContext>> {
+        let mut store = Store::new(&self.engine, BareContext { lent, table: ResourceTable::new(), wasi: None });
+        store.set_epoch_deadline(u64::MAX / 2);
+        self.pre.instantiate_async(&mut store).await?;
+        Ok(store)
     }
 
     async fn run(&mut self) -> wasmtime::Result<()> {
@@ -182,6 +194,6 @@ fn bare_request() -> check::Request {
 }
 
 /// wasmtime's errors are not anyhow's.
-fn engine_error(error: wasmtime::Error) -> anyhow::Error {
+pub(crate) fn engine_error(error: wasmtime::Error) -> anyhow::Error {
     anyhow!("wasmtime: {error:#}")
 }

@@ -3,7 +3,8 @@
 //! Who is who: a [`Measure`] starts what it needs, measures and gives [`Figure`]s, each one line of JSON on standard output. `daemon.rs`
 //! starts Sickbay with a configuration and a folder of its own; `whole.rs` runs a guest within this process as Sickbay does; `process.rs`
 //! reads what the kernel counts of a process; `scrape.rs` reads `/metrics`; `client.rs` asks over HTTP; `exporter.rs` scrapes what others
-//! run; `target.rs` is the server that HTTP checks ask, `servers.rs` starts databases.
+//! run; `target.rs` is the server that HTTP checks ask, `servers.rs` starts databases; `processors.rs` is how many processors a measure has;
+//! `core_checks.rs` makes up checks for the measures of `core` alone.
 //!
 //! How: everything is compared with what ran next to it in the same run, so that a slow or busy machine moves both sides. Processor time
 //! is what the kernel counts for the whole process, including the scrape that ends a window: the figures are rather too high than too low.
@@ -12,24 +13,31 @@
 //!
 //! Invariant: whatever way this process ends, except by SIGKILL, what it started ends with it, and its temporary folders are removed.
 
+mod alerting_burst;
 mod client;
+mod core_checks;
+mod core_results;
 mod daemon;
 mod exporter;
 mod figure;
 mod fresh;
 mod http_check;
+mod instance_pool;
 mod languages;
 mod loops;
 mod mixed;
 mod postgres_connections;
 mod process;
+mod processors;
 mod redis_memory;
 mod render;
+mod resident_checks;
 mod scheduled;
 mod scrape;
 mod servers;
 mod settings;
 mod spread;
+mod state_bytes;
 mod swap;
 mod target;
 mod ten_thousand;
@@ -60,10 +68,15 @@ enum Measure {
     Swap,
     Render,
     Loops,
+    CoreResults,
+    AlertingBurst,
+    StateBytes,
+    ResidentChecks,
+    InstancePool,
 }
 
 impl Measure {
-    const ALL: [Measure; 11] = [
+    const ALL: [Measure; 16] = [
         Measure::Fresh,
         Measure::Languages,
         Measure::Scheduled,
@@ -75,6 +88,11 @@ impl Measure {
         Measure::Swap,
         Measure::Render,
         Measure::Loops,
+        Measure::CoreResults,
+        Measure::AlertingBurst,
+        Measure::StateBytes,
+        Measure::ResidentChecks,
+        Measure::InstancePool,
     ];
 
     fn names(self) -> &'static [&'static str] {
@@ -90,6 +108,11 @@ impl Measure {
             Measure::Swap => &swap::NAMES,
             Measure::Render => &render::NAMES,
             Measure::Loops => &loops::NAMES,
+            Measure::CoreResults => &core_results::NAMES,
+            Measure::AlertingBurst => &alerting_burst::NAMES,
+            Measure::StateBytes => &state_bytes::NAMES,
+            Measure::ResidentChecks => &resident_checks::NAMES,
+            Measure::InstancePool => &instance_pool::NAMES,
         }
     }
 
@@ -106,6 +129,11 @@ impl Measure {
             Measure::Swap => swap::measure(settings).await,
             Measure::Render => render::measure(settings).await,
             Measure::Loops => loops::measure(settings).await,
+            Measure::CoreResults => core_results::measure(settings),
+            Measure::AlertingBurst => alerting_burst::measure(settings).await,
+            Measure::StateBytes => state_bytes::measure(settings).await,
+            Measure::ResidentChecks => resident_checks::measure(settings).await,
+            Measure::InstancePool => instance_pool::measure(settings).await,
         }
     }
 }
@@ -151,6 +179,12 @@ fn main() -> ExitCode {
     };
     if arguments.peek().is_some_and(|first| first == target::COMMAND) {
         return match runtime.block_on(target::serve()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&format!("error: {error:#}")),
+        };
+    }
+    if arguments.peek().is_some_and(|first| first == state_bytes::COMMAND) {
+        return match state_bytes::count_here(arguments.nth(1).as_deref()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&format!("error: {error:#}")),
         };

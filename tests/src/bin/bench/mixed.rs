@@ -2,10 +2,9 @@
 //! how many connections the two databases see, how much memory it takes.
 //!
 //! How: the servers count their own clients. They are asked again and again from the moment that Sickbay is ready, its start included,
-//! over one connection to each, which is not counted.
+//! over one connection to each, which is not counted. Everything runs on the processors of [`Pinned`].
 
 use std::net::SocketAddr;
-use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -16,6 +15,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::daemon::{Daemon, checks};
 use crate::figure::Figure;
+use crate::processors::Pinned;
 use crate::servers::{self, CONNECTIONS_MAX};
 use crate::settings::Settings;
 use crate::target::Target;
@@ -35,6 +35,7 @@ const COUNT: &str = "SELECT count(*) FROM pg_stat_activity \
 pub(crate) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Figure>> {
     let each = settings.either(500, 100);
     let window = settings.seconds(60, 5);
+    let pinned = Pinned::start()?;
     let (target, postgres, redis) = (Target::start()?, servers::postgres()?, servers::redis()?);
     let mut plugins = Vec::new();
     for name in ["http", "postgres", "redis", "system"] {
@@ -55,9 +56,8 @@ pub(crate) async fn measure(settings: &Settings) -> anyhow::Result<Vec<Figure>> 
     // Phases are spread by a hash: a window of part of the interval has a little more or less than its share.
     ensure!(runs.ok as f64 + runs.skipped as f64 > 0.9 * due, "{} runs, about {due:.0} were due\n{}", runs.ok, daemon.log());
     let lateness = after.lateness().since(&before.lateness()).quantile(0.99).context("no run counted as late or in time")?;
-    let processors = available_parallelism().map_or(0, usize::from);
     let conditions = format!(
-        "{each} checks each of http, postgres, redis and system every {EVERY}, {} runs in {} s, on {processors} processors",
+        "{each} checks each of http, postgres, redis and system every {EVERY}, {} runs in {} s, {pinned}",
         runs.ok,
         window.as_secs()
     );

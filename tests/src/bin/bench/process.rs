@@ -42,10 +42,7 @@ impl Running {
 
     /// Resident memory, in bytes.
     pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).context("the process is gone")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in its status")?;
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS is not a number")?;
-        Ok(kibibytes * 1024)
+        resident_bytes_of(&self.child.id().to_string())
     }
 }
 
@@ -55,6 +52,18 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Resident memory of this process, in bytes.
+pub(crate) fn own_resident_bytes() -> anyhow::Result<u64> {
+    resident_bytes_of("self")
+}
+
+fn resident_bytes_of(process: &str) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).context("the process is gone")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in its status")?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS is not a number")?;
+    Ok(kibibytes * 1024)
 }
 
 /// The first of `names` that is there: a path as it is, a name on the path for programs.

@@ -57,6 +57,14 @@ impl Scrape {
         self.series("sickbay_check_metric{").count()
     }
 
+    /// Notifications that were made: on their way, or at their end.
+    pub(crate) fn notifications(&self) -> u64 {
+        let ended = self.series("sickbay_notifications_total{").filter(|(labels, _)| !labels.ends_with("outcome=\"failed\""));
+        let ended: u64 = ended.filter_map(|(_, count)| count.parse::<u64>().ok()).sum();
+        let pending = self.text.lines().find_map(|line| line.strip_prefix("sickbay_outbox_pending ")?.parse::<u64>().ok());
+        ended + pending.unwrap_or_default()
+    }
+
     pub(crate) fn lateness(&self) -> Buckets {
         let bucket = |(labels, count): (&str, &str)| {
             let bound = labels.strip_prefix("le=\"")?.strip_suffix('"')?;
@@ -109,6 +117,16 @@ mod tests {
         let runs = Runs { ok: 7, not_ok: 1, skipped: 2 };
         assert_eq!((scrape.runs(), scrape.reported_series()), (runs, 1));
         assert_eq!(runs.since(Runs { ok: 5, not_ok: 1, skipped: 0 }), Runs { ok: 2, not_ok: 0, skipped: 2 });
+    }
+
+    #[test]
+    fn a_notification_counts_once_whatever_became_of_it() {
+        let text = "sickbay_notifications_total{sink=\"oncall\",outcome=\"delivered\"} 3\n\
+            sickbay_notifications_total{sink=\"oncall\",outcome=\"failed\"} 7\n\
+            sickbay_notifications_total{sink=\"oncall\",outcome=\"expired\"} 1\n\
+            # TYPE sickbay_outbox_pending gauge\n\
+            sickbay_outbox_pending 2\n";
+        assert_eq!(Scrape::new(text.to_owned()).notifications(), 6);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - Firing: members that the sink does not know of, and those that it knows of; without what is muted, and without what the sink was told in
 //!   another group.
 //! - Nothing, unless one of them is news: a new one, an end, an acknowledgement (where the sink wants it), or it is time to remind.
+//! - Where a reminder only counted some and the sink hears only what is named: these, and not again those that were named.
 
 use super::super::config::SinkName;
 use super::super::delivery::{ALERTS_MAX, Alert, Cause, Change, Cover};
@@ -34,6 +35,8 @@ struct Parts<'a> {
     /// Resolved, and known as one of many.
     ended_counted: Vec<Part<'a>>,
     new: Vec<Part<'a>>,
+    /// Counted by a reminder that the sink hears the names of.
+    left: Vec<Part<'a>>,
     known: Vec<Part<'a>>,
     has_acknowledgement: bool,
 }
@@ -44,7 +47,7 @@ impl Alerting {
         let cause = self.cause(&parts, key, sink)?;
         let has_rest = parts.ended.len() > ALERTS_MAX;
         parts.ended.truncate(ALERTS_MAX);
-        let firing = || parts.new.iter().chain(&parts.known).map(|(case, _)| case.incident.phase);
+        let firing = || parts.new.iter().chain(&parts.left).chain(&parts.known).map(|(case, _)| case.incident.phase);
         let phase = if firing().any(|phase| phase == Phase::Firing) {
             Phase::Firing
         } else if firing().next().is_some() {
@@ -52,13 +55,16 @@ impl Alerting {
         } else {
             Phase::Resolved
         };
-        for parts in [&mut parts.new, &mut parts.known] {
+        if !parts.left.is_empty() {
+            parts.known.clear();
+        }
+        for parts in [&mut parts.new, &mut parts.left, &mut parts.known] {
             parts.sort_by_key(|(case, _)| (case.incident.severity, case.incident.started_at, case.incident.id));
         }
         let mut content =
             Content { cause, phase, severity: Severity::default(), alerts: Vec::new(), more: 0, covers: Vec::new(), has_rest };
-        for (case, told) in parts.ended.into_iter().chain(parts.new).chain(parts.known).chain(parts.ended_counted) {
-            content.add(case, told);
+        for (case, told) in parts.ended.into_iter().chain(parts.new).chain(parts.left).chain(parts.known).chain(parts.ended_counted) {
+            content.add(case, told, sink);
         }
         Some(content)
     }
@@ -74,7 +80,8 @@ impl Alerting {
             if case.incident.is_open() {
                 if self.may_hear(case, sink, |_| true) {
                     parts.has_acknowledgement |= tells_acknowledgements && told.phase != case.incident.phase;
-                    parts.known.push(part);
+                    let known = if told.is_left { &mut parts.left } else { &mut parts.known };
+                    known.push(part);
                 }
             } else if !told.is_owed() {
                 continue;
@@ -95,7 +102,7 @@ impl Alerting {
     }
 
     /// Whether an incident is to be told firing to a sink: by one of those memberships that are asked for, and not mute.
-    fn may_hear(&self, case: &Case, sink: &SinkName, is_asked: impl Fn(&Membership) -> bool) -> bool {
+    pub(super) fn may_hear(&self, case: &Case, sink: &SinkName, is_asked: impl Fn(&Membership) -> bool) -> bool {
         let tells = |membership: &Membership| {
             let route = self.groups.get(&membership.group).and_then(|group| self.route_of(group));
             route.is_some_and(|route| route.tells(sink, membership.rungs))
@@ -113,6 +120,9 @@ impl Alerting {
         if !parts.ended.is_empty() || !parts.ended_counted.is_empty() {
             return Some(Cause::Resolved);
         }
+        if !parts.left.is_empty() {
+            return Some(Cause::Reminder);
+        }
         if parts.has_acknowledgement {
             return Some(Cause::Acknowledged);
         }
@@ -123,11 +133,17 @@ impl Alerting {
 }
 
 impl Content {
-    fn add(&mut self, case: &Case, told: Option<Told>) {
+    fn add(&mut self, case: &Case, told: Option<Told>, sink: &SinkName) {
         let incident = &case.incident;
         let is_named = self.alerts.len() < ALERTS_MAX;
         if is_named {
-            self.alerts.push(Alert::of(incident, change_of(incident.phase, told)));
+            let mut alert = Alert::of(incident, change_of(incident.phase, told));
+            // Receivers know an alert by its labels: what begins with some ends with them.
+            if let Some(labels) = incident.told_as.get(sink) {
+                alert.fingerprint = labels.fingerprint();
+                alert.labels = labels.clone();
+            }
+            self.alerts.push(alert);
         } else {
             self.more = self.more.saturating_add(1);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::super::agenda::Due;
 use super::super::config::SinkName;
-use super::super::delivery::{Abandoned, BACKOFF_FIRST, Cover, Delivery, DeliveryState, LEASE_MARGIN, Outcome, RETRY_AFTER_MAX};
+use super::super::delivery::{Abandoned, BACKOFF_FIRST, Cause, Cover, Delivery, DeliveryState, Outcome, RETRY_AFTER_MAX};
 use super::super::group::{Conversation, GroupKey};
 use super::super::id::{DeliveryId, IncidentId};
 use super::super::incident::{EventKind, NOTE_BYTES_MAX, Phase};
@@ -17,6 +17,14 @@ use super::Alerting;
 use super::content::Content;
 use crate::Timestamp;
 use crate::text::one_line;
+
+/// What a sink that took a notification heard of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    All,
+    /// Only what is named.
+    Named,
+}
 
 impl Alerting {
     /// Sees to it that a sink is told what is news in a group; whether that is something which is not on its way already.
@@ -44,7 +52,7 @@ impl Alerting {
         }
     }
 
-    fn make(&mut self, key: &GroupKey, sink: &SinkName, content: Content) {
+    pub(super) fn make(&mut self, key: &GroupKey, sink: &SinkName, content: Content) {
         let (Some(group), Some(state)) = (self.groups.get_mut(key), self.sinks.get_mut(sink)) else { return };
         let id = DeliveryId::next(&mut self.chance, self.now);
         let conversation = group.conversations.entry(sink.clone()).or_insert_with(|| Conversation::new(key, sink));
@@ -80,9 +88,13 @@ impl Alerting {
     /// Enters an unfinished delivery's times into the agenda.
     pub(super) fn plan_delivery(&mut self, id: DeliveryId) {
         let Some(delivery) = self.deliveries.get(&id) else { return };
-        let free_at = self.sinks.get(&delivery.sink).map_or(Timestamp(0), |sink| sink.row.free_at());
+        // None while the sink is not configured.
+        let free_at = match self.sinks.get(&delivery.sink) {
+            Some(sink) => sink.row.removed_at.is_none().then(|| sink.row.free_at()),
+            None => Some(Timestamp(0)),
+        };
         let (attempt_at, lease_until) = match delivery.state {
-            DeliveryState::Pending { next_attempt_at } => (Some(next_attempt_at.max(free_at)), None),
+            DeliveryState::Pending { next_attempt_at } => (free_at.map(|free_at| next_attempt_at.max(free_at)), None),
             DeliveryState::Attempting { lease_until } => (None, Some(lease_until)),
             DeliveryState::Delivered { .. }
             | DeliveryState::Refused { .. }
@@ -95,7 +107,7 @@ impl Alerting {
     }
 
     /// Plans all deliveries of a sink anew: it is held for another time than before.
-    fn plan_sink(&mut self, sink: &SinkName) {
+    pub(super) fn plan_sink(&mut self, sink: &SinkName) {
         let ids = self.sinks.get(sink).map(|state| state.deliveries.clone()).unwrap_or_default();
         for id in ids {
             self.plan_delivery(id);
@@ -120,7 +132,7 @@ impl Alerting {
             self.fix(id, content);
         }
         let Some(state) = self.sinks.get_mut(&sink) else { return };
-        let lease_until = self.now.plus(state.config.timeout).plus(LEASE_MARGIN);
+        let lease_until = self.now.plus(state.config.lease());
         let is_probe = state.row.is_broken();
         if is_probe {
             state.row.probe(lease_until);
@@ -145,7 +157,7 @@ impl Alerting {
         let Some(conversation) = self.groups.get_mut(key).and_then(|group| group.conversations.get_mut(sink)) else { return };
         delivery.reference.clone_from(&conversation.entry.reference);
         for cover in delivery.covers.iter().filter(|cover| cover.phase != Phase::Resolved) {
-            let fresh = Told { phase: cover.phase, standing: Standing::MayKnow, is_named: false };
+            let fresh = Told { phase: cover.phase, standing: Standing::MayKnow, is_named: false, is_left: false };
             let told = conversation.entry.told.entry(cover.incident).or_insert(fresh);
             told.is_named |= cover.is_named;
             if told.standing == Standing::Declined {
@@ -167,12 +179,14 @@ impl Alerting {
         let was_made = (1..=delivery.attempts).contains(&attempt) && delivery.may_be_known();
         let is_under_way = delivery.attempts == attempt && matches!(delivery.state, DeliveryState::Attempting { .. });
         match outcome {
-            Outcome::Delivered { reference } if was_made => self.delivered(id, reference),
+            Outcome::Delivered { reference } if was_made => self.delivered(id, reference, Heard::All),
+            Outcome::DeliveredNamed { reference } if was_made => self.delivered(id, reference, Heard::Named),
             Outcome::Retryable { error, after } if is_under_way => self.failed(id, &error, after),
             Outcome::Lost { error } if is_under_way => self.failed(id, &error, None),
             Outcome::Refused { error } if is_under_way => self.refused(id, &error),
             Outcome::NotAttempted { error } if is_under_way => self.not_attempted(id, &error),
             Outcome::Delivered { .. }
+            | Outcome::DeliveredNamed { .. }
             | Outcome::Retryable { .. }
             | Outcome::Lost { .. }
             | Outcome::Refused { .. }
@@ -191,7 +205,7 @@ impl Alerting {
         }
     }
 
-    fn delivered(&mut self, id: DeliveryId, reference: Option<String>) {
+    fn delivered(&mut self, id: DeliveryId, reference: Option<String>, heard: Heard) {
         let now = self.now;
         let Some(delivery) = self.finish(id, DeliveryState::Delivered { at: now }) else { return };
         let (key, sink) = (&delivery.group, &delivery.sink);
@@ -202,17 +216,53 @@ impl Alerting {
                 conversation.entry.reference = Some(Arc::from(one_line(&reference, NOTE_BYTES_MAX)));
             }
         }
+        let mut has_unheard = false;
         for cover in &delivery.covers {
+            if heard == Heard::Named && !cover.is_named {
+                self.was_counted(cover, &delivery);
+                has_unheard |= cover.phase != Phase::Resolved;
+                continue;
+            }
             if cover.phase == Phase::Resolved {
                 self.forget(cover.incident, key, sink);
             } else if let Some(told) = self.told_mut(cover.incident, key, sink) {
                 told.phase = cover.phase;
                 told.standing = Standing::Knows;
+                told.is_left = false;
             }
             self.event(cover.incident, EventKind::Notified { sink: sink.clone(), phase: cover.phase });
         }
-        self.schedule_reminder(key, sink);
+        if has_unheard {
+            // What is new among them follows at once; what is known waits for the reminder, which names all.
+            self.wait(key, sink);
+        }
+        let is_reminded_later = has_unheard && delivery.cause != Cause::Reminder && self.has_reminder(key, sink);
+        if !is_reminded_later {
+            self.schedule_reminder(key, sink);
+        }
         self.after_end(&delivery);
+    }
+
+    /// The sink took a notification and did not hear of an incident that is only counted in it.
+    fn was_counted(&mut self, cover: &Cover, delivery: &Delivery) {
+        let (key, sink) = (&delivery.group, &delivery.sink);
+        if cover.phase != Phase::Resolved
+            && let Some(told) = self.told_mut(cover.incident, key, sink)
+            && told.is_named
+        {
+            told.is_left |= delivery.cause == Cause::Reminder;
+            return;
+        }
+        self.forget(cover.incident, key, sink);
+        if let Some(case) = self.cases.get_mut(&cover.incident) {
+            case.incident.was_told = !case.told.is_empty();
+            self.touched.incidents.insert(cover.incident);
+        }
+    }
+
+    fn has_reminder(&self, key: &GroupKey, sink: &SinkName) -> bool {
+        let conversation = self.groups.get(key).and_then(|group| group.conversations.get(sink));
+        conversation.is_some_and(|conversation| conversation.entry.reminder != Reminder::Never)
     }
 
     /// The sink could not take it, or nobody knows; it is tried again.
@@ -234,6 +284,7 @@ impl Alerting {
             self.event(cover.incident, EventKind::DeliveryFailed { sink: sink.clone(), error: error.clone() });
         }
         if let Some(state) = self.sinks.get_mut(&sink) {
+            state.row.revision = state.config.revision;
             match after {
                 Some(after) => state.row.ask(now.plus(after)),
                 None => state.row.failed(now),
@@ -302,8 +353,10 @@ impl Alerting {
             return;
         }
         if let Some(conversation) = self.conversation_mut(key, sink) {
-            let fresh = Told { phase: cover.phase, standing: before, is_named: cover.is_named };
-            conversation.entry.told.entry(cover.incident).or_insert(fresh).standing = before;
+            let fresh = Told { phase: cover.phase, standing: before, is_named: cover.is_named, is_left: false };
+            let told = conversation.entry.told.entry(cover.incident).or_insert(fresh);
+            told.standing = before;
+            told.is_left = false;
             self.touched.ledger.insert((key.clone(), sink.clone()));
         }
     }
@@ -323,6 +376,7 @@ impl Alerting {
             self.take_back(cover, &key, &sink);
         }
         if let Some(state) = self.sinks.get_mut(&sink) {
+            state.row.revision = state.config.revision;
             state.row.failed(now);
             self.touched.sinks.insert(sink.clone());
         }
@@ -352,6 +406,29 @@ impl Alerting {
         self.settle(cover.incident);
     }
 
+    /// Ends what was not attempted yet and has nothing left to tell: somebody of the group was resolved.
+    pub(super) fn withdraw_what_is_over(&mut self, key: &GroupKey) {
+        let Some(group) = self.groups.get(key) else { return };
+        let is_unattempted = |id: &DeliveryId| self.deliveries.get(id).is_some_and(|delivery| !delivery.may_be_known());
+        let waiting = group.conversations.iter().filter_map(|(sink, conversation)| Some((conversation.delivery?, sink.clone())));
+        let unattempted: Vec<(DeliveryId, SinkName)> = waiting.filter(|(id, _)| is_unattempted(id)).collect();
+        // The content of a large group is not looked at with each of its ends.
+        if unattempted.is_empty() || group.members.iter().any(|id| self.is_heard(*id, key)) {
+            return;
+        }
+        for (id, sink) in unattempted {
+            if self.content(key, &sink).is_none() {
+                self.withdraw(id);
+            }
+        }
+    }
+
+    /// Whether an incident is mute neither in a group nor everywhere.
+    fn is_heard(&self, id: IncidentId, key: &GroupKey) -> bool {
+        let Some(incident) = self.cases.get(&id).map(|case| &case.incident) else { return false };
+        incident.mute.is_none() && incident.memberships.iter().any(|membership| membership.group == *key && membership.mute.is_none())
+    }
+
     /// By its first attempt there is nothing to tell any more.
     fn withdraw(&mut self, id: DeliveryId) {
         let Some(delivery) = self.deliveries.get(&id) else { return };
@@ -376,6 +453,10 @@ impl Alerting {
         if let Some(conversation) = self.conversation_mut(&delivery.group, &delivery.sink) {
             conversation.delivery = None;
             self.touched.ledger.insert((delivery.group.clone(), delivery.sink.clone()));
+        }
+        // What a person wanted told again is no reminder that was missed.
+        if matches!((&delivery.state, delivery.cause), (DeliveryState::Abandoned { .. }, Cause::Resent { .. })) {
+            self.schedule_reminder(&delivery.group, &delivery.sink);
         }
         self.changes.deliveries.push(delivery.clone());
         Some(delivery)
@@ -433,12 +514,18 @@ impl Alerting {
             && case.told.get(sink) == Some(key)
         {
             case.told.remove(sink);
+            if case.incident.told_as.remove(sink).is_some() {
+                self.touched.incidents.insert(id);
+            }
         }
     }
 }
 
 fn fill(delivery: &mut Delivery, content: Content) {
-    delivery.cause = content.cause;
+    // What a person wants is the reason, whatever is told with it.
+    if !matches!(delivery.cause, Cause::Resent { .. }) {
+        delivery.cause = content.cause;
+    }
     delivery.phase = content.phase;
     delivery.severity = content.severity;
     delivery.alerts = content.alerts;

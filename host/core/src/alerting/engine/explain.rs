@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::super::agenda::Due;
+use super::super::breaker::{Hold, HoldReason};
 use super::super::config::{Rung, SinkName, Timing};
 use super::super::delivery::DeliveryState;
-use super::super::group::GroupKey;
+use super::super::group::{Group, GroupKey};
 use super::super::id::{DeliveryId, IncidentId};
 use super::super::incident::{Incident, Mute, Phase, Severity};
 use super::super::labels::LabelSet;
 use super::super::ledger::{Reminder, Standing};
 use super::super::matcher::Subject;
 use super::super::route::Route;
-use super::Alerting;
+use super::{Alerting, Case};
 use crate::{Status, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -111,30 +113,76 @@ impl Alerting {
     }
 
     fn next_of(&self, incident: &Incident) -> Vec<NextStep> {
+        let Some(case) = self.cases.get(&incident.id) else { return Vec::new() };
         let mut next = Vec::new();
+        if incident.is_open() {
+            self.next_of_open(incident, &mut next);
+        }
+        for (sink, key) in &case.told {
+            self.next_at(case, sink, key, &mut next);
+        }
+        next.sort_by_key(|step| step.at);
+        next
+    }
+
+    fn next_of_open(&self, incident: &Incident, next: &mut Vec<NextStep>) {
         let mut add = |at: Option<Timestamp>, what: String| next.extend(at.map(|at| NextStep { at, what }));
-        if let Some(ack) = &incident.ack {
+        if let Some(ack) = incident.ack.as_ref().filter(|_| incident.phase == Phase::Acknowledged) {
             add(ack.until, format!("the acknowledgement of {} runs out", ack.by));
+        }
+        match &incident.mute {
+            Some(Mute::SilencedBy { silence, until }) => add(Some(*until), format!("the silence {silence} ends")),
+            Some(Mute::InMaintenance { window, until }) => add(*until, format!("the maintenance `{window}` ends")),
+            _ => {}
         }
         for membership in &incident.memberships {
             let Some(group) = self.groups.get(&membership.group) else { continue };
-            add(group.row.flush_at(), format!("what changed in the group {} is told", membership.group));
+            if let Some(by) = &membership.mute {
+                add(self.times_of(group), format!("{by}: that may end"));
+            } else if incident.mute.is_none() {
+                add(group.row.flush_at(), format!("what changed in the group {} is told", membership.group));
+            }
             let rung = self.route_of(group).and_then(|route| route.rung(membership.rungs));
             let sinks = rung.map(|rung| rung.sinks.join(", ")).unwrap_or_default();
             add(self.rung_at(incident.id, &membership.group), format!("it is escalated to {sinks}"));
         }
-        let told = self.cases.get(&incident.id).map(|case| &case.told);
-        for (sink, key) in told.into_iter().flatten() {
-            let Some(conversation) = self.groups.get(key).and_then(|group| group.conversations.get(sink)) else { continue };
-            if let Reminder::At(at) = conversation.entry.reminder {
-                add(Some(at), format!("`{sink}` is reminded"));
-            }
-            let delivery = conversation.delivery.and_then(|id| self.deliveries.get(&id));
-            if let Some(DeliveryState::Pending { next_attempt_at }) = delivery.map(|delivery| &delivery.state) {
-                add(Some(*next_attempt_at), format!("the next attempt at `{sink}`"));
-            }
+    }
+
+    /// What comes next at a sink that knows of an incident, or may.
+    fn next_at(&self, case: &Case, sink: &SinkName, key: &GroupKey, next: &mut Vec<NextStep>) {
+        let Some(group) = self.groups.get(key) else { return };
+        let Some(conversation) = group.conversations.get(sink) else { return };
+        let mut add = |at: Option<Timestamp>, what: String| next.extend(at.map(|at| NextStep { at, what }));
+        let is_open = case.incident.is_open();
+        if let Reminder::At(at) = conversation.entry.reminder
+            && case.incident.phase == Phase::Firing
+            && self.may_hear(case, sink, |_| true)
+        {
+            add(Some(at), format!("`{sink}` is reminded"));
         }
-        next.sort_by_key(|step| step.at);
-        next
+        let hold = self.hold_of(sink);
+        if let Some(Hold { until, reason: HoldReason::Removed }) = hold {
+            add(Some(until), format!("what `{sink}` is owed is given up: it is no longer configured"));
+            return;
+        }
+        match conversation.delivery.and_then(|id| self.deliveries.get(&id)).map(|delivery| &delivery.state) {
+            Some(DeliveryState::Pending { next_attempt_at }) => {
+                let until = hold.map_or(*next_attempt_at, |hold| hold.until.max(*next_attempt_at));
+                let why = hold.map_or_else(String::new, |hold| format!(", which is left alone until then: {}", hold.reason));
+                add(Some(until), format!("the next attempt at `{sink}`{why}"));
+            }
+            Some(DeliveryState::Attempting { lease_until }) => {
+                add(Some(*lease_until), format!("the attempt at `{sink}` is taken for lost, where nothing is heard of it"));
+            }
+            Some(_) | None if !is_open => add(group.row.flush_at(), format!("`{sink}` is told the end")),
+            Some(_) | None => {}
+        }
+    }
+
+    /// When the times by which a group is mute may change.
+    fn times_of(&self, group: &Group) -> Option<Timestamp> {
+        let route = self.route_of(group)?;
+        let names = route.mute_times.iter().chain(&route.active_times);
+        names.filter_map(|name| self.agenda.time_of(&Due::Interval(Arc::clone(name)))).min()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::agenda::Due;
 use super::super::changes::CheckRow;
 use super::super::fact::{CheckIdentity, Flap, PostedAlert};
+use super::super::group::GroupKey;
 use super::super::id::IncidentId;
 use super::super::incident::{
     Ack, AlertKind, EventKind, Findings, Incident, Membership, NOTE_BYTES_MAX, Phase, Resolution, Severity, Source,
@@ -67,7 +68,8 @@ impl Alerting {
                 self.tidy_check(&check.name);
                 if let Some(id) = self.open_of(&check.name, AlertKind::Failure) {
                     self.event(id, EventKind::FlappingEnded);
-                    if !confirmed.is_failure() {
+                    // Of one that nobody can judge it is not known whether it is well: the next confirmed status tells.
+                    if confirmed == Status::Ok {
                         self.resolve(id, Resolution::Recovered, self.now);
                     }
                 }
@@ -134,6 +136,29 @@ impl Alerting {
             self.touched.incidents.insert(id);
         }
         self.agenda.set(Due::PostedEnds(id), Some(ends_at));
+    }
+
+    /// What goes by labels goes by the new ones from now on; the incidents stay the same, and so does what sinks know them by.
+    pub(super) fn relabelled(&mut self, check: &CheckIdentity) {
+        for kind in [AlertKind::Failure, AlertKind::Unknown] {
+            let Some(id) = self.open_of(&check.name, kind) else { continue };
+            let labels = check.alert_labels(kind);
+            let Some(case) = self.cases.get_mut(&id).filter(|case| case.incident.labels != labels) else { continue };
+            let incident = &mut case.incident;
+            let before = std::mem::replace(&mut incident.labels, labels);
+            for sink in case.told.keys() {
+                incident.told_as.entry(sink.clone()).or_insert_with(|| before.clone());
+            }
+            incident.fingerprint = incident.labels.fingerprint();
+            incident.severity = Severity::of(&incident.labels);
+            incident.target.clone_from(&check.target);
+            self.event(id, EventKind::Relabelled);
+            let concerned = self.inhibitions.remove(id, &before);
+            self.place(id);
+            for other in concerned {
+                self.refresh_mute(other);
+            }
+        }
     }
 
     pub(super) fn posted_ended(&mut self, id: IncidentId) {
@@ -250,6 +275,7 @@ impl Alerting {
             cause,
             mute: None,
             memberships: Vec::new(),
+            told_as: Default::default(),
             was_told: false,
             events_len: 0,
             is_settled: false,
@@ -308,10 +334,14 @@ impl Alerting {
         }
         self.agenda.set(Due::AckExpires(id), None);
         self.agenda.set(Due::PostedEnds(id), None);
+        let keys: Vec<GroupKey> = memberships.iter().map(|membership| membership.group.clone()).collect();
         self.leave_all(id, memberships);
         self.owe_end(id);
         for other in self.inhibitions.remove(id, &labels) {
             self.refresh_mute(other);
+        }
+        for key in &keys {
+            self.withdraw_what_is_over(key);
         }
         self.settle(id);
     }

@@ -7,10 +7,10 @@ use super::super::agenda::{Agenda, Due};
 use super::super::breaker::{HOLD_MAX, SinkRow};
 use super::super::changes::{Changes, Rows};
 use super::super::config::{AlertingConfig, SinkConfig, SinkName, Timing};
-use super::super::delivery::{Abandoned, DeliveryState, LEASE_MARGIN, RETRY_AFTER_MAX};
+use super::super::delivery::{DeliveryState, LEASE_MARGIN, RETRY_AFTER_MAX};
 use super::super::group::{Conversation, Group, GroupKey, GroupRow};
 use super::super::id::{Chance, IncidentId};
-use super::super::incident::{EventKind, Incident, Source};
+use super::super::incident::{Incident, Source};
 use super::super::inhibit::Inhibitions;
 use super::super::labels::LabelSet;
 use super::super::ledger::{LedgerEntry, Reminder};
@@ -30,7 +30,7 @@ impl Alerting {
         }
         alerting.adopt(config);
         alerting.plan_everything();
-        alerting.pass_time();
+        alerting.pass_time(usize::MAX);
         let changes = alerting.written();
         (alerting, changes)
     }
@@ -135,7 +135,7 @@ impl Alerting {
         group.conversations.entry(sink.clone()).or_insert_with(|| Conversation::new(key, sink))
     }
 
-    fn sink_of(&mut self, name: &SinkName) -> &mut Sink {
+    pub(super) fn sink_of(&mut self, name: &SinkName) -> &mut Sink {
         self.sinks.entry(name.clone()).or_insert_with(|| Sink {
             config: SinkConfig::named(name.clone()),
             row: SinkRow::new(name.clone()),
@@ -167,41 +167,6 @@ impl Alerting {
             self.plan_ladders(id);
         }
         self.plan_calendar();
-    }
-
-    fn adopt_sinks(&mut self) {
-        let config = Arc::clone(&self.config);
-        let gone: Vec<SinkName> = self.sinks.keys().filter(|name| !config.sinks.iter().any(|sink| sink.name == **name)).cloned().collect();
-        for name in gone {
-            self.drop_sink(&name);
-        }
-        for sink in &config.sinks {
-            self.sink_of(&sink.name).config = sink.clone();
-        }
-    }
-
-    /// A sink that is no longer configured is told nothing more; whoever reads the timeline is.
-    fn drop_sink(&mut self, name: &SinkName) {
-        let deliveries = self.sinks.get(name).map(|sink| sink.deliveries.clone()).unwrap_or_default();
-        for id in deliveries {
-            self.finish(id, DeliveryState::Abandoned { at: self.now, reason: Abandoned::SinkRemoved });
-        }
-        let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
-        for key in keys {
-            let Some(conversation) = self.groups.get_mut(&key).and_then(|group| group.conversations.remove(name)) else { continue };
-            self.agenda.set(Due::Reminder(key.clone(), name.clone()), None);
-            self.touched.ledger.insert((key.clone(), name.clone()));
-            for (id, told) in conversation.entry.told {
-                self.forget(id, &key, name);
-                if told.is_owed() {
-                    self.event(id, EventKind::SinkRemoved { sink: name.clone() });
-                }
-                self.settle(id);
-            }
-            self.tidy(&key);
-        }
-        self.sinks.remove(name);
-        self.touched.sinks.insert(name.clone());
     }
 
     /// Finds the routes of the groups in the new tree. A group whose sinks are others than before is looked at.
@@ -302,17 +267,18 @@ impl Alerting {
         for (name, sink) in &mut self.sinks {
             sink.row.held_until = sink.row.held_until.min(now.plus(HOLD_MAX));
             sink.row.asked_until = sink.row.asked_until.min(now.plus(RETRY_AFTER_MAX));
+            earlier(&mut sink.row.removed_at);
             self.touched.sinks.insert(name.clone());
         }
         for (id, delivery) in &mut self.deliveries {
-            let timeout = self.sinks.get(&delivery.sink).map_or(LEASE_MARGIN, |sink| sink.config.timeout);
+            let lease = self.sinks.get(&delivery.sink).map_or(LEASE_MARGIN, |sink| sink.config.lease());
             let backoff = delivery.backoff();
             delivery.created_at = delivery.created_at.min(now);
             delivery.give_up_at = delivery.give_up_at.min(now.plus(self.config.give_up_after));
             match &mut delivery.state {
                 // What the sink asked for stands in its own row.
                 DeliveryState::Pending { next_attempt_at } => *next_attempt_at = (*next_attempt_at).min(now.plus(backoff)),
-                DeliveryState::Attempting { lease_until } => *lease_until = (*lease_until).min(now.plus(timeout).plus(LEASE_MARGIN)),
+                DeliveryState::Attempting { lease_until } => *lease_until = (*lease_until).min(now.plus(lease)),
                 DeliveryState::Delivered { .. }
                 | DeliveryState::Refused { .. }
                 | DeliveryState::Expired { .. }

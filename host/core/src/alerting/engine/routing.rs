@@ -224,7 +224,7 @@ impl Alerting {
     }
 }
 
-fn row_of(route: &Route, key: &GroupKey, labels: LabelSet) -> GroupRow {
+pub(super) fn row_of(route: &Route, key: &GroupKey, labels: LabelSet) -> GroupRow {
     GroupRow {
         key: key.clone(),
         route: Arc::clone(&route.id),

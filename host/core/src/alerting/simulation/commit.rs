@@ -45,7 +45,13 @@ impl<'a> Commit<'a> {
 
     /// Whether its sink has it, whichever attempt that was.
     pub(super) fn is_said_to_be_delivered(&self, id: DeliveryId) -> bool {
-        matches!(self.fact, Some(Fact::DeliveryEnded { delivery, outcome: Outcome::Delivered { .. }, .. }) if *delivery == id)
+        let is_all = matches!(self.fact, Some(Fact::DeliveryEnded { delivery, outcome: Outcome::Delivered { .. }, .. }) if *delivery == id);
+        is_all || self.is_heard_by_name(id)
+    }
+
+    /// Whether its sink heard only of what is named.
+    pub(super) fn is_heard_by_name(&self, id: DeliveryId) -> bool {
+        matches!(self.fact, Some(Fact::DeliveryEnded { delivery, outcome: Outcome::DeliveredNamed { .. }, .. }) if *delivery == id)
     }
 
     /// Whether an attempt is begun.

@@ -2,8 +2,9 @@
 //!
 //! 1. Nothing is told before it is stored: who is told of an incident is told of one in the store, and of its end only after that.
 //! 2. A sink that may have been told of a begin is told of the end by exactly one notification, also where the answer was lost; unless it
-//!    refused that, it was given up, or the sink was removed.
-//! 3. After the end nothing more is told of an incident; who was not told of the begin, or declined it, is not told of the end.
+//!    refused that, it was given up, or the sink was removed and did not come back in time. A person may have it told again.
+//! 3. After the end nothing more is told of an incident; who was not told of the begin, or declined it, is not told of the end. What a sink
+//!    hears of an incident has the labels that it heard first.
 //! 4. The same idempotency key says the same, and ends as the sink said, or when its time is up.
 //! 5. News of a group keep their distances, and all that is in `pace`.
 //! 6. For each group and sink at most one notification is on its way, and a sink hears of an incident in one group only.
@@ -38,6 +39,8 @@ struct Hearing {
     heard_begin: bool,
     heard_end: Option<DeliveryId>,
     heard_at_ms: u64,
+    /// The labels that it heard first.
+    heard_as: Option<Fingerprint>,
 }
 
 /// What a sink may know of an incident, by what was attempted and what came of that.
@@ -119,13 +122,14 @@ impl Judge {
         lives_are_lived_once(commit)?;
         for event in &commit.changes.events {
             if let EventKind::SinkRemoved { sink } = &event.kind {
-                let is_gone = commit.is_reconfigured() || !scene::is_configured(commit.setting, sink);
-                ensure(is_gone, || format!("{sink} is said to be removed"))?;
+                ensure(self.pace.is_gone(sink), || format!("{sink} is said to be removed, and may come back"))?;
                 let hearing = self.hearing(sink, event.incident);
                 hearing.knowledge.is_excused = true;
                 hearing.knows = false;
+                hearing.heard_as = None;
             }
         }
+        self.owed_again(commit);
         for delivery in &commit.changes.deliveries {
             self.one_at_a_time(commit, delivery)?;
             if commit.begins(delivery) {
@@ -137,6 +141,19 @@ impl Judge {
             self.stands_as_it_may(commit, delivery)?;
         }
         word_is_taken(commit)
+    }
+
+    /// A person has something sent again that was refused or given up: its ends are owed once more.
+    fn owed_again(&mut self, commit: &Commit<'_>) {
+        let Some(Fact::Resend { delivery: ended, .. }) = commit.fact else { return };
+        if !commit.changes.refusals.is_empty() {
+            return;
+        }
+        for cover in ended.covers.iter().filter(|cover| cover.phase == Phase::Resolved) {
+            let hearing = self.hearing(&ended.sink, cover.incident);
+            hearing.knowledge = Knowledge { group: Some(ended.group.clone()), may_know: true, is_excused: false };
+            hearing.heard_end = None;
+        }
     }
 
     fn hearing(&mut self, sink: &SinkName, incident: IncidentId) -> &mut Hearing {
@@ -244,7 +261,7 @@ impl Judge {
                 has_reason && delivery.may_have_arrived == self.has_arrived_before(delivery)
             }
             DeliveryState::Delivered { .. } => {
-                self.note_taken(delivery);
+                self.note_taken(commit, delivery);
                 commit.is_said_to_be_delivered(delivery.id) && has_line_for_each(commit, delivery)
             }
             DeliveryState::Refused { .. } => {
@@ -254,17 +271,24 @@ impl Judge {
             DeliveryState::Expired { .. } => {
                 self.note_given_up(delivery);
                 let is_forever = self.made_in_peace.contains(&delivery.id);
-                !is_configured || (commit.now >= delivery.give_up_at && !is_forever)
+                self.pace.is_gone(&delivery.sink) || (commit.now >= delivery.give_up_at && !(is_forever && is_configured))
             }
-            DeliveryState::Abandoned { reason: Abandoned::SinkRemoved, .. } => !is_configured,
+            DeliveryState::Abandoned { reason: Abandoned::SinkRemoved, .. } => !is_configured && !self.has_arrived_before(delivery),
             DeliveryState::Abandoned { .. } => !self.has_arrived_before(delivery),
         };
         ensure(stands, || format!("it should not be so, where {heard:?} was heard: {delivery:#?}"))
     }
 
-    fn note_taken(&mut self, delivery: &Delivery) {
+    /// What was only counted, and not heard, is as before.
+    fn note_taken(&mut self, commit: &Commit<'_>, delivery: &Delivery) {
+        let is_by_name = commit.is_heard_by_name(delivery.id);
         for cover in delivery.covers.iter().filter(|cover| cover.phase != Phase::Resolved) {
-            self.hearing(&delivery.sink, cover.incident).knows = true;
+            let hearing = self.hearing(&delivery.sink, cover.incident);
+            if cover.is_named || !is_by_name {
+                hearing.knows = true;
+            } else if !hearing.knows {
+                hearing.knowledge = Knowledge::default();
+            }
         }
     }
 
@@ -373,6 +397,17 @@ impl Judge {
                 hearing.heard_begin = true;
             }
         }
+        self.known_by_its_labels(delivery)
+    }
+
+    /// What begins with some labels goes on and ends with them. An end that is told again is told with those of the end.
+    fn known_by_its_labels(&mut self, delivery: &Delivery) -> Result<(), Broken> {
+        for alert in &delivery.alerts {
+            let heard_as = *self.hearing(&delivery.sink, alert.incident).heard_as.get_or_insert(alert.fingerprint);
+            let is_end_again = matches!(delivery.cause, Cause::Resent { .. }) && alert.phase == Phase::Resolved;
+            let is_the_same = heard_as == alert.fingerprint && alert.labels.fingerprint() == alert.fingerprint;
+            ensure(is_the_same || is_end_again, || format!("{} knows it with other labels: {alert:#?}", delivery.sink))?;
+        }
         Ok(())
     }
 
@@ -439,15 +474,19 @@ fn lives_are_lived_once(commit: &Commit<'_>) -> Result<(), Broken> {
 
 /// That a sink has a notification is true whenever it is heard, also of an attempt that was taken for lost.
 fn word_is_taken(commit: &Commit<'_>) -> Result<(), Broken> {
-    let Some(Fact::DeliveryEnded { delivery: id, outcome: Outcome::Delivered { .. }, .. }) = commit.fact else { return Ok(()) };
+    let Some(Fact::DeliveryEnded { delivery: id, .. }) = commit.fact else { return Ok(()) };
+    if !commit.is_said_to_be_delivered(*id) {
+        return Ok(());
+    }
     let was_under_way = commit.before(*id).is_some_and(|before| !before.is_finished());
     let has_ended = commit.changes.deliveries.iter().any(|changed| changed.id == *id && changed.is_finished());
     ensure(!was_under_way || has_ended, || format!("the sink has it, and {id} goes on"))
 }
 
-/// That a sink took a notification stands in the timeline of each incident in it.
+/// That a sink took a notification stands in the timeline of each incident that it heard of.
 fn has_line_for_each(commit: &Commit<'_>, delivery: &Delivery) -> bool {
-    delivery.covers.iter().all(|cover| {
+    let is_by_name = commit.is_heard_by_name(delivery.id);
+    delivery.covers.iter().filter(|cover| cover.is_named || !is_by_name).all(|cover| {
         let is_line =
             |kind: &EventKind| matches!(kind, EventKind::Notified { sink, phase } if *sink == delivery.sink && *phase == cover.phase);
         commit.events_of(cover.incident).any(is_line)

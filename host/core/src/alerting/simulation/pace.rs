@@ -3,9 +3,9 @@
 //! - News of a group wait for each other and for the interval, reminders for theirs. What has waited for the notification before it, what a
 //!   ladder tells and what comes with a reminder wait for nothing.
 //! - An attempt that failed is made again after at least half of its wait. A sink that asked for time gets it; one that failed five times in a
-//!   row is left alone, then tried with one delivery; after an answer that is over.
+//!   row is left alone, then tried with one delivery; after an answer that is over, and when the sink may have been mended.
 //! - A rung is climbed when its time is over since the incident opened, was heard again or was nobody's again; not while it is mute or taken.
-//! - What is given up is given up when its time is over. Nothing that is due is left, nothing that waits does so for longer than it may, and
+//! - What is given up is given up when its time is over, and a sink that is no longer configured when it did not come back in time. Nothing that is due is left, nothing that waits does so for longer than it may, and
 //!   nothing that was done lies in the future.
 //!
 //! How: what was done is noted with the time of the machine. Where the clock is set back it counts from then on, which is all that the machine
@@ -29,6 +29,12 @@ pub(super) struct Pace {
     /// When an attempt failed, and which.
     failed_at: BTreeMap<DeliveryId, (Timestamp, u32)>,
     sinks: BTreeMap<SinkName, SinkPace>,
+    /// Sinks that are not configured.
+    away: BTreeMap<SinkName, Absence>,
+    /// Those of them that are not waited for any more, by the answer that is looked at.
+    gone: BTreeSet<SinkName>,
+    /// Of the answer before.
+    setting: usize,
     /// Failures in a row, as they are stored.
     stored_failures: BTreeMap<SinkName, u32>,
     ladders: BTreeMap<IncidentId, Ladder>,
@@ -46,6 +52,12 @@ struct SinkPace {
     asked_until: Timestamp,
     /// The one attempt that is made of a sink that failed too often.
     probe: Option<DeliveryId>,
+}
+
+struct Absence {
+    since: Timestamp,
+    /// For so long it is waited for.
+    length: Duration,
 }
 
 struct Ladder {
@@ -80,7 +92,8 @@ impl Pace {
         let sinks = self.told_at.values_mut();
         let attempts = self.failed_at.values_mut().map(|(at, _)| at);
         let ladders = self.ladders.values_mut().map(|ladder| &mut ladder.from);
-        groups.chain(sinks).chain(attempts).chain(ladders).for_each(|at| *at = (*at).min(now));
+        let absences = self.away.values_mut().map(|absence| &mut absence.since);
+        groups.chain(sinks).chain(attempts).chain(ladders).chain(absences).for_each(|at| *at = (*at).min(now));
         for sink in self.sinks.values_mut() {
             sink.held_until = sink.held_until.min(now.plus(HOLD_MAX));
             sink.asked_until = sink.asked_until.min(now.plus(RETRY_AFTER_MAX));
@@ -95,12 +108,23 @@ impl Pace {
         self.climbed.contains(&incident)
     }
 
+    /// Whether a sink has not been configured for so long that nobody waits for it.
+    pub(super) fn is_gone(&self, sink: &str) -> bool {
+        self.gone.contains(sink)
+    }
+
     pub(super) fn before_commit(&mut self, commit: &Commit<'_>) -> Result<(), Broken> {
+        self.part(commit);
         self.forget(commit);
+        if commit.fact.is_none() {
+            // A start looks at the configuration first, then at what was due.
+            self.mend(commit);
+        }
         self.climbs(commit)?;
         flushes(commit)?;
         self.news(commit)?;
         self.hear(commit);
+        self.mend(commit);
         for delivery in &commit.changes.deliveries {
             self.reminds(commit, delivery)?;
             lasts_long_enough(commit, delivery)?;
@@ -114,21 +138,43 @@ impl Pace {
         self.breakers_close(commit)
     }
 
-    /// What is gone, and sinks that may have been mended.
+    /// Which sinks are away; by now, those that come back with this answer may have been given up.
+    fn part(&mut self, commit: &Commit<'_>) {
+        let is_over = |absence: &Absence| commit.now.plus(CLOCK_STEP_MAX) >= absence.since.plus(absence.length);
+        self.gone = self.away.iter().filter(|(_, absence)| is_over(absence)).map(|(sink, _)| sink.clone()).collect();
+        for sink in scene::SINKS {
+            if scene::is_configured(commit.setting, sink) {
+                self.away.remove(sink);
+            } else {
+                let absence = Absence { since: commit.now, length: scene::give_up_after(commit.setting) };
+                self.away.entry(sink.into()).or_insert(absence);
+            }
+        }
+    }
+
+    /// Sinks that may be well now, whatever has failed: somebody says so, they are written otherwise, or they are back.
+    fn mend(&mut self, commit: &Commit<'_>) {
+        let (before, setting) = (self.setting, commit.setting);
+        for name in scene::SINKS {
+            let is_said = matches!(commit.fact, Some(Fact::SinkMended { sink }) if **sink == *name);
+            let is_written_otherwise = scene::revision(before, name) != scene::revision(setting, name);
+            let is_back = !scene::is_configured(before, name) && scene::is_configured(setting, name);
+            if is_said || is_written_otherwise || is_back {
+                self.sinks.remove(name);
+                self.failed_at.retain(|id, _| commit.before(*id).is_none_or(|delivery| *delivery.sink != *name));
+            }
+        }
+        self.setting = setting;
+    }
+
+    /// What is gone.
     fn forget(&mut self, commit: &Commit<'_>) {
         let removed = &commit.changes.removed;
         for sink in &removed.sinks {
             self.sinks.remove(sink);
             self.stored_failures.remove(sink);
         }
-        let may_be_mended = !matches!(commit.fact, Some(Fact::DeliveryEnded { .. }));
-        for row in &commit.changes.sinks {
-            self.stored_failures.insert(row.sink.clone(), row.failures);
-            if may_be_mended && row.failures == 0 && row.free_at() == Timestamp(0) {
-                self.sinks.remove(&row.sink);
-                self.failed_at.retain(|id, _| commit.before(*id).is_none_or(|delivery| delivery.sink != row.sink));
-            }
-        }
+        self.stored_failures.extend(commit.changes.sinks.iter().map(|row| (row.sink.clone(), row.failures)));
         for key in &removed.groups {
             self.news_at.remove(key);
         }

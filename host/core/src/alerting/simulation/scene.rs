@@ -1,4 +1,4 @@
-//! The small world of the simulation: five checks, three sinks, three configurations; and what each configuration means, said a second time
+//! The small world of the simulation: five checks, three sinks, four configurations; and what each configuration means, said a second time
 //! and without routes, rules and windows, so that the judge need not believe the machine.
 //!
 //! A configuration is known by its place in `configs`, its *setting*.
@@ -16,6 +16,8 @@ pub(super) const SINKS: [&str; 3] = ["pager", "chat", "lead"];
 /// Where everything is routed otherwise, and where one of the sinks is missing. All other settings are like the first.
 const ELSEWHERE: usize = 1;
 const WITHOUT: usize = 2;
+/// The first with a sink that is written otherwise.
+const MENDED: usize = 3;
 
 /// From a change in a group until it is told, from one telling to the next, and until it is told again; in every setting.
 pub(super) const WAIT: Duration = Duration::from_secs(10);
@@ -30,6 +32,10 @@ const MOVE_BEGINS: Timestamp = Timestamp(START.0 + 15 * 60_000);
 const MOVE_ENDS: Timestamp = Timestamp(START.0 + 25 * 60_000);
 /// Alerts of a storm: more than one notification names.
 const STORM: usize = ALERTS_MAX + 20;
+
+/// What a check may be labelled with.
+pub(super) const LABELS: [&[(&str, &str)]; 4] =
+    [&[("service", "shop"), ("severity", "P0")], &[("service", "mail")], &[("severity", "P1")], &[]];
 
 /// What people silence.
 pub(super) const MATCHERS: [&str; 4] = ["alertname=api", "service=shop", "severity=~\"P0|P1\"", "alertname!=db"];
@@ -67,6 +73,13 @@ impl Check {
             is_configured: true,
             stored: Stored { status: Status::Ok, is_flapping: false, is_cut_off: false, is_configured: true },
         }
+    }
+
+    /// Its labels are written otherwise.
+    pub(super) fn relabel(&mut self, labels: &[(&str, &str)]) -> Fact {
+        let labels = LabelSet::new(labels.iter().copied()).expect("valid labels");
+        self.identity = Arc::new(CheckIdentity { labels, ..(*self.identity).clone() });
+        Fact::Relabelled { check: Arc::clone(&self.identity) }
     }
 
     pub(super) fn recover(&mut self) {
@@ -181,7 +194,7 @@ fn window(name: &str, matcher: &str, when: MaintenanceTime) -> MaintenanceWindow
     MaintenanceWindow { name: name.into(), matchers: matchers(&[matcher]), when }
 }
 
-/// Two routes and a ladder; everything elsewhere; without one of the sinks.
+/// Two routes and a ladder; everything elsewhere; without one of the sinks; the first with a sink that is written otherwise.
 pub(super) fn configs() -> Vec<Arc<AlertingConfig>> {
     let rung = |(seconds, name): (u64, &str)| Rung { after: Duration::from_secs(seconds), sinks: sinks(&[name]) };
     let urgent =
@@ -213,7 +226,9 @@ pub(super) fn configs() -> Vec<Arc<AlertingConfig>> {
         give_up_after: GIVE_UP_AFTER_WITHOUT,
         ..config(&["pager", "chat"], root(&["pager", "chat"], GroupBy::All, Vec::new()))
     };
-    let configs = vec![usual, elsewhere, without];
+    let mut mended = usual.clone();
+    mended.sinks.iter_mut().for_each(|sink| sink.revision = revision(MENDED, &sink.name));
+    let configs = vec![usual, elsewhere, without, mended];
     configs.iter().for_each(|config| assert!(config.problems().is_empty(), "{:#?}", config.problems()));
     configs.into_iter().map(Arc::new).collect()
 }
@@ -242,6 +257,11 @@ pub(super) fn audience(setting: usize, incident: &Incident) -> Audience {
 
 pub(super) fn is_configured(setting: usize, sink: &str) -> bool {
     setting != WITHOUT || sink != "lead"
+}
+
+/// Another number where the sink is written otherwise, and may be mended by that.
+pub(super) fn revision(setting: usize, sink: &str) -> u64 {
+    u64::from(setting == MENDED && sink == SINKS[0])
 }
 
 /// When a rung may be climbed, since the incident was first to be told; none where there is no such rung.

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use super::super::*;
 
 /// Lines of timelines, ends of deliveries, their reasons, and notifications that do not name all.
-pub(super) const EVERYTHING: [&str; 38] = [
+pub(super) const EVERYTHING: [&str; 41] = [
     "Opened",
     "StatusChanged",
     "FlappingBegan",
@@ -25,6 +25,8 @@ pub(super) const EVERYTHING: [&str; 38] = [
     "DeliveryFailed",
     "DeliveryRefused",
     "DeliveryExpired",
+    "Resent",
+    "Relabelled",
     "SinkRemoved",
     "ResolvedBeforeSent",
     "Resolved Recovered",
@@ -43,6 +45,7 @@ pub(super) const EVERYTHING: [&str; 38] = [
     "cause Resolved",
     "cause Acknowledged",
     "cause Reminder",
+    "cause Resent",
     "counted",
 ];
 

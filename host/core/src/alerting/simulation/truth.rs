@@ -32,8 +32,7 @@ struct CheckTruth {
     status: Status,
     is_flapping: bool,
     is_cut_off: bool,
-    /// None: nobody knows, since it was unknown when it ceased to flap.
-    is_failing: Option<bool>,
+    is_failing: bool,
 }
 
 struct PostedTruth {
@@ -43,7 +42,7 @@ struct PostedTruth {
 
 impl Default for CheckTruth {
     fn default() -> CheckTruth {
-        CheckTruth { status: Status::Ok, is_flapping: false, is_cut_off: false, is_failing: Some(false) }
+        CheckTruth { status: Status::Ok, is_flapping: false, is_cut_off: false, is_failing: false }
     }
 }
 
@@ -52,8 +51,8 @@ impl CheckTruth {
         self.status = status;
         match status {
             Status::Ok if self.is_flapping => {}
-            Status::Ok => self.is_failing = Some(false),
-            Status::Warning | Status::Critical => self.is_failing = Some(true),
+            Status::Ok => self.is_failing = false,
+            Status::Warning | Status::Critical => self.is_failing = true,
             // It hides no failure.
             Status::Unknown => {}
         }
@@ -61,14 +60,11 @@ impl CheckTruth {
 
     fn flaps(&mut self, change: &Flap) {
         match change {
-            Flap::Began { .. } => (self.is_flapping, self.is_failing) = (true, Some(true)),
+            Flap::Began { .. } => (self.is_flapping, self.is_failing) = (true, true),
             Flap::Ended => {
                 self.is_flapping = false;
-                self.is_failing = match self.status {
-                    Status::Ok => Some(false),
-                    Status::Warning | Status::Critical => Some(true),
-                    Status::Unknown => None,
-                };
+                // Where nobody can judge it, it goes on failing until somebody can.
+                self.is_failing &= self.status != Status::Ok;
             }
         }
     }
@@ -207,8 +203,7 @@ impl Truth {
         for name in scene::CHECKS {
             let check = self.checks.get(name).unwrap_or(&fine);
             let is_failing = open.contains(&(name, AlertKind::Failure));
-            let is_right = check.is_failing.is_none_or(|expected| expected == is_failing);
-            ensure(is_right, || format!("that an incident of {name} is open is {is_failing}"))?;
+            ensure(is_failing == check.is_failing, || format!("that an incident of {name} is open is {is_failing}"))?;
             let is_unknown = open.contains(&(name, AlertKind::Unknown));
             let is_right = is_unknown == (check.status == Status::Unknown);
             ensure(is_right, || format!("that it is an incident that nobody can judge {name} is {is_unknown}"))?;

@@ -37,8 +37,8 @@ fn a_word_that_is_lost_is_said_again_with_the_same_key() {
     timeline.between(31, 31).expects("oncall", firing(["api"]));
     timeline.at(50).answers("oncall", Answer::Takes);
     timeline.at(60).restarts();
-    // The lease is the sink's timeout and a margin: 60 s.
-    timeline.between(91, 92).expects("oncall", firing(["api"]));
+    // The lease is three timeouts of the sink and a margin: 120 s.
+    timeline.between(151, 152).expects("oncall", firing(["api"]));
     timeline.at(200).recovers("api");
     timeline.between(331, 331).expects("oncall", resolved(["api"]));
     let world = timeline.run(hours(1));
@@ -197,6 +197,156 @@ fn a_large_group_is_told_by_its_worst_and_a_number() {
     assert_eq!((end.at, end.delivery.alerts.len(), end.delivery.more, end.delivery.phase), (1030, 100, 50, Phase::Resolved));
     assert_eq!(end.notice.resolved, begin.notice.firing, "who was named is told the end by name");
     assert!(world.memory.rows() == Rows::default());
+}
+
+/// Posted at once, until second 20,000.
+fn many(count: usize) -> Fact {
+    let posted = |number: usize| PostedAlert {
+        labels: LabelSet::new([("alertname", format!("a{number:03}"))]).expect("a label"),
+        annotations: Arc::default(),
+        starts_at: None,
+        ends_at: Some(START.plus(Duration::from_secs(20_000))),
+        generator_url: None,
+    };
+    Fact::Posted { alerts: (0..count).map(posted).collect() }
+}
+
+#[test]
+fn a_sink_that_hears_only_what_is_named_is_told_the_rest_at_once() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::TakesNamed);
+    timeline.at(1).fact(|_| many(250));
+    let (world, _) = timeline.play(hours(1));
+    assert!(world.heard.iter().all(|heard| heard.at == 31), "{:?}", world.heard.iter().map(|heard| heard.at).collect::<Vec<_>>());
+    let named: BTreeSet<&String> = world.heard.iter().flat_map(|heard| &heard.notice.firing).collect();
+    assert_eq!((world.heard.len(), named.len()), (3, 250));
+    let keys: BTreeSet<DeliveryId> = world.heard.iter().map(|heard| heard.delivery.id).collect();
+    assert_eq!(keys.len(), 3, "each with a key of its own");
+}
+
+#[test]
+fn a_sink_that_hears_only_what_is_named_is_reminded_of_all_and_told_every_end_by_name() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::TakesNamed);
+    timeline.at(1).fact(|_| many(150));
+    timeline.at(100).restarts();
+    let (world, _) = timeline.play(hours(8));
+    let at = |from: u64, to: u64| world.heard.iter().filter(move |heard| (from..=to).contains(&heard.at));
+    let reminded: BTreeSet<&String> = at(hours(4), hours(5)).flat_map(|heard| &heard.notice.firing).collect();
+    assert_eq!((at(hours(4), hours(5)).count(), reminded.len()), (2, 150));
+    let ended: Vec<&String> = at(20_000, hours(8)).flat_map(|heard| &heard.notice.resolved).collect();
+    let distinct: BTreeSet<&String> = ended.iter().copied().collect();
+    assert_eq!((ended.len(), distinct.len()), (150, 150));
+    assert!(world.memory.rows() == Rows::default());
+}
+
+/// The configuration, with `oncall` written otherwise.
+fn rewritten() -> AlertingConfig {
+    let mut rewritten = config(root(&["oncall"]));
+    rewritten.sinks.iter_mut().filter(|sink| &*sink.name == "oncall").for_each(|sink| sink.revision = 1);
+    rewritten
+}
+
+#[test]
+fn a_sink_that_is_written_otherwise_is_no_longer_left_alone() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::FailsFor(3600));
+    timeline.at(1).fails("api");
+    timeline.at(100).answers("oncall", Answer::Takes);
+    // The same as before changes nothing.
+    timeline.at(200).configures(config(root(&["oncall"])));
+    timeline.at(300).configures(rewritten());
+    timeline.at(301).restarts();
+    timeline.between(300, 300).expects("oncall", firing(["api"]));
+    timeline.run(hours(1));
+}
+
+#[test]
+fn a_sink_whose_plugin_is_another_one_is_no_longer_left_alone() {
+    let mut timeline = Timeline::new(config(grouped(&["alertname"], root(&["oncall"]))));
+    timeline.at(0).answers("oncall", Answer::Fails);
+    for check in ["api", "db", "mail"] {
+        timeline.at(1).fails(check);
+        timeline.between(400, 400).expects("oncall", firing([check]));
+    }
+    timeline.at(399).then(|world| {
+        let hold = world.alerting.hold_of("oncall").expect("it is left alone");
+        assert!(matches!(hold.reason, HoldReason::Failing { failures } if failures >= FAILURES_MAX), "{hold:?}");
+    });
+    timeline.at(400).answers("oncall", Answer::Takes);
+    timeline.at(400).fact(|_| Fact::SinkMended { sink: "oncall".into() });
+    timeline.run(hours(1));
+}
+
+#[test]
+fn a_delivery_of_which_nothing_is_left_ends_at_once() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::IsMissing);
+    timeline.at(1).fails("api");
+    timeline.at(50).recovers("api");
+    timeline.at(50).then(|world| {
+        let states: Vec<&DeliveryState> = world.memory.deliveries.values().map(|delivery| &delivery.state).collect();
+        assert!(matches!(states.as_slice(), [DeliveryState::Abandoned { reason: Abandoned::ResolvedBeforeSent, .. }]), "{states:?}");
+    });
+    timeline.run(100);
+}
+
+#[test]
+fn what_was_refused_is_sent_again_where_a_person_wants_it() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::Refuses);
+    timeline.at(1).fails("api");
+    timeline.at(100).answers("oncall", Answer::Takes);
+    timeline.at(200).resends("oncall");
+    timeline.between(200, 200).expects("oncall", firing(["api"]));
+    timeline.at(1000).recovers("api");
+    timeline.between(1030, 1030).expects("oncall", resolved(["api"]));
+    let world = timeline.run(hours(1));
+    let refused = world.memory.deliveries.values().find(|delivery| matches!(delivery.state, DeliveryState::Refused { .. }));
+    let refused = refused.expect("the first").id;
+    assert_eq!(world.heard[0].delivery.cause, Cause::Resent { of: refused });
+    assert_ne!(world.heard[0].delivery.id, refused);
+    assert!(world.events("api").contains(&"anna had it sent to `oncall` again".to_owned()), "{:?}", world.events("api"));
+    assert!(world.memory.rows() == Rows::default(), "{:#?}", world.memory.rows());
+}
+
+#[test]
+fn an_end_that_was_refused_is_sent_again_also_where_the_incident_is_settled() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(100).answers("oncall", Answer::Refuses);
+    timeline.at(400).recovers("api");
+    timeline.at(1000).answers("oncall", Answer::Takes);
+    timeline.at(2000).resends("oncall");
+    timeline.at(2001).restarts();
+    timeline.between(2000, 2000).expects("oncall", resolved(["api"]));
+    let world = timeline.run(hours(1));
+    assert_eq!(world.heard[0].delivery.covers[0].incident, world.heard[1].delivery.covers[0].incident);
+    assert_eq!(world.events("api").last().map(String::as_str), Some("`oncall` took it: resolved"));
+    assert!(world.memory.rows() == Rows::default(), "{:#?}", world.memory.rows());
+}
+
+#[test]
+fn what_is_over_or_under_way_is_not_sent_again() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(0).answers("oncall", Answer::Refuses);
+    timeline.at(1).fails("api");
+    timeline.at(100).answers("oncall", Answer::IsMissing);
+    timeline.at(200).resends("oncall");
+    timeline.at(201).then(|world| {
+        let refused = world.memory.deliveries.values().find(|delivery| matches!(delivery.state, DeliveryState::Refused { .. }));
+        let delivery = Box::new(refused.expect("the first").clone());
+        let again = |world: &mut World| {
+            let resend = Fact::Resend { delivery: delivery.clone(), settled: Vec::new(), by: "anna".into() };
+            world.apply(resend).refusals
+        };
+        assert!(again(world)[0].contains("is on its way to `oncall`"));
+        world.becomes("api", Status::Ok);
+        assert!(again(world)[0].starts_with("nothing of it is left to tell"));
+    });
+    let rows = timeline.run(hours(1)).memory.rows();
+    assert!(rows.ledger.is_empty() && rows.groups.is_empty() && rows.incidents.is_empty(), "{rows:#?}");
 }
 
 #[test]

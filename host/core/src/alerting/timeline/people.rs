@@ -35,6 +35,23 @@ fn an_acknowledgement_stops_the_ladder_and_the_reminders() {
 }
 
 #[test]
+fn an_acknowledgement_stays_whatever_the_incident_becomes_until_its_end() {
+    let mut timeline = Timeline::new(laddered());
+    timeline.at(1).warns("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(100).acknowledges("api", None);
+    timeline.at(200).fails("api");
+    timeline.at(300).restarts();
+    timeline.at(5000).recovers("api");
+    timeline.between(5030, 5030).expects("oncall", resolved(["api"]));
+    // What comes after it is nobody's.
+    timeline.at(6000).fails("api");
+    timeline.between(6030, 6030).expects("oncall", firing(["api"]));
+    timeline.between(6030 + minutes(15), 6030 + minutes(15)).expects("lead", firing(["api"]));
+    timeline.run(6030 + minutes(20));
+}
+
+#[test]
 fn when_an_acknowledgement_runs_out_the_ladder_begins_anew() {
     let mut timeline = Timeline::new(laddered());
     timeline.at(1).fails("api");
