@@ -1,21 +1,29 @@
 //! A simulated hour for each seed: checks fail, flap, vanish and come back; sinks fail, fall silent, refuse, ask for time, lose their plugin,
-//! are mended, removed and come back; people silence, acknowledge and send again what failed; labels change; the clock jumps; the
-//! configuration changes; answers are lost and come in another order; and at any moment the process dies and goes on from what it had
-//! stored. Then everything recovers, and time goes on until nothing is left to do.
+//! are mended, removed and come back; people silence, acknowledge, write notes and send again what failed; labels change; others post alerts,
+//! in some hours very many at once; the clock jumps; the configuration changes; answers are lost and come in another order; and at any moment
+//! the process dies and goes on from what it had stored. Then the sinks recover; in half of the hours nothing else happens for a while; then
+//! everything recovers, and time goes on until nothing is left to do.
 //!
-//! What must hold is in `judge`. A seed that fails is run again with its log, which is printed; the same seed does the same again.
+//! What must hold is in `judge`, with `pace` (when) and `truth` (what is so); `scene` is the world. A seed that fails is run again with its
+//! log, which is printed; the same seed does the same again.
 //!
 //! - `SICKBAY_SIMULATION_SEEDS=N`: so many seeds. By default 10,000, without optimisation 500.
 //! - `SICKBAY_SIMULATION_SEED=N`: this one alone.
 
+mod commit;
 mod judge;
+mod pace;
 mod scene;
+mod seen;
+mod truth;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use commit::{Commit, Moment};
 use judge::Judge;
 use scene::{CHECKS, Check, SINKS};
 
@@ -31,8 +39,12 @@ const MINUTE_MS: u64 = 60 * SECOND_MS;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 /// From one thing that happens to the next, at most.
 const PAUSE_MS_MAX: u64 = 40 * SECOND_MS;
-/// Steps until nothing may be left to do after everything recovered.
-const DRAIN_STEPS_MAX: usize = 20_000;
+/// For so long nothing happens but what is due.
+const CALM_MS: u64 = 45 * MINUTE_MS;
+/// Until nothing may be left to do after everything recovered.
+const DRAIN_MS_MAX: u64 = 2 * HOUR_MS;
+/// Steps without time going on.
+const STEPS_AT_ONCE_MAX: u32 = 1000;
 
 /// A broken promise.
 type Broken = String;
@@ -62,10 +74,15 @@ struct Simulation {
     alerting: Alerting,
     memory: Memory,
     configs: Vec<Arc<AlertingConfig>>,
-    config: Arc<AlertingConfig>,
+    /// Which of them it has.
+    setting: usize,
     elapsed_ms: u64,
+    /// Since time went on.
+    steps_at_once: u32,
     /// By how much the clock is ahead of or behind the time that has passed.
     clock_ms: i64,
+    /// It was set, and the machine was not told the time since.
+    is_clock_new: bool,
     checks: Vec<Check>,
     modes: [Mode; SINKS.len()],
     reports: Vec<Report>,
@@ -75,33 +92,41 @@ struct Simulation {
     deaths: u32,
     /// Rows go through JSON at each restart.
     through_json: bool,
+    /// Very many alerts are posted at once.
+    has_storms: bool,
     log: Option<Vec<String>>,
 }
 
 impl Simulation {
     fn new(seed: u64, configs: &[Arc<AlertingConfig>], log: Option<Vec<String>>) -> Simulation {
-        let config = Arc::clone(&configs[0]);
         Simulation {
             random: fastrand::Rng::with_seed(seed),
-            alerting: Alerting::new(Arc::clone(&config), seed, START),
+            alerting: Alerting::new(Arc::clone(&configs[0]), seed, START),
             memory: Memory::default(),
             configs: configs.to_vec(),
-            config,
+            setting: 0,
             elapsed_ms: 0,
+            steps_at_once: 0,
             clock_ms: 0,
+            is_clock_new: false,
             checks: scene::checks(),
             modes: [Mode::Up; SINKS.len()],
             reports: Vec::new(),
             judge: Judge::default(),
             has_faults: true,
             deaths: 0,
-            through_json: seed.is_multiple_of(50),
+            through_json: seed.is_multiple_of(10),
+            has_storms: seed % 25 == 3,
             log,
         }
     }
 
     fn clock(&self) -> Timestamp {
         Timestamp((START.0 + self.elapsed_ms).saturating_add_signed(self.clock_ms))
+    }
+
+    fn moment(&self) -> Moment<'_> {
+        Moment { alerting: &self.alerting, setting: self.setting, elapsed_ms: self.elapsed_ms }
     }
 
     fn says(&mut self, line: impl FnOnce() -> String) {
@@ -118,34 +143,69 @@ impl Simulation {
     fn run(&mut self) -> Result<(), Broken> {
         let mut next_event_ms = 0;
         while self.elapsed_ms < HOUR_MS {
-            let next_ms = [Some(next_event_ms), self.next_due_ms(), self.next_report_ms()].into_iter().flatten().min();
-            self.elapsed_ms = self.elapsed_ms.max(next_ms.unwrap_or(next_event_ms));
+            let next_ms = self.next_ms().map_or(next_event_ms, |next_ms| next_ms.min(next_event_ms));
+            self.go_to(next_ms)?;
             if self.elapsed_ms >= next_event_ms {
                 self.happens()?;
                 next_event_ms = self.elapsed_ms + self.random.u64(1..=PAUSE_MS_MAX);
             }
             self.step()?;
         }
+        self.sinks_recover();
+        if self.random.bool() {
+            self.calm()?;
+        }
         self.drain()
+    }
+
+    /// Time goes on, or does not where something is due now.
+    fn go_to(&mut self, next_ms: u64) -> Result<(), Broken> {
+        self.steps_at_once = if next_ms > self.elapsed_ms { 0 } else { self.steps_at_once + 1 };
+        self.elapsed_ms = self.elapsed_ms.max(next_ms);
+        let goes_on = self.steps_at_once < STEPS_AT_ONCE_MAX;
+        judge::ensure(goes_on, || "something is due and is not done".to_owned())
+    }
+
+    fn sinks_recover(&mut self) {
+        self.has_faults = false;
+        self.says(|| "the sinks recover".to_owned());
+        self.modes = [Mode::Up; SINKS.len()];
+        self.reports.iter_mut().for_each(|report| report.ready_ms = 0);
+        self.judge.sinks_recovered();
+    }
+
+    /// Nothing happens but what is due, for so long that everybody has to know how things stand.
+    fn calm(&mut self) -> Result<(), Broken> {
+        let end_ms = self.elapsed_ms + CALM_MS;
+        while self.elapsed_ms < end_ms {
+            self.step()?;
+            self.go_to(self.next_ms().map_or(end_ms, |next_ms| next_ms.min(end_ms)))?;
+        }
+        self.step()?;
+        self.judge.when_calm(self.moment())
     }
 
     /// Everything recovers; then time goes on until nothing is left to do.
     fn drain(&mut self) -> Result<(), Broken> {
-        self.has_faults = false;
         self.says(|| "everything recovers".to_owned());
-        self.modes = [Mode::Up; SINKS.len()];
         self.checks.iter_mut().for_each(Check::recover);
-        self.reports.iter_mut().for_each(|report| report.ready_ms = 0);
-        for _ in 0..DRAIN_STEPS_MAX {
+        let now = self.clock();
+        self.apply(Fact::Posted { alerts: scene::all_posted(Some(now)) })?;
+        let end_ms = self.elapsed_ms + DRAIN_MS_MAX;
+        while self.elapsed_ms < end_ms {
             self.step()?;
             if self.alerting.incidents().next().is_none() && self.alerting.deliveries().next().is_none() && self.reports.is_empty() {
                 return self.judge.at_the_end(&self.memory);
             }
-            let next_ms = [self.next_due_ms(), self.next_report_ms()].into_iter().flatten().min();
-            self.elapsed_ms = self.elapsed_ms.max(next_ms.ok_or("nothing is due any more and something is left to do")?);
+            self.go_to(self.next_ms().ok_or("nothing is due any more and something is left to do")?)?;
         }
         let left: Vec<String> = self.alerting.deliveries().map(|delivery| format!("{:?}", delivery.state)).collect();
         Err(format!("it does not come to an end: {} incidents, {left:?}", self.alerting.incidents().count()))
+    }
+
+    /// When something is due, or a worker has something to tell.
+    fn next_ms(&self) -> Option<u64> {
+        [self.next_due_ms(), self.next_report_ms()].into_iter().flatten().min()
     }
 
     fn next_due_ms(&self) -> Option<u64> {
@@ -163,13 +223,11 @@ impl Simulation {
         self.run_checks()?;
         while let Some(index) = self.reports.iter().position(|report| report.ready_ms <= self.elapsed_ms) {
             let Report { delivery, attempt, outcome, .. } = self.reports.swap_remove(index);
-            let asked = judge::asked(self.memory.deliveries.get(&delivery), attempt, &outcome);
             self.apply(Fact::DeliveryEnded { delivery, attempt, outcome })?;
-            if let Some((sink, wait)) = asked.filter(|_| judge::was_heard(self.memory.deliveries.get(&delivery))) {
-                self.judge.leave_alone(sink, self.clock().plus(wait));
-            }
         }
         self.apply(Fact::Tick)?;
+        let moment = Moment { alerting: &self.alerting, setting: self.setting, elapsed_ms: self.elapsed_ms };
+        self.judge.at_rest(moment)?;
         let mut due: Vec<DeliveryId> = self.alerting.due_deliveries(self.clock()).collect();
         self.random.shuffle(&mut due);
         for id in due {
@@ -184,19 +242,29 @@ impl Simulation {
             let told = format!("{fact:?}");
             self.says(|| told);
         }
+        let told = fact.clone();
         let changes = self.alerting.apply(fact, self.clock());
         if self.one_in(400) {
             self.says(|| "dies before it is stored".to_owned());
+            if self.is_clock_new {
+                self.judge.clock_is_unsure();
+            }
             self.restart(Died::BeforeCommit)?;
             return Ok(None);
         }
-        self.judge.before_commit(&changes, &self.memory, self.clock())?;
-        self.memory.commit(&changes);
+        self.is_clock_new = false;
+        self.commit(&changes, Some(&told), self.alerting.now())?;
         if self.one_in(800) {
             self.says(|| "dies after it was stored".to_owned());
             self.restart(Died::AfterCommit)?;
         }
         Ok(Some(changes))
+    }
+
+    fn commit(&mut self, changes: &Changes, fact: Option<&Fact>, now: Timestamp) -> Result<(), Broken> {
+        self.judge.before_commit(&Commit { changes, fact, memory: &self.memory, now, setting: self.setting })?;
+        self.memory.commit(changes);
+        Ok(())
     }
 
     fn restart(&mut self, died: Died) -> Result<(), Broken> {
@@ -209,7 +277,8 @@ impl Simulation {
             Died::BeforeCommit => self.clock(),
             Died::AfterCommit => self.alerting.now(),
         };
-        let (restored, changes) = Alerting::restore(rows, Arc::clone(&self.config), self.random.u64(..), now);
+        let config = Arc::clone(&self.configs[self.setting]);
+        let (restored, changes) = Alerting::restore(rows, config, self.random.u64(..), now);
         if died == Died::AfterCommit {
             if !changes.is_empty() {
                 return Err(format!("a restart changes something: {changes:#?}"));
@@ -218,8 +287,7 @@ impl Simulation {
                 return Err(format!("a restart is not as before: {difference}"));
             }
         }
-        self.judge.before_commit(&changes, &self.memory, now)?;
-        self.memory.commit(&changes);
+        self.commit(&changes, None, now)?;
         self.alerting = restored;
         // The workers died too.
         self.reports.clear();
@@ -245,7 +313,7 @@ impl Simulation {
         let deaths = self.deaths;
         let changes = self.apply(Fact::Attempting { delivery: id })?.filter(|_| self.deaths == deaths);
         let Some(delivery) = changes.as_ref().and_then(|changes| changes.attempt(id)) else { return Ok(()) };
-        self.judge.attempts(delivery, self.clock())?;
+        self.judge.attempts(delivery, self.moment())?;
         if self.one_in(60) {
             self.says(|| "dies before it calls the sink".to_owned());
             return self.restart(Died::AfterCommit);
@@ -255,7 +323,7 @@ impl Simulation {
         let (is_taken, outcome) = self.answer(mode);
         self.says(|| format!("{} is told {:?} {:?}: taken {is_taken}, {outcome:?}", delivery.sink, delivery.cause, delivery.covers));
         if is_taken {
-            self.judge.taken(delivery, &self.memory)?;
+            self.judge.taken(delivery, &self.memory, self.elapsed_ms)?;
         }
         if self.one_in(60) {
             self.says(|| "dies before the answer is stored".to_owned());
@@ -275,7 +343,7 @@ impl Simulation {
 
     /// Whether the sink takes it, and what the worker hears, if anything.
     fn answer(&mut self, mode: Mode) -> (bool, Option<Outcome>) {
-        let retryable = |after: Option<Duration>| Some(Outcome::Retryable { error: judge::BUSY.to_owned(), after });
+        let retryable = |after: Option<Duration>| Some(Outcome::Retryable { error: "503".to_owned(), after });
         match mode {
             Mode::Up => (true, Some(Outcome::Delivered { reference: None })),
             Mode::Down => (false, retryable(None)),
@@ -296,11 +364,17 @@ impl Simulation {
     /// Something happens in the world.
     fn happens(&mut self) -> Result<(), Broken> {
         match self.random.u32(0..106) {
-            0..=44 => {
+            0..=42 => {
                 let index = self.random.usize(0..CHECKS.len());
                 let status =
                     [Status::Ok, Status::Critical, Status::Ok, Status::Critical, Status::Warning, Status::Unknown][self.random.usize(0..6)];
                 self.checks[index].status = status;
+            }
+            43..=44 => {
+                let incidents: Vec<IncidentId> = self.alerting.incidents().map(|incident| incident.id).collect();
+                if let Some(incident) = self.random.choice(incidents) {
+                    self.apply(Fact::Note { incident, by: "bo".to_owned(), text: "a disk is full".to_owned() })?;
+                }
             }
             45..=49 => {
                 let check = self.random.usize(0..CHECKS.len());
@@ -341,12 +415,13 @@ impl Simulation {
             85..=90 => {
                 let ends_at = self.random.bool().then(|| Duration::from_secs(self.random.u64(0..1200)));
                 let ends_at = ends_at.map(|wait| self.clock().plus(wait));
-                let alert = scene::posted(self.random.usize(0..2), ends_at);
-                self.apply(Fact::Posted { alerts: vec![alert] })?;
+                let is_storm = self.has_storms && self.random.u32(0..4) == 0;
+                let alerts = if is_storm { scene::storm(ends_at) } else { vec![scene::posted(self.random.usize(0..2), ends_at)] };
+                self.apply(Fact::Posted { alerts })?;
             }
             91..=94 => {
-                self.config = Arc::clone(&self.configs[self.random.usize(0..self.configs.len())]);
-                let config = Arc::clone(&self.config);
+                self.setting = self.random.usize(0..self.configs.len());
+                let config = Arc::clone(&self.configs[self.setting]);
                 self.apply(Fact::Configured { config })?;
             }
             95..=97 => self.jump(),
@@ -399,8 +474,10 @@ impl Simulation {
         };
         let jump = i64::try_from(length).unwrap_or_default();
         let jump = if self.random.bool() { jump } else { -jump };
+        let before = self.clock();
         self.clock_ms += jump;
-        self.judge.clock_jumped();
+        self.is_clock_new = true;
+        self.judge.clock_was_set(before, self.clock());
         self.says(|| format!("the clock jumps by {jump} ms"));
     }
 }
@@ -453,6 +530,21 @@ fn whoever_was_told_of_a_begin_is_told_of_the_end_once_whatever_happens() {
             });
         }
     });
+}
+
+const SEEN_SEEDS: u64 = 100;
+
+#[test]
+fn whatever_can_happen_happens_in_a_hundred_hours() {
+    let configs = scene::configs();
+    let mut missing: BTreeSet<&str> = seen::EVERYTHING.into();
+    for seed in 0..SEEN_SEEDS {
+        let mut simulation = Simulation::new(seed, &configs, None);
+        simulation.judge.takes_notes();
+        assert_eq!(simulation.run(), Ok(()), "seed {seed}");
+        missing.retain(|name| !simulation.judge.has_seen(name));
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 #[test]

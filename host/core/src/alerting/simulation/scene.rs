@@ -1,13 +1,37 @@
-//! The small world of the simulation: five checks, three sinks, four configurations.
+//! The small world of the simulation: five checks, three sinks, four configurations; and what each configuration means, said a second time
+//! and without routes, rules and windows, so that the judge need not believe the machine.
+//!
+//! A configuration is known by its place in `configs`, its *setting*.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::*;
-use crate::{Status, Timestamp};
+use super::START;
+use crate::{Cron, Status, Timestamp, Zone};
 
 pub(super) const CHECKS: [&str; 5] = ["db", "api", "web", "mail", "dns"];
 pub(super) const SINKS: [&str; 3] = ["pager", "chat", "lead"];
+
+/// Where everything is routed otherwise, and where one of the sinks is missing. All other settings are like the first.
+const ELSEWHERE: usize = 1;
+const WITHOUT: usize = 2;
+/// The first with a sink that is written otherwise.
+const MENDED: usize = 3;
+
+/// From a change in a group until it is told, from one telling to the next, and until it is told again; in every setting.
+pub(super) const WAIT: Duration = Duration::from_secs(10);
+pub(super) const INTERVAL: Duration = Duration::from_secs(60);
+pub(super) const REPEAT: Duration = Duration::from_secs(900);
+
+/// When the ladder tells more people.
+const RUNGS: [(u64, &str); 2] = [(120, "lead"), (300, "chat")];
+/// So short that deliveries are given up while sinks are away.
+const GIVE_UP_AFTER_WITHOUT: Duration = Duration::from_secs(600);
+const MOVE_BEGINS: Timestamp = Timestamp(START.0 + 15 * 60_000);
+const MOVE_ENDS: Timestamp = Timestamp(START.0 + 25 * 60_000);
+/// Alerts of a storm: more than one notification names.
+const STORM: usize = ALERTS_MAX + 20;
 
 /// What a check may be labelled with.
 pub(super) const LABELS: [&[(&str, &str)]; 4] =
@@ -116,6 +140,21 @@ pub(super) fn posted(number: usize, ends_at: Option<Timestamp>) -> PostedAlert {
     PostedAlert { labels, annotations: Arc::default(), starts_at: None, ends_at, generator_url: None }
 }
 
+/// Many at once.
+pub(super) fn storm(ends_at: Option<Timestamp>) -> Vec<PostedAlert> {
+    let alert = |number: usize| {
+        let labels = [("alertname", "Storm".to_owned()), ("number", number.to_string()), ("service", "shop".to_owned())];
+        let labels = LabelSet::new(labels).expect("three labels");
+        PostedAlert { labels, annotations: Arc::default(), starts_at: None, ends_at, generator_url: None }
+    };
+    (0..STORM).map(alert).collect()
+}
+
+/// Everything that is ever posted.
+pub(super) fn all_posted(ends_at: Option<Timestamp>) -> Vec<PostedAlert> {
+    storm(ends_at).into_iter().chain((0..2).map(|number| posted(number, ends_at))).collect()
+}
+
 fn matchers(texts: &[&str]) -> Vec<Matcher> {
     texts.iter().map(|text| Matcher::parse(text).expect("a matcher")).collect()
 }
@@ -128,13 +167,12 @@ fn route(texts: &[&str], names: &[&str]) -> RouteConfig {
     RouteConfig { matchers: matchers(texts), sinks: Some(sinks(names)), ..RouteConfig::default() }
 }
 
-/// Groups wait for 10 s and a minute, and are told again after a quarter of an hour.
 fn root(names: &[&str], group_by: GroupBy, routes: Vec<RouteConfig>) -> RouteConfig {
     RouteConfig {
         group_by: Some(group_by),
-        group_wait: Some(Duration::from_secs(10)),
-        group_interval: Some(Duration::from_secs(60)),
-        repeat_interval: Some(Duration::from_secs(900)),
+        group_wait: Some(WAIT),
+        group_interval: Some(INTERVAL),
+        repeat_interval: Some(REPEAT),
         routes,
         ..route(&[], names)
     }
@@ -152,40 +190,127 @@ fn config(names: &[&str], route: RouteConfig) -> AlertingConfig {
     AlertingConfig { sinks: names.iter().map(sink).collect(), route, ..AlertingConfig::default() }
 }
 
+fn window(name: &str, matcher: &str, when: MaintenanceTime) -> MaintenanceWindow {
+    MaintenanceWindow { name: name.into(), matchers: matchers(&[matcher]), when }
+}
+
 /// Two routes and a ladder; everything elsewhere; without one of the sinks; the first with a sink that is written otherwise.
 pub(super) fn configs() -> Vec<Arc<AlertingConfig>> {
-    let rung = |seconds: u64, name: &str| Rung { after: Duration::from_secs(seconds), sinks: sinks(&[name]) };
-    let urgent = RouteConfig {
-        continues: true,
-        escalate: Some(vec![rung(120, "lead"), rung(300, "chat")]),
-        ..route(&["severity=~\"P0|P1\""], &["pager", "chat"])
-    };
+    let rung = |(seconds, name): (u64, &str)| Rung { after: Duration::from_secs(seconds), sinks: sinks(&[name]) };
+    let urgent =
+        RouteConfig { continues: true, escalate: Some(RUNGS.map(rung).into()), ..route(&["severity=~\"P0|P1\""], &["pager", "chat"]) };
     let by_service = GroupBy::Labels(vec!["service".into()]);
     let inhibit = InhibitRule {
         source: matchers(&["alertname=db"]),
         target: matchers(&["service=shop", "alertname!=db"]),
         equal: vec!["service".into()],
     };
+    let hourly = Arc::new(Cron::parse("10 * * * *", Zone::UTC).expect("an expression"));
     let usual = AlertingConfig {
         unknown: route(&[], &["lead"]),
         inhibit: vec![inhibit],
+        maintenance: vec![window("rotation", "alertname=mail", MaintenanceTime::Cron { cron: hourly, duration: Duration::from_secs(300) })],
         ..config(&SINKS, root(&["pager"], by_service, vec![urgent, route(&["service=shop"], &["chat"])]))
     };
     let at_times = RouteConfig { mute_times: vec!["lunch".into()], ..route(&["service=mail"], &["pager"]) };
-    let window = MaintenanceWindow {
-        name: "backup".into(),
-        matchers: matchers(&["service=shop"]),
-        when: MaintenanceTime::Recurring(vec![daily("12:30", "12:40")]),
-    };
+    let in_hours = RouteConfig { active_times: vec!["office".into()], ..route(&["alertname=dns"], &["chat"]) };
+    let named = |name: &str, start: &str, end: &str| NamedInterval { name: name.into(), intervals: vec![daily(start, end)] };
     let elsewhere = AlertingConfig {
-        intervals: vec![NamedInterval { name: "lunch".into(), intervals: vec![daily("12:10", "12:20")] }],
-        maintenance: vec![window],
-        ..config(&SINKS, root(&["chat"], GroupBy::Labels(Vec::new()), vec![at_times, route(&["alertname=api"], &["lead"])]))
+        intervals: vec![named("lunch", "12:10", "12:20"), named("office", "12:05", "12:45")],
+        maintenance: vec![window("backup", "service=shop", MaintenanceTime::Recurring(vec![daily("12:30", "12:40")]))],
+        ..config(&SINKS, root(&["chat"], GroupBy::Labels(Vec::new()), vec![at_times, route(&["alertname=api"], &["lead"]), in_hours]))
     };
-    let without = config(&["pager", "chat"], root(&["pager", "chat"], GroupBy::All, Vec::new()));
+    let once = MaintenanceTime::Once { starts_at: MOVE_BEGINS, ends_at: MOVE_ENDS };
+    let without = AlertingConfig {
+        maintenance: vec![window("move", "alertname=web", once)],
+        give_up_after: GIVE_UP_AFTER_WITHOUT,
+        ..config(&["pager", "chat"], root(&["pager", "chat"], GroupBy::All, Vec::new()))
+    };
     let mut mended = usual.clone();
-    mended.sinks.iter_mut().filter(|sink| *sink.name == *SINKS[0]).for_each(|sink| sink.revision = 1);
+    mended.sinks.iter_mut().for_each(|sink| sink.revision = revision(MENDED, &sink.name));
     let configs = vec![usual, elsewhere, without, mended];
     configs.iter().for_each(|config| assert!(config.problems().is_empty(), "{:#?}", config.problems()));
     configs.into_iter().map(Arc::new).collect()
+}
+
+/// Who is to be told of an incident: at once, and when the ladder is climbed.
+pub(super) struct Audience {
+    pub(super) at_once: &'static [&'static str],
+    pub(super) by_ladder: &'static [&'static str],
+}
+
+pub(super) fn audience(setting: usize, incident: &Incident) -> Audience {
+    let is = |name: &str, value: &str| incident.labels.get(name) == Some(value);
+    let (at_once, by_ladder): (&[&str], &[&str]) = match setting {
+        WITHOUT => (&["pager", "chat"], &[]),
+        ELSEWHERE if incident.is_unknown() => (&["chat"], &[]),
+        ELSEWHERE if is("service", "mail") => (&["pager"], &[]),
+        ELSEWHERE if is("alertname", "api") => (&["lead"], &[]),
+        ELSEWHERE => (&["chat"], &[]),
+        _ if incident.is_unknown() => (&["lead"], &[]),
+        _ if is("severity", "P0") || is("severity", "P1") => (&["pager", "chat"], &["lead"]),
+        _ if is("service", "shop") => (&["chat"], &[]),
+        _ => (&["pager"], &[]),
+    };
+    Audience { at_once, by_ladder }
+}
+
+pub(super) fn is_configured(setting: usize, sink: &str) -> bool {
+    setting != WITHOUT || sink != "lead"
+}
+
+/// Another number where the sink is written otherwise, and may be mended by that.
+pub(super) fn revision(setting: usize, sink: &str) -> u64 {
+    u64::from(setting == MENDED && sink == SINKS[0])
+}
+
+/// When a rung may be climbed, since the incident was first to be told; none where there is no such rung.
+pub(super) fn rung_after(setting: usize, rung: u32) -> Option<Duration> {
+    let index = usize::try_from(rung).ok()?.checked_sub(1)?;
+    let (seconds, _) = RUNGS.get(index).filter(|_| setting != ELSEWHERE && setting != WITHOUT)?;
+    Some(Duration::from_secs(*seconds))
+}
+
+pub(super) fn give_up_after(setting: usize) -> Duration {
+    if setting == WITHOUT { GIVE_UP_AFTER_WITHOUT } else { GIVE_UP_AFTER }
+}
+
+/// What a clock in UTC shows, in minutes since midnight.
+fn minute_of_day(now: Timestamp) -> u64 {
+    now.0 / 60_000 % (24 * 60)
+}
+
+pub(super) fn is_in_maintenance(setting: usize, incident: &Incident, now: Timestamp) -> bool {
+    let is = |name: &str, value: &str| incident.labels.get(name) == Some(value);
+    match setting {
+        ELSEWHERE => is("service", "shop") && (12 * 60 + 30..12 * 60 + 40).contains(&minute_of_day(now)),
+        WITHOUT => is("alertname", "web") && (MOVE_BEGINS..MOVE_ENDS).contains(&now),
+        _ => is("alertname", "mail") && (10..15).contains(&(minute_of_day(now) % 60)),
+    }
+}
+
+/// Whether the routes of an incident are mute at this time.
+pub(super) fn is_mute_by_time(setting: usize, incident: &Incident, now: Timestamp) -> bool {
+    if setting != ELSEWHERE || incident.is_unknown() {
+        return false;
+    }
+    let is = |name: &str, value: &str| incident.labels.get(name) == Some(value);
+    let minute = minute_of_day(now);
+    if is("service", "mail") {
+        return (12 * 60 + 10..12 * 60 + 20).contains(&minute);
+    }
+    is("alertname", "dns") && !(12 * 60 + 5..12 * 60 + 45).contains(&minute)
+}
+
+/// Whether an incident inhibits others, and is inhibited where there is such a one.
+pub(super) fn inhibits(setting: usize, incident: &Incident) -> bool {
+    setting != ELSEWHERE && setting != WITHOUT && is_of_shop(incident) && incident.labels.get("alertname") == Some("db")
+}
+
+pub(super) fn is_inhibitable(setting: usize, incident: &Incident) -> bool {
+    setting != ELSEWHERE && setting != WITHOUT && is_of_shop(incident) && incident.labels.get("alertname") != Some("db")
+}
+
+fn is_of_shop(incident: &Incident) -> bool {
+    incident.labels.get("service") == Some("shop")
 }
