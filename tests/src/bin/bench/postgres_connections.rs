@@ -44,7 +44,7 @@ const EXPORTER: [&str; 2] = ["prometheus-postgres-exporter", "postgres_exporter"
 const CHECKS: usize = 20;
 const EVERY: &str = "100ms";
 /// What the plugin asks where no pool is judged, to the letter: [`plugin`] looks whether it still does.
-const STATEMENT: &str = "SELECT count(*) AS connected, \
+const STATEMENT: &str = "SELECT quote_ident(current_user) AS role, count(*) AS connected, \
     count(*) FILTER (WHERE a.state = 'active' AND a.pid <> pg_backend_pid()) AS active, \
     count(*) FILTER (WHERE a.wait_event_type = 'Lock') AS waiting, \
     count(*) FILTER (WHERE a.state IN ('idle in transaction', 'idle in transaction (aborted)')) AS idle_in_transaction, \
@@ -166,7 +166,9 @@ async fn exporter(settings: &Settings, program: &Path, server: &Postgres) -> any
     let folder = tempfile::Builder::new().prefix("sickbay-bench-").tempdir()?;
     let queries = folder.path().join("queries.yaml");
     // JSON is YAML as well.
-    let metrics = COLUMNS.map(|column| json!({ column: { "usage": "GAUGE", "description": column } }));
+    let role = json!({ "role": { "usage": "LABEL", "description": "as whom it asks" } });
+    let metrics: Vec<_> =
+        std::iter::once(role).chain(COLUMNS.map(|column| json!({ column: { "usage": "GAUGE", "description": column } }))).collect();
     std::fs::write(&queries, json!({ "connections": { "query": STATEMENT, "metrics": metrics } }).to_string())?;
     let address = free_address()?;
     let mut command = Command::new(program);
