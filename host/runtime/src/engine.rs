@@ -66,10 +66,10 @@ pub(crate) fn start() -> wasmtime::Result<Engine> {
     Ok(engine)
 }
 
-/// An engine of the compile worker that runs one start and nothing else. Without optimisation the large functions of Go would need more
-/// memory to compile than the worker has, and more time.
+/// An engine of the compile worker that runs one start and nothing else. It has images of memories, as the host's has: without them each data
+/// segment becomes code, and the thousands of a Go component need more memory to compile than the worker has.
 pub(crate) fn for_one_start() -> wasmtime::Result<Engine> {
-    let engine = Engine::new(config().memory_init_cow(false))?;
+    let engine = Engine::new(&config())?;
     tick(&engine)?;
     Ok(engine)
 }
