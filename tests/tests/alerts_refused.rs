@@ -121,10 +121,37 @@ fn phone(receiver: &Receiver, title: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_template_that_cannot_be_read_is_told_and_what_waited_for_it_arrives_once_it_is_mended() {
+async fn a_template_that_cannot_be_read_is_refused_before_anything_is_told() {
+    let receiver = Receiver::start([]).await;
+    let rest = at_once(&["phone"], "") + &pushed("api", "");
+    let (good, bad) = (phone(&receiver, "{{ alert.name }} is bad") + &rest, phone(&receiver, "{{ alert.name") + &rest);
+    let parts = ["the template `config.title` cannot be used", "it fails for every alert", "mend it, or leave `title` out"];
+    let elsewhere = Sickbay::prepared(&bad, &["ntfy"]);
+    for arguments in [&["validate"][..], &["serve", "--config", "sickbay.toml"]] {
+        let refused = ran(&elsewhere, arguments).await;
+        assert!(refused.code > 0 && refused.err.contains("--> sickbay.toml:"), "{arguments:?}: {refused:?}");
+        for part in parts {
+            assert!(refused.err.contains(part), "`{part}` is not in what {arguments:?} said: {}", refused.err);
+        }
+    }
+    let sickbay = Sickbay::started(&good, &["ntfy"]).await;
+    sickbay.configure(&bad);
+    until("it is refused", async || sickbay.json("/api/v1/config").await["last_reload_successful"] == false).await;
+    let config = sickbay.json("/api/v1/config").await;
+    assert!(config["error"].as_str().is_some_and(|error| error.contains(parts[0])), "{config}");
+    push(&sickbay, "api", "critical").await;
+    assert_eq!(receiver.has(1).await[0].json()["title"], "api is bad", "it goes on as it was configured before");
+}
+
+#[tokio::test]
+async fn a_template_that_fails_for_an_alert_is_a_warning_and_what_waited_for_it_arrives_once_it_is_mended() {
     let (mobile, desk) = (Receiver::start([]).await, Receiver::start([]).await);
     let rest = webhook("desk", &desk, "") + &at_once(&["phone", "desk"], "") + &pushed("api", "");
-    let sickbay = Sickbay::started(&(phone(&mobile, "{{ alert.name") + &rest), &["ntfy", "webhook"]).await;
+    let failing = phone(&mobile, "{{ alert.name / 2 }}") + &rest;
+    let warned = ran(&Sickbay::prepared(&failing, &["ntfy", "webhook"]), &["validate"]).await;
+    let is_warned = warned.err.contains("the template `config.title` fails for some alerts");
+    assert!(warned.code == 0 && is_warned, "{warned:?}");
+    let sickbay = Sickbay::started(&failing, &["ntfy", "webhook"]).await;
     push(&sickbay, "api", "critical").await;
     has_told(&desk, 1).await;
     let delivery = found("it is told why", async || {

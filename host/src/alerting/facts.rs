@@ -56,14 +56,14 @@ impl Watched {
         let Some(check) = wanted.checks.get(&record.check) else { return Vec::new() };
         let mut facts = Vec::new();
         let failures_needed = check.spec.policy.failures;
+        // First, so that what is told of the check says how much stands on it.
+        let transition = record.transition.as_ref();
+        let reached = transition.map(|transition| self.dependencies.confirmed(&record.check, transition.to)).unwrap_or_default();
         if record.transition.is_some() || is_first_unjudged(record, failures_needed) {
-            facts.push(Fact::Transition { check: identity(check, &wanted.config), findings: Arc::new(findings(record)) });
+            facts.push(Fact::Transition { check: identity(check, &wanted.config), findings: self.found(&check.name, findings(record)) });
         }
         self.flapping_facts(check, &wanted.config, Some(record), &mut facts);
-        if let Some(transition) = &record.transition {
-            let reached = self.dependencies.confirmed(&record.check, transition.to);
-            facts.extend(reached.into_iter().map(|Reach { check, cause, .. }| Fact::Reachability { check, cause }));
-        }
+        facts.extend(reached.into_iter().map(|Reach { check, cause, .. }| Fact::Reachability { check, cause }));
         facts
     }
 
@@ -92,11 +92,20 @@ impl Watched {
         for check in wanted.checks.by_name.values().filter(|check| !was_known(&check.name, check.spec.policy.failures)) {
             let observed = check.observed();
             if let Some(status) = untold(check, &observed, &open) {
-                facts.push(Fact::Transition { check: identity(check, &wanted.config), findings: Arc::new(standing(&observed, status)) });
+                facts.push(Fact::Transition {
+                    check: identity(check, &wanted.config),
+                    findings: self.found(&check.name, standing(&observed, status)),
+                });
             }
             self.flapping_facts(check, &wanted.config, observed.last.as_deref(), &mut facts);
         }
         facts
+    }
+
+    /// What was found of a check, with how many others are unreachable because of it.
+    fn found(&self, check: &str, findings: Findings) -> Arc<Findings> {
+        let dependents = self.dependencies.reach_of(check).filter(|_| findings.status.is_failure()).map_or(0, |reach| reach.dependents);
+        Arc::new(findings.with_dependents(dependents))
     }
 
     /// Of every check in the graph, and of those that stood in one before; where nothing changed the machine sees that.
@@ -117,7 +126,7 @@ impl Watched {
                 // It begins with a failure; where that was before, it is told as it stood.
                 let findings =
                     if record.status.is_failure() { findings(record) } else { Findings { status: began.status, ..findings(record) } };
-                let change = Flap::Began { findings: Arc::new(findings), confirmed: record.state.hard_status };
+                let change = Flap::Began { findings: self.found(&check.name, findings), confirmed: record.state.hard_status };
                 facts.push(Fact::Flapping { check: identity(check, config), change });
             }
             (None, true) => {
@@ -190,6 +199,7 @@ fn standing(observed: &Observed, status: Status) -> Findings {
         reason_detail: format!("it was confirmed at {since}, and nothing else since"),
         failure: observed.last.as_ref().and_then(|last| last.failure.clone()),
         evidence: Vec::new(),
+        dependents: 0,
     }
 }
 
@@ -276,6 +286,20 @@ mod tests {
         assert!(watched.facts_of(&record("db", 1)).is_empty());
         assert_eq!(told(&watched.facts_of(&failed("db", 2))), ["Transition db critical", "Reachability db", "Reachability api by db"]);
         assert!(watched.facts_of(&failed("gone", 3)).is_empty(), "it is not configured");
+    }
+
+    #[tokio::test]
+    async fn the_root_cause_is_told_with_its_dependents() {
+        let children: String = (0..31).map(|number| format!("{}depends_on = [\"db\"]\n", check(&format!("api-{number}")))).collect();
+        let host = Host::start(&format!("{}{children}", check("db"))).await;
+        let (mut watched, _) = watched(&host);
+        let facts = watched.facts_of(&failed("db", 1));
+        let Some(Fact::Transition { findings, .. }) = facts.first() else { panic!("{:?}", told(&facts)) };
+        assert_eq!(findings.dependents, 31);
+        let told = sickbay_core::reason::told(&findings.summary, &findings.reason, &findings.reason_detail);
+        assert!(told.contains(" (31 dependents)"), "{told}");
+        let Some(Fact::Transition { findings, .. }) = watched.facts_of(&failed("api-7", 2)).into_iter().next() else { panic!("no fact") };
+        assert_eq!(findings.dependents, 0, "nothing stands on it");
     }
 
     #[tokio::test]

@@ -74,6 +74,8 @@ struct Shared {
     changed: watch::Sender<()>,
     /// Of facts that wait for their turn; never closed.
     turns: Arc<Semaphore>,
+    /// Held by whoever reads an incident that the machine does not know any more, and has it changed.
+    settled: tokio::sync::Mutex<()>,
 }
 
 /// The machine, and what it was told of the checks.
@@ -105,6 +107,11 @@ impl Alerts {
         };
         self.queue.decide(decide).await?;
         answer.await.map_err(|_| QueueError::Stopped)
+    }
+
+    /// What is read of the store and told to the machine as it was read is told by one at a time.
+    pub(crate) async fn alone_with_settled(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.shared.settled.lock().await
     }
 
     /// A look at the machine; `look` must not block.

@@ -53,6 +53,7 @@ pub async fn start(
         mended: Mutex::default(),
         changed: watch::Sender::new(()),
         turns: Arc::new(Semaphore::new(TOLD_AT_ONCE_MAX)),
+        settled: tokio::sync::Mutex::default(),
     });
     let in_order = InOrder { shared: Arc::clone(&shared), events };
     let (queue, writer) = ResultQueue::start_alongside(Arc::clone(store), flush_interval, in_order);

@@ -1,6 +1,6 @@
 //! What is counted of alerts, for the metrics: how notifications ended, what is on its way, what fires.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,15 +55,37 @@ impl NotificationOutcome {
 /// In the order of [`NotificationOutcome::ALL`].
 type OutcomeCounts = [u64; NotificationOutcome::ALL.len()];
 
+/// Sinks that are no longer configured and are counted all the same: what they were owed is given up later.
+const GONE_SINKS_MAX: usize = 64;
+
 /// Since the start of the process, by sink; those that are configured, from the beginning.
 #[derive(Debug, Default)]
-pub(super) struct Notifications(BTreeMap<SinkName, OutcomeCounts>);
+pub(super) struct Notifications {
+    by_sink: BTreeMap<SinkName, OutcomeCounts>,
+    /// Those that are not configured, the first to go first.
+    gone: VecDeque<SinkName>,
+}
 
 impl Notifications {
     /// The sinks that there are from now on.
     pub(super) fn know<'a>(&mut self, sinks: impl Iterator<Item = &'a str>) {
-        let mut before = std::mem::take(&mut self.0);
-        self.0 = sinks.map(|sink| before.remove_entry(sink).unwrap_or_else(|| (Arc::from(sink), OutcomeCounts::default()))).collect();
+        let configured: BTreeSet<&str> = sinks.collect();
+        self.gone.retain(|sink| !configured.contains(&**sink));
+        let left = self.by_sink.keys().filter(|sink| !configured.contains(&***sink) && !self.gone.contains(*sink));
+        let left: Vec<SinkName> = left.cloned().collect();
+        self.gone.extend(left);
+        for sink in configured {
+            self.by_sink.entry(Arc::from(sink)).or_default();
+        }
+        self.forget_the_longest_gone();
+    }
+
+    fn forget_the_longest_gone(&mut self) {
+        while self.gone.len() > GONE_SINKS_MAX
+            && let Some(sink) = self.gone.pop_front()
+        {
+            self.by_sink.remove(&sink);
+        }
     }
 
     /// An attempt that ended without an end of its delivery; before the machine is told of it.
@@ -88,9 +110,18 @@ impl Notifications {
     }
 
     fn count(&mut self, sink: Option<&str>, outcome: NotificationOutcome) {
-        if let Some(counts) = sink.and_then(|sink| self.0.get_mut(sink)) {
+        let Some(sink) = sink else { return };
+        if let Some(counts) = self.by_sink.get_mut(sink) {
             counts[outcome as usize] += 1;
+            return;
         }
+        // It was removed before this process began, or long ago.
+        let mut counts = OutcomeCounts::default();
+        counts[outcome as usize] = 1;
+        let sink: SinkName = Arc::from(sink);
+        self.by_sink.insert(Arc::clone(&sink), counts);
+        self.gone.push_back(sink);
+        self.forget_the_longest_gone();
     }
 }
 
@@ -135,7 +166,7 @@ impl Tally {
         }
         let oldest = alerting.deliveries().map(|delivery| delivery.created_at).min();
         Tally {
-            notifications: notifications.0.iter().map(|(sink, counts)| (Arc::clone(sink), *counts)).collect(),
+            notifications: notifications.by_sink.iter().map(|(sink, counts)| (Arc::clone(sink), *counts)).collect(),
             pending: alerting.deliveries().count() as u64,
             oldest_age: oldest.map_or(Duration::ZERO, |at| now.since(at)),
             incidents,
@@ -148,15 +179,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sink_counts_from_the_beginning_and_goes_with_its_counts() {
+    fn a_sink_counts_from_the_beginning_and_after_it_was_removed() {
         let mut notifications = Notifications::default();
         notifications.know(["oncall", "chat"].into_iter());
         notifications.count(Some("oncall"), NotificationOutcome::Delivered);
         notifications.count(Some("gone"), NotificationOutcome::Delivered);
         notifications.count(None, NotificationOutcome::Failed);
         notifications.know(["mail", "oncall"].into_iter());
-        let counts: Vec<(&str, OutcomeCounts)> = notifications.0.iter().map(|(sink, counts)| (&**sink, *counts)).collect();
-        assert_eq!(counts, [("mail", [0; 5]), ("oncall", [1, 0, 0, 0, 0])]);
+        notifications.count(Some("chat"), NotificationOutcome::Expired);
+        let counts: Vec<(&str, OutcomeCounts)> = notifications.by_sink.iter().map(|(sink, counts)| (&**sink, *counts)).collect();
+        assert_eq!(counts, [("chat", [0, 0, 0, 1, 0]), ("gone", [1, 0, 0, 0, 0]), ("mail", [0; 5]), ("oncall", [1, 0, 0, 0, 0])]);
+        for number in 0..=GONE_SINKS_MAX {
+            notifications.count(Some(&format!("gone-{number}")), NotificationOutcome::Expired);
+        }
+        notifications.know(["mail", "chat"].into_iter());
+        assert!(notifications.by_sink.contains_key("mail") && !notifications.by_sink.contains_key("gone"));
+        assert!(notifications.by_sink.len() <= GONE_SINKS_MAX + 2);
     }
 
     #[test]

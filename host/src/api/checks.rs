@@ -4,11 +4,13 @@ use std::ops::Bound;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use sickbay_core::alerting::AlertKind;
 
 use super::Api;
-use super::model::{CheckDetail, CheckItem, Page, ResultItem, StatusWord};
+use super::model::{CheckAlertsItem, CheckDetail, CheckItem, Page, ResultItem, StatusWord};
 use super::parameters::{Named, Parameters, SEQUENCE_NUMBER_MAX, invalid};
 use super::problem::{Problem, ProblemKind, quoted};
+use crate::alerting::facts::identity;
 use crate::config::nearest;
 use crate::live::{CheckTable, LiveCheck};
 
@@ -100,7 +102,9 @@ pub(crate) async fn get_check(State(api): State<Api>, Named(name): Named, RawQue
     Parameters::read(query.as_deref(), &[])?;
     let table = api.live.checks();
     let check = table.get(&name).ok_or_else(|| unknown(&name, &table))?;
-    Ok(Json(CheckDetail::of(check, &check.observed())))
+    let labels = identity(check, &api.live.config.load()).alert_labels(AlertKind::Failure);
+    let alerts = api.live.alerts.read(|alerting| CheckAlertsItem::of(&check.name, &labels, alerting));
+    Ok(Json(CheckDetail::of(check, &check.observed(), alerts)))
 }
 
 /// The recorded results of one check, newest first.
@@ -211,6 +215,25 @@ mod tests {
                 "labels": { "service": "api" }, "flapping": false, "unreachable_by": null, "dependents": 0,
             })
         );
+    }
+
+    #[tokio::test]
+    async fn a_check_says_who_is_told_of_it_and_who_would_be() {
+        let route = "[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n[route]\nsinks = [\"oncall\"]\n";
+        let host = Host::start(&format!("{route}{}", two_checks())).await;
+        let alerts = host.ask(get("/api/v1/checks/api")).await.json()["alerts"].clone();
+        assert_eq!((&alerts["incidents"], &alerts["explanation"]["routes"][0]["sinks"]), (&json!([]), &json!(["oncall"])), "{alerts}");
+        assert!(alerts["explanation"]["says"][0].as_str().unwrap().starts_with("no incident is open"), "{alerts}");
+
+        let mut failed = record("api", 1);
+        (failed.status, failed.reason) = (Status::Critical, Reason::Reported { status: Status::Critical, failure: None });
+        (failed.state.status, failed.state.hard_status) = (Status::Critical, Status::Critical);
+        failed.transition = Some(sickbay_core::Transition { from: Status::Ok, to: Status::Critical, at: failed.started_at });
+        host.commit(vec![failed]).await;
+        let alerts = host.ask(get("/api/v1/checks/api")).await.json()["alerts"].clone();
+        let incident = &alerts["incidents"][0];
+        assert_eq!((&incident["check"], &incident["phase"], &alerts["explanation"]), (&json!("api"), &json!("firing"), &Value::Null));
+        assert_eq!(incident["explanation"]["routes"][0]["sinks"], json!(["oncall"]), "{alerts}");
     }
 
     #[tokio::test]

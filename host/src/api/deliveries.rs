@@ -1,4 +1,4 @@
-//! `/api/v1/deliveries`: the notifications that are on their way, and those that were; a person has one sent again that was refused or given up.
+//! `/api/v1/deliveries`: the notifications that are on their way, and those that were; a person has one sent again that ended.
 //!
 //! Limits: of one that is sent again, the ends of [`ALERTS_MAX`] incidents that nobody was owed a word about any more.
 
@@ -102,7 +102,7 @@ pub(crate) struct Resend {
     by: Option<String>,
 }
 
-/// Has a delivery sent again that was refused or given up, as another one with a key of its own. It tells how things stand now.
+/// Has a delivery sent again that was delivered, refused or given up, as another one with a key of its own. It tells how things stand now.
 #[utoipa::path(
     post,
     path = "/api/v1/deliveries/{id}/resend",
@@ -128,6 +128,7 @@ pub(crate) async fn resend_delivery(
     let asked: Resend = told::read(&body, HINT)?;
     let by = told::who(admitted.as_ref(), asked.by)?;
     let delivery = ended(&api.live, &name).await?;
+    let _alone = api.live.alerts.alone_with_settled().await;
     let settled = settled(&api.live, &delivery).await?;
     let id = delivery.id;
     let changes = api.live.alerts.tell(Fact::Resend { delivery: Box::new(delivery), settled, by }).await.map_err(told::not_stored)?;

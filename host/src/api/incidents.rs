@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::{Extension, Json};
 use serde::Deserialize;
-use sickbay_core::alerting::{Changes, Fact, Incident, IncidentEvent, IncidentId, Matcher, Phase, Severity};
+use sickbay_core::alerting::{Changes, EventKind, Fact, Incident, IncidentEvent, IncidentId, Matcher, Phase, Severity};
 use sickbay_store::{Document, Kind, Page as StorePage};
 use utoipa::ToSchema;
 
@@ -28,6 +28,8 @@ use crate::live::Live;
 
 const TIMELINE_MAX: u32 = 1_000;
 const MATCHERS_MAX: usize = 8;
+/// An incident may settle between a look at it and the note.
+const NOTE_LOOKS_MAX: usize = 2;
 
 const ACK_HINT: &str = "send nothing, or for example {\"by\": \"anna\", \"note\": \"on it\", \"for\": \"2h\"}";
 const NOTE_HINT: &str = "send for example {\"by\": \"anna\", \"text\": \"the disk was full\"}";
@@ -174,7 +176,9 @@ pub(crate) async fn get_incident(
     let parent = id.to_string();
     let lines = StorePage { kind: Kind::Event, parent: Some(&parent), before: None, limit: TIMELINE_MAX };
     let lines = api.live.store.documents(lines).await.map_err(Problem::store)?;
-    let timeline = lines.iter().rev().filter_map(rows::parse::<IncidentEvent>).map(|event| TimelineItem::from(&event)).collect();
+    let events: Vec<IncidentEvent> = lines.iter().rev().filter_map(rows::parse).collect();
+    let timeline = events.iter().map(TimelineItem::from).collect();
+    let explanation = explanation.or_else(|| Some(ExplanationItem::of_settled(&events)));
     Ok(Json(IncidentDetail { incident, timeline, explanation }))
 }
 
@@ -255,7 +259,7 @@ pub(crate) struct Note {
     text: String,
 }
 
-/// Adds a line to the timeline of an incident.
+/// Adds a line to the timeline of an incident, also of one that is over, as long as it is stored.
 #[utoipa::path(
     post,
     path = "/api/v1/incidents/{id}/note",
@@ -266,7 +270,6 @@ pub(crate) struct Note {
         (status = 200, description = "The incident", body = IncidentItem),
         (status = 400, description = "The body is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No incident has this id", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The incident is over", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It could not be stored", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -281,10 +284,32 @@ pub(crate) async fn add_note(
     let asked: Note = told::read(&body, NOTE_HINT)?;
     let by = told::who(admitted.as_ref(), asked.by)?;
     let text = told::note("text", Some(asked.text))?.ok_or_else(|| told::invalid("`text` is empty").hint(NOTE_HINT))?;
-    let id = known(&api.live, &name).await?;
-    let changes = tell(&api.live, Fact::Note { incident: id, by, text }).await?;
-    let noted = changes.incidents.iter().find(|incident| incident.id == id);
-    noted.map(|incident| Json(IncidentItem::from(incident))).ok_or_else(|| is_over(id))
+    let id: IncidentId = name.parse().map_err(|_| unknown(&name))?;
+    let _alone = api.live.alerts.alone_with_settled().await;
+    for _ in 0..NOTE_LOOKS_MAX {
+        let settled = settled(&api.live, &name, id).await?;
+        let fact = Fact::Note { incident: id, by: by.clone(), text: text.clone(), settled };
+        let changes = tell(&api.live, fact).await?;
+        let is_noted = changes.events.iter().any(|event| event.incident == id && matches!(event.kind, EventKind::NoteAdded { .. }));
+        if let Some(incident) = changes.incidents.iter().rfind(|incident| incident.id == id && is_noted) {
+            return Ok(Json(IncidentItem::from(incident)));
+        }
+    }
+    Err(unknown(&name))
+}
+
+/// An incident that the machine does not know any more, as it is stored; none of one that it knows.
+async fn settled(live: &Live, name: &str, id: IncidentId) -> Result<Option<Box<Incident>>, Problem> {
+    if live.alerts.read(|alerting| alerting.incident(id).is_some()) {
+        return Ok(None);
+    }
+    let mut found = stored(live, id).await?;
+    if found.as_ref().is_some_and(|incident| !incident.is_settled) {
+        // Its last row is on its way to the store, and there when whatever comes after it is.
+        tell(live, Fact::Tick).await?;
+        found = stored(live, id).await?;
+    }
+    found.map(|incident| Some(Box::new(incident))).ok_or_else(|| unknown(name))
 }
 
 async fn tell(live: &Live, fact: Fact) -> Result<Changes, Problem> {

@@ -26,7 +26,8 @@ pub use delivery::DeliveryItem;
 pub(crate) use delivery::{STATE_NAMES, state_name};
 pub use event::{DeliveryEventItem, IncidentEventItem};
 pub use incident::{
-    AckItem, ExplanationItem, IncidentDetail, IncidentItem, MuteItem, NextItem, RouteItem, RungItem, TimelineItem, ToldItem,
+    AckItem, CheckAlertsItem, ExplainedItem, ExplanationItem, IncidentDetail, IncidentItem, MuteItem, NextItem, RouteItem, RungItem,
+    TimelineItem, ToldItem,
 };
 pub use plugin::{
     KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, ProducerItem,

@@ -12,6 +12,7 @@ use super::status::ago;
 use super::table::{Last, Layout, table};
 use crate::api::model::{ExplanationItem, IncidentDetail, IncidentItem};
 use crate::clock;
+use crate::config::counted;
 use crate::escape::escaped;
 
 const INCIDENTS: &str = "/api/v1/incidents";
@@ -47,9 +48,9 @@ enum Verb {
     )]
     Ack(AckArgs),
     #[command(
-        about = "Write a line into the timeline of an incident",
+        about = "Write a line into the timeline of an incident, also of one that is over",
         after_help = "Example:\n  sickbay incident note 01JH2Q0M5T7V8W9X0Y1Z2A3B4C \"the disk was full\"\n\n\
-                      Exit codes: 0 written, 1 Sickbay does not answer, knows no such incident, or it is over, 2 wrong usage."
+                      Exit codes: 0 written, 1 Sickbay does not answer or knows no such incident, 2 wrong usage."
     )]
     Note(NoteArgs),
 }
@@ -251,6 +252,10 @@ fn show_text(detail: &IncidentDetail, now: Duration) -> String {
         ("because", item.resolution.clone()),
         ("taken by", ack),
         ("not told", item.mute.as_ref().map(|mute| mute.detail.clone())),
+        (
+            "dependents",
+            Some(item.dependents).filter(|count| *count > 0).map(|count| format!("{} unreachable because of it", counted(count, "check"))),
+        ),
         ("labels", Some(labels.join(", "))),
         ("origin", item.generator_url.clone()),
     ];
@@ -272,12 +277,22 @@ fn show_text(detail: &IncidentDetail, now: Duration) -> String {
     text
 }
 
-fn explained(text: &mut String, explanation: &ExplanationItem) {
+/// Why who is told, and what happens next.
+pub(super) fn explained(text: &mut String, explanation: &ExplanationItem) {
     // Writing to a string cannot fail.
-    text.push_str("\nROUTES\n");
+    if !explanation.says.is_empty() {
+        text.push_str("\nWHY\n");
+    }
+    for said in &explanation.says {
+        let _ = writeln!(text, "  {}", escaped(said));
+    }
+    if !explanation.routes.is_empty() {
+        text.push_str("\nROUTES\n");
+    }
     for route in &explanation.routes {
         let mute = route.mute.as_ref().map_or_else(String::new, |mute| format!(", not now: {}", mute.detail));
-        let _ = writeln!(text, "  {} to {}{}", escaped(&route.group), escaped(&route.sinks.join(", ")), escaped(&mute));
+        let sinks = if route.sinks.is_empty() { "nobody".to_owned() } else { route.sinks.join(", ") };
+        let _ = writeln!(text, "  {} to {}{}", escaped(&route.group), escaped(&sinks), escaped(&mute));
     }
     if !explanation.told.is_empty() {
         text.push_str("\nTOLD\n");

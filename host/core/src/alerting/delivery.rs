@@ -2,12 +2,13 @@
 //!
 //! Each attempt is recorded before it is made and ends with an [`Outcome`]; where that is lost (a crash, a trap) the lease runs out and the
 //! attempt may have arrived. Until an attempt may have arrived the content follows the truth; from then on it stays as it was said, with the
-//! same idempotency key, until the sink has it, refuses it, or the time is up. One that was refused or given up can be sent again by a person:
+//! same idempotency key, until the sink has it, refuses it, or the time is up. One that was sent and has ended can be sent again by a person:
 //! that is another delivery with its own key.
 //!
 //! Limits: [`ALERTS_MAX`] alerts are named, the rest is counted; waits between attempts grow from [`BACKOFF_FIRST`] to [`BACKOFF_MAX`]; a sink may
 //! ask for up to [`RETRY_AFTER_MAX`].
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,6 +80,16 @@ pub enum Abandoned {
     Outdated,
     /// Before its first attempt.
     SinkRemoved,
+}
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Abandoned::ResolvedBeforeSent => "everything in it was resolved before the first attempt",
+            Abandoned::Outdated => "by the first attempt it was muted, or told in another group",
+            Abandoned::SinkRemoved => "its sink was removed before the first attempt",
+        })
+    }
 }
 
 /// Why a notification is made; the most important of several.

@@ -225,7 +225,7 @@ impl Alerting {
             Fact::SilencePut { draft } => self.put_silence(draft),
             Fact::SilenceExpired { silence } => self.expire_silence(silence),
             Fact::Acknowledge { incident, by, until, note } => self.acknowledge(incident, by, until, note),
-            Fact::Note { incident, by, text } => self.note(incident, by, &text),
+            Fact::Note { incident, by, text, settled } => self.note(incident, by, &text, settled),
             Fact::Attempting { delivery } => self.attempt(delivery),
             Fact::DeliveryEnded { delivery, attempt, outcome } => self.attempt_ended(delivery, attempt, outcome),
             Fact::Resend { delivery, settled, by } => self.resend(&delivery, settled, &by),

@@ -54,6 +54,8 @@ pub enum Fact {
         incident: IncidentId,
         by: String,
         text: String,
+        /// The incident as it is stored, where nobody is owed a word about it any more.
+        settled: Option<Box<Incident>>,
     },
     /// A worker is about to call the sink. Only if the answer has the delivery as attempting, and is stored, may it do so.
     Attempting {
@@ -65,7 +67,7 @@ pub enum Fact {
         attempt: u32,
         outcome: Outcome,
     },
-    /// A delivery that was refused or given up is to be sent again.
+    /// A delivery that ended is to be sent again.
     Resend {
         /// As it is stored.
         delivery: Box<Delivery>,

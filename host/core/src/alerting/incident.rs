@@ -113,6 +113,14 @@ pub struct Findings {
     pub failure: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// How many checks were unreachable because of it when it was confirmed.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub dependents: usize,
+}
+
+// As serde wants it.
+fn is_none_of_them(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Findings {
@@ -124,6 +132,7 @@ impl Findings {
             reason_detail: one_line(&judgement.reason.to_string(), NOTE_BYTES_MAX),
             failure: judgement.failure.clone(),
             evidence: judgement.evidence.clone(),
+            dependents: 0,
         }
     }
 
@@ -136,7 +145,21 @@ impl Findings {
             reason_detail: "posted to the API".to_owned(),
             failure: None,
             evidence: Vec::new(),
+            dependents: 0,
         }
+    }
+
+    /// With what stands on it: `it does not answer (31 dependents)`. Of nothing nothing is said.
+    #[must_use]
+    pub fn with_dependents(mut self, dependents: usize) -> Findings {
+        self.dependents = dependents;
+        if dependents > 0 {
+            // Where there is no summary, the reason is told.
+            let told = if self.summary.is_empty() { &mut self.reason_detail } else { &mut self.summary };
+            let plural = if dependents == 1 { "" } else { "s" };
+            *told = format!("{told} ({dependents} dependent{plural})");
+        }
+        self
     }
 }
 
@@ -287,25 +310,64 @@ pub struct IncidentEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name")]
 pub enum EventKind {
-    Opened { status: Status },
-    StatusChanged { from: Status, to: Status },
+    Opened {
+        status: Status,
+    },
+    StatusChanged {
+        from: Status,
+        to: Status,
+    },
     FlappingBegan,
     FlappingEnded,
-    Acknowledged { by: String, until: Option<Timestamp>, note: Option<String> },
+    Acknowledged {
+        by: String,
+        until: Option<Timestamp>,
+        note: Option<String>,
+    },
     AckExpired,
-    NoteAdded { by: String, text: String },
-    Muted { by: Mute },
+    NoteAdded {
+        by: String,
+        text: String,
+    },
+    Muted {
+        by: Mute,
+    },
     Unmuted,
-    Escalated { rung: u32, sinks: Vec<SinkName> },
-    Notified { sink: SinkName, phase: Phase },
-    DeliveryFailed { sink: SinkName, error: String },
-    DeliveryRefused { sink: SinkName, error: String },
-    DeliveryExpired { sink: SinkName },
-    Resent { sink: SinkName, by: String },
+    Escalated {
+        rung: u32,
+        sinks: Vec<SinkName>,
+    },
+    /// Every route that takes it has no sinks; the first of them.
+    NobodyIsTold {
+        route: Arc<str>,
+    },
+    Notified {
+        sink: SinkName,
+        phase: Phase,
+    },
+    DeliveryFailed {
+        sink: SinkName,
+        error: String,
+    },
+    DeliveryRefused {
+        sink: SinkName,
+        error: String,
+    },
+    DeliveryExpired {
+        sink: SinkName,
+    },
+    Resent {
+        sink: SinkName,
+        by: String,
+    },
     Relabelled,
-    SinkRemoved { sink: SinkName },
+    SinkRemoved {
+        sink: SinkName,
+    },
     ResolvedBeforeSent,
-    Resolved { reason: Resolution },
+    Resolved {
+        reason: Resolution,
+    },
 }
 
 impl fmt::Display for EventKind {
@@ -321,6 +383,7 @@ impl fmt::Display for EventKind {
             EventKind::Muted { by } => write!(formatter, "muted: {by}"),
             EventKind::Unmuted => formatter.write_str("no longer muted"),
             EventKind::Escalated { rung, sinks } => write!(formatter, "escalated, step {rung}: {}", sinks.join(", ")),
+            EventKind::NobodyIsTold { route } => write!(formatter, "nobody is told: the route {route} has no sinks"),
             EventKind::Notified { sink, phase } => write!(formatter, "`{sink}` took it: {}", phase.as_str()),
             EventKind::DeliveryFailed { sink, error } => write!(formatter, "`{sink}` could not take it, it is tried again: {error}"),
             EventKind::DeliveryRefused { sink, error } => write!(formatter, "`{sink}` refused it: {error}"),
@@ -351,6 +414,15 @@ mod tests {
             (Severity::P0, Severity::P2, Severity::P3, Severity::P3)
         );
         assert!(Severity::P0 < Severity::P3);
+    }
+
+    #[test]
+    fn what_stands_on_a_check_is_told_with_what_was_found() {
+        let down = Findings::posted("db-primary down").with_dependents(31);
+        assert_eq!((down.summary.as_str(), down.dependents), ("db-primary down (31 dependents)", 31));
+        assert_eq!(Findings::posted("").with_dependents(1).reason_detail, "posted to the API (1 dependent)");
+        assert_eq!(Findings::posted("alone").with_dependents(0), Findings::posted("alone"));
+        assert!(!serde_json::to_string(&Findings::posted("alone")).expect("findings are JSON").contains("dependents"));
     }
 
     #[test]

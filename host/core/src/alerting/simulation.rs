@@ -373,7 +373,7 @@ impl Simulation {
             43..=44 => {
                 let incidents: Vec<IncidentId> = self.alerting.incidents().map(|incident| incident.id).collect();
                 if let Some(incident) = self.random.choice(incidents) {
-                    self.apply(Fact::Note { incident, by: "bo".to_owned(), text: "a disk is full".to_owned() })?;
+                    self.apply(Fact::Note { incident, by: "bo".to_owned(), text: "a disk is full".to_owned(), settled: None })?;
                 }
             }
             45..=49 => {
@@ -444,11 +444,16 @@ impl Simulation {
         Ok(())
     }
 
-    /// Somebody has something sent again that failed, as the store has it.
+    /// Somebody has something sent again that failed, or seldom that was taken, as the store has it.
     fn resend(&mut self) -> Option<Fact> {
-        let has_failed = |delivery: &&Delivery| matches!(delivery.state, DeliveryState::Refused { .. } | DeliveryState::Expired { .. });
-        let failed: Vec<DeliveryId> = self.memory.deliveries.values().filter(has_failed).map(|delivery| delivery.id).collect();
-        let id = self.random.choice(failed)?;
+        let is_taken_wanted = self.random.u32(0..4) == 0;
+        let is_wanted = |delivery: &&Delivery| match delivery.state {
+            DeliveryState::Refused { .. } | DeliveryState::Expired { .. } => !is_taken_wanted,
+            DeliveryState::Delivered { .. } => is_taken_wanted,
+            DeliveryState::Pending { .. } | DeliveryState::Attempting { .. } | DeliveryState::Abandoned { .. } => false,
+        };
+        let wanted: Vec<DeliveryId> = self.memory.deliveries.values().filter(is_wanted).map(|delivery| delivery.id).collect();
+        let id = self.random.choice(wanted)?;
         let delivery = self.memory.deliveries.get(&id)?.clone();
         let covered = delivery.covers.iter().filter_map(|cover| self.memory.incidents.get(&cover.incident));
         let settled = covered.filter(|incident| incident.is_settled).cloned().collect();

@@ -416,6 +416,17 @@ impl At<'_> {
         });
     }
 
+    /// The first delivery that a sink took.
+    fn resends_what_was_taken(self, sink: &'static str) {
+        self.fact(move |world| {
+            let was_taken = |delivery: &&Delivery| &*delivery.sink == sink && matches!(delivery.state, DeliveryState::Delivered { .. });
+            let delivery = world.memory.deliveries.values().find(was_taken).expect("one that was taken").clone();
+            let covered = delivery.covers.iter().filter_map(|cover| world.memory.incidents.get(&cover.incident));
+            let settled = covered.filter(|incident| incident.is_settled).cloned().collect();
+            Fact::Resend { delivery: Box::new(delivery), settled, by: "anna".into() }
+        });
+    }
+
     fn acknowledges(self, name: &'static str, until: Option<u64>) {
         self.fact(move |world| {
             let until = until.map(|second| START.plus(Duration::from_secs(second)));

@@ -69,13 +69,25 @@ async fn an_incident_that_is_over_is_read_from_the_store_with_its_timeline() {
 
     host.live.alerts.tell(posted("disk", "P2", Some(Timestamp(1)))).await.unwrap();
     let over = host.ask(get(&format!("/api/v1/incidents/{id}"))).await.json();
-    assert_eq!((&over["phase"], &over["resolution"], &over["explanation"]), (&json!("resolved"), &json!("Ended"), &Value::Null));
+    assert_eq!((&over["phase"], &over["resolution"]), (&json!("resolved"), &json!("Ended")));
+    let says = &over["explanation"]["says"];
+    assert_eq!(says[0], "nobody is told: the route {} has no sinks", "{over}");
+    assert!(says.as_array().unwrap().iter().any(|line| line.as_str().unwrap().starts_with("nothing follows")), "{over}");
     let names: Vec<&str> = over["timeline"].as_array().unwrap().iter().map(|line| line["name"].as_str().unwrap()).collect();
     assert_eq!((names.first(), names.last()), (Some(&"Opened"), Some(&"Resolved")), "{names:?}");
     assert_eq!(ids(&host.ask(get("/api/v1/incidents?state=resolved")).await.json()), std::slice::from_ref(&id));
     assert!(ids(&host.ask(get("/api/v1/incidents")).await.json()).is_empty());
     let late = host.ask(post(&format!("/api/v1/incidents/{id}/ack"), "")).await;
     assert_eq!((late.status, late.json()["type"].clone()), (409, json!("urn:sickbay:problem:incident-resolved")));
+
+    for text in ["it was the disk", "a larger one is ordered"] {
+        let body = json!({ "by": "anna", "text": text }).to_string();
+        assert_eq!(host.ask(post(&format!("/api/v1/incidents/{id}/note"), &body)).await.status, 200);
+    }
+    let noted = host.ask(get(&format!("/api/v1/incidents/{id}"))).await.json();
+    let texts: Vec<&str> = noted["timeline"].as_array().unwrap().iter().map(|line| line["text"].as_str().unwrap()).collect();
+    assert!(texts.ends_with(&["anna: it was the disk", "anna: a larger one is ordered"]), "{texts:?}");
+    assert_eq!(noted["phase"], "resolved");
 }
 
 #[tokio::test]

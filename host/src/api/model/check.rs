@@ -9,7 +9,7 @@ use sickbay_core::window::SAMPLES_MIN;
 use sickbay_core::{Reason, Requirement, Schedule, StateKind, reason};
 use utoipa::ToSchema;
 
-use super::{EvidenceItem, MetricItem, StateWord, StatusWord, decision, seconds, time_unless_never};
+use super::{CheckAlertsItem, EvidenceItem, MetricItem, StateWord, StatusWord, decision, seconds, time_unless_never};
 use crate::clock::{self, rfc3339};
 use crate::config::{Origin, counted};
 use crate::live::{LiveCheck, Observed, RunOutcome};
@@ -122,6 +122,21 @@ fn waiting(check: &LiveCheck) -> Vec<String> {
     counted.map(|(call, samples)| format!("{call} has {samples} of {SAMPLES_MIN} samples")).collect()
 }
 
+/// What a check that has no incident lacks for one that is told.
+fn until_it_is_told(check: &LiveCheck, observed: &Observed) -> Vec<String> {
+    let (state, needed) = (&observed.state, check.spec.policy.failures);
+    let mut says = vec![match state.kind {
+        StateKind::Soft if state.failures > 0 => {
+            format!("no incident is open: failure {} of {needed} in a row that open one", state.failures)
+        }
+        _ => format!("no incident is open: one opens when its failure is confirmed, at {needed} in a row"),
+    }];
+    says.extend(
+        observed.unreachable_by.as_ref().map(|cause| format!("a failure would not be told: `{cause}` is down, on which it depends")),
+    );
+    says
+}
+
 /// `orders-db`, `2 of a, b, c`
 fn parent(requirement: &Requirement) -> String {
     match requirement {
@@ -186,10 +201,16 @@ pub struct CheckDetail {
     /// Since the start of the process, by outcome: `ok`, `warning`, `critical`, `unknown`, and `skipped` for those that were due and did not run.
     #[serde(default)]
     pub runs: BTreeMap<String, u64>,
+    /// What is told of it to whom, and what happens next.
+    #[serde(default)]
+    pub alerts: CheckAlertsItem,
 }
 
 impl CheckDetail {
-    pub fn of(check: &LiveCheck, observed: &Observed) -> CheckDetail {
+    pub fn of(check: &LiveCheck, observed: &Observed, mut alerts: CheckAlertsItem) -> CheckDetail {
+        if let Some(explanation) = &mut alerts.explanation {
+            explanation.says.extend(until_it_is_told(check, observed));
+        }
         let state = &observed.state;
         let last = observed.last.as_ref();
         let in_force = match (&check.spec.retry, state.kind) {
@@ -226,6 +247,7 @@ impl CheckDetail {
             holding: holding(check, observed),
             waiting: waiting(check),
             runs: RunOutcome::ALL.iter().zip(observed.runs).map(|(outcome, runs)| (outcome.as_str().to_owned(), runs)).collect(),
+            alerts,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sickbay_core::alerting::{
-    EventKind, Explanation, Incident, IncidentEvent, LabelSet, Mute, NextStep, RouteTaken, Rung, Source, Standing, ToldTo,
+    Alerting, EventKind, Explanation, Incident, IncidentEvent, LabelSet, Mute, NextStep, RouteTaken, Rung, Source, Standing, ToldTo,
 };
 use sickbay_core::{Label, reason};
 use utoipa::ToSchema;
@@ -47,6 +47,9 @@ pub struct IncidentItem {
     pub mute: Option<MuteItem>,
     /// The check that is down and makes its check unreachable.
     pub unreachable_by: Option<String>,
+    /// How many checks were unreachable because of its check when that was confirmed.
+    #[serde(default)]
+    pub dependents: usize,
     /// A sink knows of it, or may.
     pub was_told: bool,
 }
@@ -92,6 +95,7 @@ impl From<&Incident> for IncidentItem {
             }),
             mute: incident.muted_by().map(MuteItem::from),
             unreachable_by: incident.cause.as_deref().map(str::to_owned),
+            dependents: findings.dependents,
             was_told: incident.was_told,
         }
     }
@@ -138,7 +142,7 @@ pub struct IncidentDetail {
     pub incident: IncidentItem,
     /// The newest lines of it, the oldest of these first.
     pub timeline: Vec<TimelineItem>,
-    /// Why who is told, and what happens next; null where nobody is owed a word about it any more.
+    /// Why who is told, and what happens next; where it is long over, who was told, by its timeline.
     pub explanation: Option<ExplanationItem>,
 }
 
@@ -177,6 +181,7 @@ fn event_name(kind: &EventKind) -> &'static str {
         EventKind::Muted { .. } => "Muted",
         EventKind::Unmuted => "Unmuted",
         EventKind::Escalated { .. } => "Escalated",
+        EventKind::NobodyIsTold { .. } => "NobodyIsTold",
         EventKind::Notified { .. } => "Notified",
         EventKind::DeliveryFailed { .. } => "DeliveryFailed",
         EventKind::DeliveryRefused { .. } => "DeliveryRefused",
@@ -200,6 +205,9 @@ pub struct ExplanationItem {
     pub told: Vec<ToldItem>,
     /// What happens next where nothing else does, the earliest first.
     pub next: Vec<NextItem>,
+    /// What else there is to say, as sentences: that nobody is told, and why; that nothing follows.
+    #[serde(default)]
+    pub says: Vec<String>,
 }
 
 impl From<&Explanation> for ExplanationItem {
@@ -209,7 +217,74 @@ impl From<&Explanation> for ExplanationItem {
             mute: explanation.mute.as_ref().map(MuteItem::from),
             told: explanation.told.iter().map(ToldItem::from).collect(),
             next: explanation.next.iter().map(NextItem::from).collect(),
+            says: explanation.routes.iter().filter_map(nobody_is_told).collect(),
         }
+    }
+}
+
+fn nobody_is_told(taken: &RouteTaken) -> Option<String> {
+    let has_nobody = taken.sinks.is_empty() && taken.escalate.is_empty();
+    has_nobody.then(|| format!("nobody is told by the route {}: it has no sinks", taken.route))
+}
+
+impl ExplanationItem {
+    /// Of an incident about which nobody is owed a word any more; the oldest line first.
+    pub fn of_settled(timeline: &[IncidentEvent]) -> ExplanationItem {
+        let mut told: BTreeMap<&str, ToldItem> = BTreeMap::new();
+        let mut says = Vec::new();
+        for event in timeline {
+            match &event.kind {
+                EventKind::Notified { sink, phase } => {
+                    let item = told.entry(sink).or_insert_with(|| ToldItem::untold(sink));
+                    (item.phase, item.standing) = (phase.as_str().to_owned(), "Knows".to_owned());
+                    item.last_told_at = Some(rfc3339(event.at));
+                }
+                EventKind::DeliveryRefused { sink, .. } | EventKind::DeliveryExpired { sink } => {
+                    told.entry(sink).or_insert_with(|| ToldItem::untold(sink));
+                    says.push(event.kind.to_string());
+                }
+                EventKind::NobodyIsTold { .. } | EventKind::SinkRemoved { .. } | EventKind::ResolvedBeforeSent => {
+                    says.push(event.kind.to_string());
+                }
+                _ => {}
+            }
+        }
+        if told.values().all(|item| item.last_told_at.is_none()) {
+            says.push("nobody was told".to_owned());
+        }
+        says.push("nothing follows: it is over, and nobody is owed a word about it".to_owned());
+        ExplanationItem { routes: Vec::new(), mute: None, told: told.into_values().collect(), next: Vec::new(), says }
+    }
+}
+
+/// What a check has to do with alerts now.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct CheckAlertsItem {
+    /// Those that are open: of its failure, and of nobody being able to judge it.
+    pub incidents: Vec<ExplainedItem>,
+    /// Of a failure, where no incident is open: who would be told. Null where one is.
+    pub explanation: Option<ExplanationItem>,
+}
+
+/// An incident, why who is told of it, and what happens next.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ExplainedItem {
+    #[serde(flatten)]
+    pub incident: IncidentItem,
+    pub explanation: ExplanationItem,
+}
+
+impl CheckAlertsItem {
+    /// `labels` are those of the alert that a failure of the check would be.
+    pub fn of(check: &str, labels: &LabelSet, alerting: &Alerting) -> CheckAlertsItem {
+        let is_its = |incident: &&Incident| incident.is_open() && incident.check().is_some_and(|known| **known == *check);
+        let explained = |incident: &Incident| {
+            let explanation = alerting.explain(incident.id)?;
+            Some(ExplainedItem { incident: incident.into(), explanation: (&explanation).into() })
+        };
+        let incidents: Vec<ExplainedItem> = alerting.incidents().filter(is_its).filter_map(explained).collect();
+        let explanation = incidents.is_empty().then(|| ExplanationItem::from(&alerting.explain_labels(labels)));
+        CheckAlertsItem { incidents, explanation }
     }
 }
 
@@ -265,6 +340,7 @@ impl From<&Rung> for RungItem {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ToldItem {
     pub sink: String,
+    /// Empty where the incident is long over.
     pub group: String,
     /// What it was last told.
     pub phase: String,
@@ -273,6 +349,14 @@ pub struct ToldItem {
     pub last_told_at: Option<String>,
     /// What is on its way to it for this group.
     pub delivery: Option<String>,
+}
+
+impl ToldItem {
+    /// One that was to be told.
+    fn untold(sink: &str) -> ToldItem {
+        let (phase, standing) = ("firing".to_owned(), "Declined".to_owned());
+        ToldItem { sink: sink.to_owned(), group: String::new(), phase, standing, last_told_at: None, delivery: None }
+    }
 }
 
 impl From<&ToldTo> for ToldItem {
@@ -313,7 +397,7 @@ fn labels(labels: &LabelSet) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use sickbay_core::Timestamp;
-    use sickbay_core::alerting::{Alerting, Fact, PostedAlert};
+    use sickbay_core::alerting::{Fact, PostedAlert};
 
     use super::*;
 

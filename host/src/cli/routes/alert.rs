@@ -81,6 +81,7 @@ fn of_check(check: &Check, changed: &BTreeMap<String, String>, config: &Config) 
         reason_detail: String::new(),
         failure: None,
         evidence: Vec::new(),
+        dependents: 0,
     };
     let note = check.kind.is_none().then_some("the label `kind` is left out: the configuration does not say it, the plugin does");
     Ok(Alert { fact: Fact::Transition { check: Arc::new(identity), findings: Arc::new(findings) }, note })

@@ -9,9 +9,10 @@ use sickbay_core::{Decision, reason};
 
 use super::{CHECKS, CONFIG, Look, NONE, ago, for_how_long, notices, state};
 use crate::api::config::ConfigItem;
-use crate::api::model::{CheckDetail, EvidenceItem, HoldingItem, MetricItem, Page, ResultItem};
+use crate::api::model::{CheckAlertsItem, CheckDetail, EvidenceItem, ExplainedItem, HoldingItem, MetricItem, Page, ResultItem};
 use crate::api::problem::Problem;
 use crate::cli::client::{Client, path_segment};
+use crate::cli::incident::explained;
 use crate::cli::table::table;
 use crate::config::counted;
 use crate::escape::escaped;
@@ -61,6 +62,7 @@ where
 
 fn text(detail: &CheckDetail, results: &[ResultItem], look: Look) -> String {
     let mut text = head(detail, look) + "\n" + &facts(detail, look.now);
+    alerts(&mut text, &detail.alerts);
     evidence(&mut text, &detail.evidence, look);
     metrics(&mut text, &detail.metrics, look);
     last_results(&mut text, results, &detail.check.told(), look);
@@ -163,6 +165,24 @@ fn decision(decision: &Value) -> String {
         Err(_) => return name.to_owned(),
     };
     format!("{name}: {meaning}")
+}
+
+/// What is open, why who is told of it and what happens next; or who would be told.
+fn alerts(text: &mut String, alerts: &CheckAlertsItem) {
+    for ExplainedItem { incident, explanation } in &alerts.incidents {
+        let line = format!("INCIDENT {}: {} {}", incident.id, incident.severity, incident.phase);
+        let mute = incident.mute.as_ref().map_or_else(String::new, |mute| format!(", not told: {}", mute.detail));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "\n{}", escaped(&(line + &mute)));
+        explained(text, explanation);
+    }
+    if let Some(explanation) = &alerts.explanation {
+        text.push_str("\nALERTS\n  what would become of a failure\n");
+        if let Some(mute) = &explanation.mute {
+            let _ = writeln!(text, "  not told now: {}", escaped(&mute.detail));
+        }
+        explained(text, explanation);
+    }
 }
 
 fn evidence(text: &mut String, evidence: &[EvidenceItem], look: Look) {
@@ -284,6 +304,24 @@ mod tests {
             holding: Vec::new(),
             waiting: Vec::new(),
             runs: BTreeMap::new(),
+            alerts: CheckAlertsItem::default(),
+        }
+    }
+
+    #[test]
+    fn who_would_be_told_of_a_failure_is_told() {
+        let explanation = json!({
+            "routes": [{
+                "route": "{}", "matchers": [], "group": "{}:{}", "sinks": [], "escalate": [], "rungs_climbed": 0,
+                "group_wait_seconds": 30.0, "group_interval_seconds": 300.0, "repeat_interval_seconds": 14400.0, "mute": null,
+            }],
+            "mute": null, "told": [], "next": [], "says": ["nobody is told by the route {}: it has no sinks"],
+        });
+        let mut detail = detail();
+        detail.alerts.explanation = serde_json::from_value(explanation).expect("an explanation");
+        let told = text(&detail, &[], look());
+        for line in ["  nobody is told by the route {}: it has no sinks\n", "  {}:{} to nobody\n"] {
+            assert!(told.contains(line), "{line} is missing in:\n{told}");
         }
     }
 

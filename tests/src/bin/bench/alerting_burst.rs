@@ -94,6 +94,7 @@ fn critical(number: usize) -> anyhow::Result<Fact> {
         reason_detail: "report.metrics.latency_seconds > 0.5".to_owned(),
         failure: None,
         evidence: Vec::new(),
+        dependents: 0,
     };
     Ok(Fact::Transition { check: identity(number)?, findings: Arc::new(findings) })
 }

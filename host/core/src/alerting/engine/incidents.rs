@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::super::agenda::Due;
 use super::super::changes::CheckRow;
+use super::super::config::SinkName;
 use super::super::fact::{CheckIdentity, Flap, PostedAlert};
 use super::super::group::GroupKey;
 use super::super::id::IncidentId;
 use super::super::incident::{
-    Ack, AlertKind, EventKind, Findings, Incident, Membership, NOTE_BYTES_MAX, Phase, Resolution, Severity, Source,
+    Ack, AlertKind, EventKind, Findings, Incident, IncidentEvent, Membership, NOTE_BYTES_MAX, Phase, Resolution, Severity, Source,
 };
 use super::super::labels::LabelSet;
 use super::super::ledger::Standing;
@@ -179,6 +180,18 @@ impl Alerting {
         self.agenda.set(Due::AckExpires(id), until);
         self.plan_ladders(id);
         self.touch_all(id);
+        self.tell_acknowledgement(id);
+    }
+
+    /// Sinks that tell acknowledgements wait for no other news of the group.
+    fn tell_acknowledgement(&mut self, id: IncidentId) {
+        let Some(case) = self.cases.get(&id) else { return };
+        let tells = |sink: &SinkName| self.sinks.get(sink).is_some_and(|state| state.config.tells_acknowledgements);
+        let concerned: Vec<(SinkName, GroupKey)> =
+            case.told.iter().filter(|(sink, _)| tells(sink)).map(|(sink, key)| (sink.clone(), key.clone())).collect();
+        for (sink, key) in concerned {
+            self.evaluate(&key, &sink);
+        }
     }
 
     pub(super) fn ack_expired(&mut self, id: IncidentId) {
@@ -198,9 +211,17 @@ impl Alerting {
         self.touch_all(id);
     }
 
-    pub(super) fn note(&mut self, id: IncidentId, by: String, text: &str) {
+    /// A note is written down also when an incident is long over.
+    pub(super) fn note(&mut self, id: IncidentId, by: String, text: &str, settled: Option<Box<Incident>>) {
         let (by, text) = (one_line(&by, NOTE_BYTES_MAX), one_line(text, NOTE_BYTES_MAX));
-        self.event(id, EventKind::NoteAdded { by, text });
+        let kind = EventKind::NoteAdded { by, text };
+        if self.cases.contains_key(&id) {
+            self.event(id, kind);
+        } else if let Some(mut incident) = settled.filter(|incident| incident.id == id && incident.is_settled) {
+            incident.events_len = incident.events_len.saturating_add(1);
+            self.changes.events.push(IncidentEvent { incident: id, number: incident.events_len, at: self.now, kind });
+            self.changes.incidents.push(*incident);
+        }
     }
 
     pub(super) fn open_of(&self, check: &Arc<str>, kind: AlertKind) -> Option<IncidentId> {

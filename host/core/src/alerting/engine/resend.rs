@@ -1,6 +1,6 @@
-//! A person has a delivery sent again that was refused or given up.
+//! A person has a delivery sent again that has ended: the sink took it, refused it, or it was given up.
 //!
-//! How: the ledger is made as it was before the delivery had failed, so that what it told is owed again; then a notification is made as always,
+//! How: the ledger is made as it was before the delivery had ended, so that what it told is owed again; then a notification is made as always,
 //! with a key of its own. So it tells how things stand now: a begin of what is over by now is not sent, and nothing that is muted.
 
 use std::collections::BTreeSet;
@@ -26,8 +26,12 @@ impl Alerting {
 
     fn resent(&mut self, ended: &Delivery, settled: Vec<Incident>, by: &str) -> Result<(), String> {
         let (key, sink) = (&ended.group, &ended.sink);
-        if !matches!(ended.state, DeliveryState::Refused { .. } | DeliveryState::Expired { .. }) {
-            return Err(format!("the delivery {} was neither refused nor given up", ended.id));
+        match ended.state {
+            DeliveryState::Delivered { .. } | DeliveryState::Refused { .. } | DeliveryState::Expired { .. } => {}
+            DeliveryState::Abandoned { reason, .. } => return Err(format!("the delivery {} was never sent: {reason}", ended.id)),
+            DeliveryState::Pending { .. } | DeliveryState::Attempting { .. } => {
+                return Err(format!("the delivery {} is under way", ended.id));
+            }
         }
         if self.sinks.get(sink).is_none_or(|state| state.row.removed_at.is_some()) {
             return Err(format!("the sink `{sink}` is not configured"));
@@ -49,7 +53,7 @@ impl Alerting {
         let Some(content) = content else {
             self.set_reminder(reminder, key, sink);
             self.tidy(key);
-            return Err("nothing of it is left to tell: it is over, muted, or told elsewhere".to_owned());
+            return Err("nothing of it is left to tell: it is over, taken, muted, or told elsewhere".to_owned());
         };
         let again: Vec<IncidentId> = content.covers.iter().map(|cover| cover.incident).filter(|id| told.contains(id)).collect();
         self.make(key, sink, content);
@@ -86,7 +90,7 @@ impl Alerting {
         }
     }
 
-    /// The end of an incident that the sink did not take is owed once more, also where nobody else is owed a word about it.
+    /// The end of an incident is owed once more, also where nobody else is owed a word about it.
     fn owe_end_again(&mut self, cover: &Cover, settled: &[Incident], key: &GroupKey, sink: &SinkName) {
         let id = cover.incident;
         let case = match self.cases.entry(id) {

@@ -20,12 +20,23 @@ impl Alerting {
         let Some(case) = self.cases.get(&id) else { return };
         let wanted = self.groups_of(&case.incident);
         let left: Vec<GroupKey> = case.incident.memberships.iter().map(|membership| membership.group.clone()).collect();
+        // Said once: when it opens, or when the routes that told somebody do not take it any more.
+        let is_news = case.incident.events_len <= 1 || !left.is_empty();
+        let nobody = if wanted.is_empty() && is_news { self.first_route_of(&case.incident) } else { None };
         for key in left.into_iter().filter(|key| !wanted.iter().any(|(wanted, _)| wanted == key)) {
             self.leave(id, &key);
         }
         for (key, route) in wanted {
             self.join(id, key, route);
         }
+        if let Some(route) = nobody {
+            self.event(id, EventKind::NobodyIsTold { route });
+        }
+    }
+
+    fn first_route_of(&self, incident: &Incident) -> Option<Arc<str>> {
+        let index = self.routes.of_incident(incident).into_iter().next()?;
+        self.routes.get(index).map(|route| Arc::clone(&route.id))
     }
 
     /// The groups that an incident belongs in, each with its route. A route that tells nobody has none.

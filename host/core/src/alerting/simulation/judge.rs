@@ -38,6 +38,8 @@ struct Hearing {
     knows: bool,
     heard_begin: bool,
     heard_end: Option<DeliveryId>,
+    /// A person had its end sent again; one that was under way before may arrive after it.
+    is_owed_again: bool,
     heard_at_ms: u64,
     /// The labels that it heard first.
     heard_as: Option<Fingerprint>,
@@ -143,7 +145,7 @@ impl Judge {
         word_is_taken(commit)
     }
 
-    /// A person has something sent again that was refused or given up: its ends are owed once more.
+    /// A person has something sent again that was taken, refused or given up: its ends are owed once more.
     fn owed_again(&mut self, commit: &Commit<'_>) {
         let Some(Fact::Resend { delivery: ended, .. }) = commit.fact else { return };
         if !commit.changes.refusals.is_empty() {
@@ -153,6 +155,7 @@ impl Judge {
             let hearing = self.hearing(&ended.sink, cover.incident);
             hearing.knowledge = Knowledge { group: Some(ended.group.clone()), may_know: true, is_excused: false };
             hearing.heard_end = None;
+            hearing.is_owed_again = true;
         }
     }
 
@@ -225,7 +228,7 @@ impl Judge {
         } else if delivery.cause == Cause::Resolved {
             has(Phase::Resolved)
         } else if delivery.cause == Cause::Acknowledged {
-            &*delivery.sink == "lead" && firing().next().is_some()
+            scene::tells_acknowledgements(&delivery.sink) && firing().next().is_some()
         } else {
             delivery.cause != Cause::Reminder || has(Phase::Firing)
         };
@@ -388,7 +391,7 @@ impl Judge {
             if cover.phase == Phase::Resolved {
                 let is_over = incident.is_some_and(|incident| !incident.is_open());
                 ensure(is_over, || format!("{} is told an end that is not stored: {}", delivery.sink, cover.incident))?;
-                let is_first = hearing.heard_end.is_none_or(|heard| heard == delivery.id);
+                let is_first = hearing.is_owed_again || hearing.heard_end.is_none_or(|heard| heard == delivery.id);
                 ensure(is_first, || format!("{} is told a second end of {}", delivery.sink, cover.incident))?;
                 hearing.heard_end = Some(delivery.id);
             } else {

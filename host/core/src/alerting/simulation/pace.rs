@@ -1,7 +1,7 @@
 //! When things may happen, and by when they have to.
 //!
 //! - News of a group wait for each other and for the interval, reminders for theirs. What has waited for the notification before it, what a
-//!   ladder tells and what comes with a reminder wait for nothing.
+//!   ladder tells, an acknowledgement where the sink tells those, and what comes with a reminder wait for nothing.
 //! - An attempt that failed is made again after at least half of its wait. A sink that asked for time gets it; one that failed five times in a
 //!   row is left alone, then tried with one delivery; after an answer that is over, and when the sink may have been mended.
 //! - A rung is climbed when its time is over since the incident opened, was heard again or was nobody's again; not while it is mute or taken.
@@ -221,7 +221,8 @@ impl Pace {
         let mut told = BTreeSet::new();
         for delivery in commit.changes.deliveries.iter().filter(is_new) {
             let is_news = [Cause::Opened, Cause::Resolved, Cause::Acknowledged].contains(&delivery.cause);
-            if !is_news || self.is_time_to_remind(commit, delivery) || is_of_a_ladder(commit, &delivery.sink) {
+            let is_at_once = is_of_a_ladder(commit, &delivery.sink) || is_of_an_acknowledgement(commit, delivery);
+            if !is_news || is_at_once || self.is_time_to_remind(commit, delivery) {
                 continue;
             }
             let earliest = self.news_at.get(&delivery.group).map(|at| at.plus(scene::INTERVAL)).unwrap_or_default();
@@ -371,6 +372,12 @@ fn asked<'a>(commit: &Commit<'a>) -> Option<(&'a SinkName, Duration)> {
 fn is_of_a_ladder(commit: &Commit<'_>, sink: &SinkName) -> bool {
     let is_rung = |event: &IncidentEvent| matches!(&event.kind, EventKind::Escalated { sinks, .. } if sinks.contains(sink));
     commit.changes.events.iter().any(is_rung)
+}
+
+/// Whether somebody just took an incident that this sink is told of, which tells that at once.
+fn is_of_an_acknowledgement(commit: &Commit<'_>, delivery: &Delivery) -> bool {
+    let Some(Fact::Acknowledge { incident, .. }) = commit.fact else { return false };
+    scene::tells_acknowledgements(&delivery.sink) && delivery.covers.iter().any(|cover| cover.incident == *incident)
 }
 
 fn is_answered(delivery: &Delivery) -> bool {

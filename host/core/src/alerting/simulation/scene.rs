@@ -184,9 +184,17 @@ fn daily(start: &str, end: &str) -> TimeInterval {
     TimeInterval::parse(&TimeIntervalText { times, ..TimeIntervalText::default() }).expect("an interval")
 }
 
+/// Whether a sink is told by itself that somebody took an incident.
+pub(super) fn tells_acknowledgements(sink: &str) -> bool {
+    sink == "lead"
+}
+
 fn config(names: &[&str], route: RouteConfig) -> AlertingConfig {
-    let sink =
-        |name: &&str| SinkConfig { timeout: Duration::from_secs(10), tells_acknowledgements: *name == "lead", ..SinkConfig::named(*name) };
+    let sink = |name: &&str| SinkConfig {
+        timeout: Duration::from_secs(10),
+        tells_acknowledgements: tells_acknowledgements(name),
+        ..SinkConfig::named(*name)
+    };
     AlertingConfig { sinks: names.iter().map(sink).collect(), route, ..AlertingConfig::default() }
 }
 

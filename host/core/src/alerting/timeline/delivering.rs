@@ -328,6 +328,30 @@ fn an_end_that_was_refused_is_sent_again_also_where_the_incident_is_settled() {
 }
 
 #[test]
+fn what_was_taken_is_sent_again_while_it_lasts() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(100).resends_what_was_taken("oncall");
+    timeline.between(100, 100).expects("oncall", firing(["api"]));
+    timeline.at(1000).recovers("api");
+    timeline.between(1030, 1030).expects("oncall", resolved(["api"]));
+    // The first one told a begin, which is over.
+    timeline.at(2000).then(|world| {
+        let taken = world.memory.deliveries.values().find(|delivery| delivery.phase == Phase::Firing).expect("the first").clone();
+        let settled: Vec<Incident> = world.memory.incidents.values().cloned().collect();
+        let resend = Fact::Resend { delivery: Box::new(taken), settled: settled.clone(), by: "anna".into() };
+        assert!(world.apply(resend).refusals[0].starts_with("nothing of it is left to tell"));
+        let end = world.memory.deliveries.values().find(|delivery| delivery.phase == Phase::Resolved).expect("the end").clone();
+        let resend = Fact::Resend { delivery: Box::new(end), settled, by: "anna".into() };
+        assert!(world.apply(resend).refusals.is_empty());
+    });
+    timeline.between(2000, 2001).expects("oncall", resolved(["api"]));
+    let world = timeline.run(hours(1));
+    assert!(world.memory.rows() == Rows::default(), "{:#?}", world.memory.rows());
+}
+
+#[test]
 fn what_is_over_or_under_way_is_not_sent_again() {
     let mut timeline = Timeline::new(config(root(&["oncall"])));
     timeline.at(0).answers("oncall", Answer::Refuses);

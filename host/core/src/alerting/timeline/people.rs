@@ -86,7 +86,7 @@ fn a_ladder_is_counted_from_when_the_incident_was_first_to_be_told() {
 }
 
 #[test]
-fn a_sink_that_wants_it_is_told_that_somebody_took_it() {
+fn a_sink_that_wants_it_is_told_at_once_that_somebody_took_it() {
     let mut wanted = config(root(&["oncall", "slack"]));
     wanted.sinks.iter_mut().filter(|sink| &*sink.name == "slack").for_each(|sink| sink.tells_acknowledgements = true);
     let mut timeline = Timeline::new(wanted);
@@ -94,9 +94,10 @@ fn a_sink_that_wants_it_is_told_that_somebody_took_it() {
     timeline.between(31, 31).expects("oncall", firing(["api"]));
     timeline.between(31, 31).expects("slack", firing(["api"]));
     timeline.at(100).acknowledges("api", Some(1000));
-    timeline.between(331, 331).expects("slack", acknowledged(["api"]));
+    timeline.between(100, 100).expects("slack", acknowledged(["api"]));
     timeline.between(1030, 1030).expects("slack", firing(["api"]));
     timeline.at(2000).acknowledges("api", None);
+    timeline.between(2000, 2000).expects("slack", acknowledged(["api"]));
     timeline.at(2001).fails("db");
     // Who is told something else hears it too.
     timeline.between(2030, 2030).expects("oncall", acknowledged(["api"]).and(firing(["db"])));
@@ -110,11 +111,46 @@ fn notes_and_acknowledgements_stand_in_the_timeline() {
     timeline.at(1).fails("api");
     timeline.between(31, 31).expects("oncall", firing(["api"]));
     timeline.at(100).acknowledges("api", None);
-    timeline.at(200).fact(|world| Fact::Note { incident: world.incident("api"), by: "bo".into(), text: "a disk\nis full".into() });
+    timeline.at(200).fact(|world| Fact::Note {
+        incident: world.incident("api"),
+        by: "bo".into(),
+        text: "a disk\nis full".into(),
+        settled: None,
+    });
     let world = timeline.run(hours(1));
     assert_eq!(world.events("api"), ["opened: critical", "`oncall` took it: firing", "acknowledged by anna", "bo: a disk is full"]);
     let numbers: Vec<u32> = world.memory.events.iter().map(|event| event.number).collect();
     assert_eq!(numbers, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_note_is_written_down_also_when_it_is_long_over() {
+    let mut timeline = Timeline::new(config(root(&["oncall"])));
+    timeline.at(1).fails("api");
+    timeline.between(31, 31).expects("oncall", firing(["api"]));
+    timeline.at(100).recovers("api");
+    timeline.between(331, 331).expects("oncall", resolved(["api"]));
+    timeline.at(1000).then(|world| {
+        let incident = world.memory.incidents.values().next().expect("its incident").clone();
+        assert!(incident.is_settled);
+        let note = |settled| Fact::Note { incident: incident.id, by: "bo".into(), text: "a disk".into(), settled };
+        assert!(world.apply(note(None)).events.is_empty(), "the machine knows nothing of it any more");
+        let changes = world.apply(note(Some(Box::new(incident.clone()))));
+        assert_eq!((changes.events.len(), changes.incidents.len()), (1, 1));
+        assert_eq!((changes.events[0].number, changes.incidents[0].events_len), (incident.events_len + 1, incident.events_len + 1));
+        assert!(changes.incidents[0].is_settled);
+    });
+    timeline.run(hours(1));
+}
+
+#[test]
+fn an_alert_whose_route_has_no_sinks_says_that_nobody_is_told() {
+    let mut timeline = Timeline::new(config(root(&[])));
+    timeline.at(1).warns("api");
+    timeline.at(100).fails("api");
+    timeline.at(200).restarts();
+    let world = timeline.run(hours(1));
+    assert_eq!(world.events("api"), ["opened: warning", "nobody is told: the route {} has no sinks", "from warning to critical"]);
 }
 
 #[test]

@@ -124,6 +124,7 @@ fn a_check_that_fails_is_an_alert_with_its_summary_and_its_reason() {
         reason_detail: "the check says so".to_owned(),
         failure: None,
         evidence: Vec::new(),
+        dependents: 0,
     };
     machine.apply(Fact::Transition { check: Arc::new(check), findings: Arc::new(findings) }, NOW);
     let told = alerts(&machine, "filter=service%3Dshop");
