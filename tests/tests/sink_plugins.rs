@@ -65,7 +65,8 @@ fn assert_texts(value: &Value) {
 async fn signatures(keys: &[&str], signed: &str) -> String {
     const SIGN: &str = "import base64, hashlib, hmac, sys\n\
                         signed = sys.stdin.buffer.read()\n\
-                        sign = lambda key: base64.b64encode(hmac.new(key.encode(), signed, hashlib.sha256).digest()).decode()\n\
+                        bytes_of = lambda key: base64.b64decode(key[6:]) if key.startswith('whsec_') else key.encode()\n\
+                        sign = lambda key: base64.b64encode(hmac.new(bytes_of(key), signed, hashlib.sha256).digest()).decode()\n\
                         print(' '.join('v1,' + sign(key) for key in sys.argv[1:]))";
     let arguments: Vec<&str> = ["-c", SIGN].into_iter().chain(keys.iter().copied()).collect();
     let ran = program::pipe("python3", &arguments, signed).await;
@@ -113,15 +114,18 @@ fn assert_is_alertmanagers_message(message: &Value) {
 #[tokio::test]
 async fn a_webhook_gets_alertmanagers_message_signed_by_each_secret_in_use() {
     const NEW: &str = "new-key-of-the-hook-0123456789";
-    const OLD: &str = "old-key-of-the-hook-0123456789";
+    const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let receiver = Receiver::start([]).await;
     let url = receiver.url("/hook");
     let sink = format!(
         "[secrets.hook-key]\nfile = \"hook.key\"\nprevious_file = \"hook.old\"\n\n[[sink]]\nname = \"desk\"\nplugin = \"webhook\"\n\
-         config = {{ url = \"{url}\", signing_secret = \"hook-key\", external_url = \"https://sickbay.example\" }}\n\
+         config = {{ url = \"{url}\", signing_secret = \"hook-key\" }}\n\
          grants = {{ http = [\"POST {url}\"], secrets = [{{ name = \"hook-key\", to = [] }}] }}\n\n"
     );
-    let mut sickbay = Sickbay::prepared(&(sink + &together() + &pushed("api", LABELS) + &pushed("db", LABELS)), &["webhook"]);
+    let checks = pushed("api", LABELS) + &pushed("db", LABELS);
+    // The table `[server]` is open where this begins.
+    let server = "external_url = \"https://sickbay.example\"\n\n".to_owned();
+    let mut sickbay = Sickbay::prepared(&(server + &sink + &together() + &checks), &["webhook"]);
     sickbay.write("hook.key", NEW);
     sickbay.write("hook.old", OLD);
     sickbay.start().await;
@@ -141,18 +145,18 @@ async fn a_webhook_gets_alertmanagers_message_signed_by_each_secret_in_use() {
         assert_eq!(request.header("webhook-signature"), expected);
     }
     let last = received[2].json();
+    assert_eq!(last["externalURL"], "https://sickbay.example", "it is that of the server");
     let statuses: BTreeMap<&str, &str> =
         last["alerts"].as_array().expect("alerts").iter().map(|alert| (text(&alert["labels"], "check"), text(alert, "status"))).collect();
     assert_eq!((statuses, text(&last, "status")), (BTreeMap::from([("api", "resolved"), ("db", "firing")]), "firing"));
     assert_eq!((&last["commonLabels"]["service"], &last["commonLabels"]["alertname"]), (&json!("shop"), &Value::Null));
-    assert_eq!(last["externalURL"], "https://sickbay.example");
 }
 
 /// As Slack documents `chat.postMessage` and attachments.
 fn assert_is_a_message_of_slack(message: &Value) {
     // What is longer is cut off there.
     const TEXT_CHARACTERS_MAX: usize = 40_000;
-    const FIELDS: [&str; 7] = ["Service", "Metric", "Value", "Threshold", "Severity", "Since", "Until"];
+    const FIELDS: [&str; 7] = ["Service", "Metric", "Value", "Threshold", "Severity", "Time", "Until"];
     assert_keys(message, &["channel", "text", "attachments"], &["thread_ts", "reply_broadcast"]);
     assert!(text(message, "text").chars().count() <= TEXT_CHARACTERS_MAX, "{message}");
     let attachments = message["attachments"].as_array().expect("attachments");
@@ -203,7 +207,7 @@ async fn slack_gets_attachments_with_what_was_measured_and_the_end_in_the_thread
     let (red, green) = (&begin["attachments"][0], &end["attachments"][0]);
     assert_eq!((field(red, "Service"), field(red, "Metric"), field(red, "Severity")), ("shop", "latency_seconds", "P1"));
     assert!(field(red, "Value").starts_with("0.35") && field(red, "Threshold").contains("0.2"), "{red}");
-    milliseconds(field(red, "Since"));
+    milliseconds(field(red, "Time"));
     assert_ne!(red["color"], green["color"]);
     assert_eq!((&begin["thread_ts"], &end["thread_ts"]), (&Value::Null, &json!("1503435956.000247")));
     assert_eq!(end["reply_broadcast"], true);
@@ -215,7 +219,10 @@ async fn post_alerts(sickbay: &Sickbay, count: usize) {
         let summary = "<!here> & ".repeat(200);
         json!({ "labels": { "alertname": format!("Disk{number:02}"), "severity": "P0" }, "annotations": { "summary": summary } })
     };
-    let alerts: Vec<Value> = (0..count).map(alert).collect();
+    post(sickbay, (0..count).map(alert).collect()).await;
+}
+
+async fn post(sickbay: &Sickbay, alerts: Vec<Value>) {
     let (mut parts, _) = sickbay.client().request("POST", "/api/v2/alerts").into_parts();
     parts.headers.insert("content-type", "application/json".parse().expect("a header"));
     let body = Value::Array(alerts).to_string();
@@ -256,12 +263,16 @@ fn assert_is_an_event_of_pagerduty(event: &Value) {
     }
 }
 
+fn pagerduty(receiver: &Receiver, more: &str) -> String {
+    let url = receiver.url("/v2/enqueue");
+    let config = format!("routing_key = \"{{{{secret:token}}}}\", url = \"{url}\"{more}");
+    sink("pagerduty", "pagerduty", &config, &format!("http = [\"POST {url}\"]"), &format!("\"{url}\""))
+}
+
 #[tokio::test]
 async fn pagerduty_gets_trigger_acknowledge_and_resolve_under_one_key() {
     let receiver = Receiver::start([]).await;
-    let url = receiver.url("/v2/enqueue");
-    let config = format!("routing_key = \"{{{{secret:token}}}}\", url = \"{url}\"");
-    let sink = sink("pagerduty", "pagerduty", &config, &format!("http = [\"POST {url}\"]"), &format!("\"{url}\""));
+    let sink = pagerduty(&receiver, "");
     let sickbay = started(&(sink + &together() + &pushed("api", LABELS) + &pushed("db", LABELS)), "pagerduty").await;
     push(&sickbay, "api", "critical").await;
     receiver.has(1).await;
@@ -291,14 +302,69 @@ async fn pagerduty_gets_trigger_acknowledge_and_resolve_under_one_key() {
 #[tokio::test]
 async fn pagerduty_gets_no_more_of_a_text_than_it_takes() {
     let receiver = Receiver::start([]).await;
-    let url = receiver.url("/v2/enqueue");
-    let config = format!("routing_key = \"{{{{secret:token}}}}\", url = \"{url}\"");
-    let sink = sink("pagerduty", "pagerduty", &config, &format!("http = [\"POST {url}\"]"), &format!("\"{url}\""));
+    let sink = pagerduty(&receiver, "");
     let sickbay = started(&(sink + &together() + &pushed("api", "")), "pagerduty").await;
     post_alerts(&sickbay, 20).await;
     let received = receiver.has(20).await;
     received.iter().for_each(|request| assert_is_an_event_of_pagerduty(&request.json()));
     assert!(received.iter().all(|request| request.json()["payload"]["severity"] == "critical"));
+}
+
+/// Posts one alert for each of these labels `severity`, and nothing else that would tell how bad it is.
+async fn post_severities(sickbay: &Sickbay, severities: &[&str]) {
+    let alert = |word: &&str| json!({ "labels": { "alertname": format!("of-{word}"), "severity": word } });
+    post(sickbay, severities.iter().map(alert).collect()).await;
+}
+
+#[tokio::test]
+async fn pagerduty_goes_by_the_severity_that_was_posted() {
+    let receiver = Receiver::start([]).await;
+    let sink = pagerduty(&receiver, ", severities = { \"sev-2\" = \"error\" }");
+    let sickbay = started(&(sink + &together() + &pushed("api", "")), "pagerduty").await;
+    post_severities(&sickbay, &["critical", "warning", "sev-2", "P1"]).await;
+    let events: Vec<Value> = receiver.has(4).await.iter().map(Received::json).collect();
+    events.iter().for_each(assert_is_an_event_of_pagerduty);
+    let payloads = events.iter().map(|event| &event["payload"]);
+    let told: BTreeMap<&str, &str> = payloads.map(|payload| (text(payload, "source"), text(payload, "severity"))).collect();
+    let expected = [("of-critical", "critical"), ("of-warning", "warning"), ("of-sev-2", "error"), ("of-P1", "error")];
+    assert_eq!(told, BTreeMap::from(expected));
+}
+
+#[tokio::test]
+async fn what_pagerduty_took_beside_an_alert_that_it_refused_is_resolved_there() {
+    let receiver = Receiver::start([Reply::Status(400)]).await;
+    let sink = pagerduty(&receiver, "");
+    let sickbay = started(&(sink + &together() + &pushed("api", "")), "pagerduty").await;
+    let disks = |more: Value| {
+        let disk = |name: &str| {
+            let mut alert = json!({ "labels": { "alertname": name }, "startsAt": "2020-01-01T00:00:00Z" });
+            alert.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+            alert
+        };
+        ["DiskA", "DiskB"].map(disk).to_vec()
+    };
+    post(&sickbay, disks(json!({}))).await;
+    receiver.has(2).await;
+    nothing_is_pending(&sickbay).await;
+    until("the log tells", async || sickbay.log().contains("the receiver refused one alert of several")).await;
+    post(&sickbay, disks(json!({ "endsAt": "2020-01-01T00:01:00Z" }))).await;
+    let received = receiver.has(4).await;
+    let of = |action: &str| -> BTreeSet<String> {
+        let events = received.iter().map(Received::json).filter(|event| event["event_action"] == action);
+        events.map(|event| text(&event, "dedup_key").to_owned()).collect()
+    };
+    assert_eq!((of("trigger").len(), of("resolve")), (2, of("trigger")));
+}
+
+#[tokio::test]
+async fn ntfy_goes_by_the_severity_that_was_posted() {
+    let receiver = Receiver::start([Reply::Json(json!({ "id": "m-1" }))]).await;
+    let url = receiver.url("/");
+    let config = format!("url = \"{url}\", topic = \"sickbay\", token = \"{{{{secret:token}}}}\"");
+    let sink = sink("ntfy", "ntfy", &config, &format!("http = [\"POST {url}\"]"), &format!("\"{url}*\""));
+    let sickbay = started(&(sink + &together() + &pushed("api", "")), "ntfy").await;
+    post_severities(&sickbay, &["info", "critical"]).await;
+    assert_eq!(receiver.has(1).await[0].json()["priority"], 5);
 }
 
 /// The fields of a form.
@@ -510,17 +576,21 @@ async fn a_mail_is_plain_and_html_and_comes_encrypted_after_a_login_and_its_end_
 }
 
 #[tokio::test]
-async fn a_mail_server_that_takes_no_login_is_told_and_the_password_is_not() {
+async fn a_mail_server_that_takes_no_login_is_told_and_gets_the_mail_once_the_password_is_mended() {
     const WRONG: &str = "another-password-0123456789";
     let (server, sickbay) = mailing(WRONG).await;
     push(&sickbay, "api", "critical").await;
-    let delivery = found("it is refused", async || {
+    let delivery = found("an attempt failed", async || {
         let delivery = sickbay.json("/api/v1/deliveries?sink=desk").await["items"][0].clone();
-        (delivery["state"] == "refused").then_some(delivery)
+        delivery["last_error"].is_string().then_some(delivery)
     })
     .await;
     assert!(text(&delivery, "last_error").contains("AUTH PLAIN was answered by 535"), "{delivery}");
+    assert!(["pending", "attempting"].contains(&text(&delivery, "state")), "{delivery}");
     assert!(server.mails().is_empty());
+    sickbay.write("token", TOKEN);
+    mail_about(&server, "CRITICAL api").await;
+    nothing_is_pending(&sickbay).await;
     for told in [delivery.to_string(), sickbay.log()] {
         assert!(!told.contains(WRONG), "{told}");
     }

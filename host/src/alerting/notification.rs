@@ -1,7 +1,7 @@
 //! What a sink is told, out of a delivery.
 //!
-//! Extras: `group.NAME` for each label by which the group was made, `annotation.NAME` for what a poster annotated. The labels of an alert
-//! are exactly those of its fingerprint.
+//! Extras: `group.NAME` for each label by which the group was made, `external_url` where the configuration has it, `annotation.NAME` for what
+//! a poster annotated. The labels of an alert are exactly those of its fingerprint.
 
 use sickbay_core::alerting::{self, Delivery, IncidentId, LabelSet, Resolution};
 use sickbay_core::{Label, Status, reason};
@@ -16,6 +16,8 @@ pub(super) fn notification(
     // What was said as firing stays so when it is said again, also where it is over by now.
     let resolution = |told: &alerting::Alert| if told.phase == alerting::Phase::Resolved { resolution(told.incident) } else { None };
     let alerts = delivery.alerts.iter().map(|told| alert(told, resolution(told), external_url));
+    let mut extras = extras("group.", delivery.group_labels.iter());
+    extras.extend(external_url.map(|page| Label { name: "external_url".to_owned(), value: page.to_owned() }));
     Notification {
         idempotency_key: delivery.id.to_string(),
         group: delivery.group.to_string(),
@@ -25,7 +27,7 @@ pub(super) fn notification(
         more: delivery.more as usize,
         reference: delivery.reference.as_deref().map(str::to_owned),
         attempt: delivery.attempts,
-        extras: extras("group.", delivery.group_labels.iter()),
+        extras,
     }
 }
 
@@ -153,7 +155,7 @@ mod tests {
         alerting.apply(Fact::Transition { check: Arc::new(check), findings: Arc::new(findings) }, Timestamp(2_000));
         let firing = told(&mut alerting, 2, Some("https://sickbay.example/"));
         assert_eq!((firing.phase, firing.severity.as_str(), firing.attempt), (Phase::Firing, "P1", 1));
-        assert_eq!(firing.extras, [label("group.service", "shop")]);
+        assert_eq!(firing.extras, [label("group.service", "shop"), label("external_url", "https://sickbay.example/")]);
         let [alert] = firing.alerts.as_slice() else { panic!("one alert: {firing:?}") };
         assert_eq!((alert.check.as_str(), alert.target.as_deref(), alert.status), ("backup", Some("a.example"), Status::Warning));
         assert_eq!(alert.url, Some(format!("https://sickbay.example/#{}", alert.incident_id)));
@@ -197,7 +199,7 @@ mod tests {
     fn what_was_posted_brings_its_annotations_and_its_own_page() {
         let mut alerting = machine();
         let posted = PostedAlert {
-            labels: LabelSet::new([("alertname", "Disk")]).expect("a label"),
+            labels: LabelSet::new([("alertname", "Disk"), ("severity", "critical")]).expect("labels"),
             annotations: [label("runbook", "https://wiki.example/disk")].into(),
             starts_at: None,
             ends_at: None,
@@ -209,7 +211,9 @@ mod tests {
         assert_eq!((alert.check.as_str(), alert.summary.as_str()), ("", "Disk"));
         assert_eq!(alert.extras, [label("annotation.runbook", "https://wiki.example/disk")]);
         assert_eq!(alert.url.as_deref(), Some("https://prometheus.example/graph"));
-        assert!(firing.extras.is_empty(), "the group has no such label");
+        // Sinks go by the label, which the host reads as P3.
+        assert_eq!((alert.severity.as_str(), alert.labels.last()), ("P3", Some(&label("severity", "critical"))));
+        assert_eq!(firing.extras, [label("external_url", "https://sickbay.example")], "the group has no such label");
         assert_eq!([Some(Resolution::Ended), None].map(|resolution| status(Status::Critical, resolution)), [Status::Ok, Status::Critical]);
     }
 }

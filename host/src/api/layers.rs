@@ -7,12 +7,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 
 use super::guard::WITHOUT_TOKEN;
@@ -22,6 +23,8 @@ use super::v2;
 
 /// No request of this API needs more, but posted alerts.
 pub(crate) const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Of a body that is too long, beyond what is too long: read and thrown away, so that the client has sent it and hears why it was refused.
+const DISCARDED_BYTES_MAX: usize = 4 << 20;
 /// From the request's head to the last byte of its body.
 pub(crate) const REQUEST_BODY_TIME_MAX: Duration = Duration::from_secs(10);
 /// From the whole request to the answer, where the path sets no time of its own.
@@ -68,19 +71,46 @@ pub(crate) async fn bounded_body(State(long_bodies): State<Arc<Semaphore>>, requ
     let is_long = bytes_max > REQUEST_BODY_BYTES_MAX && body.size_hint().upper().is_none_or(|bytes| bytes > REQUEST_BODY_BYTES_MAX as u64);
     let read = async {
         let room = if is_long { long_bodies.acquire().await.ok() } else { None };
-        (to_bytes(body, bytes_max).await, room)
+        (read_whole(body, bytes_max).await, room)
     };
     match tokio::time::timeout(REQUEST_BODY_TIME_MAX, read).await {
-        Ok((Ok(bytes), _room)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok((Err(error), _)) if std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) => {
+        Ok((Read::Whole(bytes), _room)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok((Read::TooLong, _)) => {
             Problem::new(ProblemKind::BodyTooLarge, format!("the body is longer than {bytes_max} bytes")).into_response()
         }
-        Ok((Err(_), _)) => Problem::new(ProblemKind::BodyInvalid, "the body ended before its end").into_response(),
+        Ok((Read::Broken, _)) => Problem::new(ProblemKind::BodyInvalid, "the body ended before its end").into_response(),
         Err(_elapsed) => {
             let seconds = REQUEST_BODY_TIME_MAX.as_secs();
             Problem::new(ProblemKind::BodyTimeout, format!("the body was not whole after {seconds} s")).into_response()
         }
     }
+}
+
+enum Read {
+    Whole(Vec<u8>),
+    TooLong,
+    Broken,
+}
+
+/// Keeps at most `bytes_max`, and reads on for a while where there is more.
+async fn read_whole(mut body: Body, bytes_max: usize) -> Read {
+    let mut bytes = Vec::new();
+    let mut count: usize = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return if count > bytes_max { Read::TooLong } else { Read::Broken };
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        count = count.saturating_add(data.len());
+        if count <= bytes_max {
+            bytes.extend_from_slice(&data);
+        } else if count > bytes_max.saturating_add(DISCARDED_BYTES_MAX) {
+            return Read::TooLong;
+        } else {
+            bytes = Vec::new();
+        }
+    }
+    if count > bytes_max { Read::TooLong } else { Read::Whole(bytes) }
 }
 
 /// Takes one of the places for requests until the answer was sent. Supervisors and load balancers are answered also where none is left.

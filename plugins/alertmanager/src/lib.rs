@@ -2,12 +2,19 @@
 //!
 //! An Alertmanager resolves an alert by itself once its `endsAt` has passed, and Sickbay repeats a notification only every
 //! `repeat_interval`: an alert that fires is pushed with an end that lies further ahead (`hold_seconds`), one that is over with its own.
+//!
+//! Of several alerts it keeps those that are valid and answers 400 for the others: each is pushed again by itself then, which changes
+//! nothing for what it has, and tells which it has.
 
 use std::collections::BTreeMap;
 
 use sickbay_sdk::Alert;
+use sickbay_sdk::http::Call;
 use sickbay_sdk::prelude::*;
-use sickbay_sdk::sinks::{accepted, rfc3339};
+use sickbay_sdk::sinks::{accepted, rfc3339, send_each};
+
+/// Of what was refused, or of a part of it.
+const STATUS_INVALID: u16 = 400;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,13 +57,22 @@ impl Sink for Alertmanager {
         }
         let held_until = clock::now_ms() + u64::from(config.hold_seconds) * 1000;
         let alerts: Vec<Value> = notification.alerts.iter().map(|alert| pushed(alert, held_until)).collect();
-        let mut call = http::post(&config.url).redirects_max(0);
-        for (name, value) in &config.headers {
-            call = call.header(name, value);
+        let answer = push(config, &alerts).send()?;
+        if answer.status == STATUS_INVALID && alerts.len() > 1 {
+            let alone = notification.alerts.iter().zip(alerts.chunks(1));
+            return send_each(alone.map(|(alert, pushed)| (alert, push(config, pushed))).collect());
         }
-        accepted(call.json(&alerts.into()).send()?)?;
+        accepted(answer)?;
         Ok(Receipt::default().of_named_alerts())
     }
+}
+
+fn push(config: &Config, alerts: &[Value]) -> Call {
+    let mut call = http::post(&config.url).redirects_max(0);
+    for (name, value) in &config.headers {
+        call = call.header(name, value);
+    }
+    call.json(&json!(alerts))
 }
 
 fn pushed(alert: &Alert, held_until: u64) -> Value {
@@ -138,6 +154,27 @@ mod tests {
         let labels = vec![Label::new("team.name", "a"), Label::new("2nd", "b"), Label::new("empty", "")];
         let pushed = push(notification(vec![Alert { labels, ..alert() }]));
         assert_eq!(pushed[0]["labels"], json!({ "alertname": "test", "team_name": "a", "_2nd": "b" }));
+    }
+
+    #[test]
+    fn of_several_alerts_the_valid_ones_are_told_though_it_answers_400() {
+        let several = || notification(["I0", "I1"].map(|id| Alert { incident_id: id.to_owned(), ..alert() }).to_vec());
+        let refused = || Ok(response(400, "invalid"));
+        let mut host = FakeHost::default().http(refused()).http(Ok(response(200, ""))).http(refused());
+        let outcome = host.deliver::<Alertmanager>(Alertmanager::example(), several());
+        assert_eq!(outcome, Ok(Receipt::default().of_named_alerts()));
+        let counts: Vec<usize> = host
+            .sent
+            .iter()
+            .map(|call| serde_json::from_slice::<Vec<Value>>(call.request.body.as_deref().unwrap_or_default()).expect("JSON").len())
+            .collect();
+        assert_eq!(counts, [2, 1, 1]);
+        let incident = host.lines[0].fields.iter().find(|field| field.name == "incident").map(|field| field.value.as_str());
+        assert_eq!((host.lines.len(), incident), (1, Some("I1")));
+
+        let mut host = FakeHost::default().http(refused()).http(refused()).http(refused());
+        let outcome = host.deliver::<Alertmanager>(Alertmanager::example(), several());
+        assert_eq!(outcome, Err(DeliveryError::permanent("HTTP 400: invalid")), "none of them is valid");
     }
 
     #[test]

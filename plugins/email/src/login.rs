@@ -58,9 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_is_wrong_is_a_refusal_and_a_server_that_takes_none_is_told() {
-        let (outcome, _) = logged_in("AUTH PLAIN", &["535 no\r\n"]);
-        assert_eq!(outcome, Err(DeliveryError::permanent("AUTH PLAIN was answered by 535 no")));
+    fn a_password_that_is_wrong_is_tried_again_and_a_server_that_takes_none_is_told() {
+        for code in [530, 534, 535] {
+            let (outcome, _) = logged_in("AUTH PLAIN", &[format!("{code} no\r\n").as_str()]);
+            assert_eq!(outcome, Err(DeliveryError::retryable(format!("AUTH PLAIN was answered by {code} no"))));
+        }
+        let (outcome, _) = logged_in("AUTH PLAIN", &["504 no such mechanism\r\n"]);
+        assert_eq!(outcome, Err(DeliveryError::permanent("AUTH PLAIN was answered by 504 no such mechanism")));
         let (outcome, said) = logged_in("SIZE 1000", &[]);
         assert!(matches!(outcome, Err(DeliveryError::Retryable(retry)) if retry.message.contains("neither")));
         assert!(said.is_empty());

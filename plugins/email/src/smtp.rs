@@ -1,7 +1,7 @@
 //! SMTP (RFC 5321) as far as one mail needs it: EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA.
 //!
-//! A reply of 5xx is a refusal, any other that was not expected is tried again. A recipient that the server does not take keeps the mail from
-//! nobody else: only where none is left the mail is not handed over.
+//! A reply of 5xx is a refusal, unless it is about the login, which can be mended meanwhile; any other that was not expected is tried again.
+//! A recipient that the server does not take keeps the mail from nobody else: only where none is left the mail is not handed over.
 //!
 //! Invariant: unless the configuration says `tls = "none"`, nothing but EHLO and STARTTLS goes out before the connection is encrypted.
 
@@ -12,6 +12,9 @@ use sickbay_sdk::prelude::*;
 use crate::email::{Config, Tls};
 use crate::login::login;
 use crate::mail::Mail;
+
+/// Of a login: it is missing, too weak, wrong, or wants encryption (RFC 4954).
+const CODES_OF_LOGIN: [u16; 4] = [530, 534, 535, 538];
 
 /// Gives the recipients that the server did not take, each with why.
 pub(crate) fn send(config: &Config, mail: &Mail<'_>) -> Result<Vec<(String, DeliveryError)>, DeliveryError> {
@@ -77,7 +80,8 @@ pub(crate) fn expect(reply: Reply, codes: &[u16], step: &str) -> Result<Reply, D
         return Ok(reply);
     }
     let message = format!("{step} was answered by {} {}", reply.code, shown(&reply.lines.join(" ")));
-    Err(if (500..600).contains(&reply.code) { DeliveryError::permanent(message) } else { DeliveryError::retryable(message) })
+    let is_for_good = (500..600).contains(&reply.code) && !CODES_OF_LOGIN.contains(&reply.code);
+    Err(if is_for_good { DeliveryError::permanent(message) } else { DeliveryError::retryable(message) })
 }
 
 pub(crate) fn said(error: &DeliveryError) -> &str {
@@ -184,6 +188,8 @@ mod tests {
         assert_eq!(greylisted, Err(DeliveryError::retryable("RCPT was answered by 451 try later")));
         let too_large = outcome(&["250 a\r\n", "250 b\r\n", "354 go\r\n", "552 too large\r\n"]);
         assert_eq!(too_large, Err(DeliveryError::permanent("the mail was answered by 552 too large")));
+        let without_login = deliver(&mut host(&["220 mail\r\n", "250 mail\r\n", "530 log in first\r\n"]), plain.clone());
+        assert_eq!(without_login, Err(DeliveryError::retryable("MAIL was answered by 530 log in first")));
         assert!(matches!(deliver(&mut host(&["421 busy\r\n"]), plain.clone()), Err(DeliveryError::Retryable(_))));
         let mut closed = FakeHost::default().net(Err(NetError::Refused("the port is closed".into())));
         assert_eq!(deliver(&mut closed, plain), Err(DeliveryError::retryable("the port is closed")));

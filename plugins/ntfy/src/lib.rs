@@ -35,7 +35,8 @@ struct Config {
     #[serde(default = "default_text")]
     #[schemars(extend("format" = "minijinja"))]
     text: String,
-    /// Priorities from 1 to 5 by severity, where they are to be others than { P0 = 5, P1 = 4, P2 = 3, P3 = 2 }.
+    /// Priorities from 1 to 5 by severity, or any word of the label `severity`, where they are to be others than
+    /// { P0 = 5, P1 = 4, P2 = 3, P3 = 2 }.
     #[serde(default)]
     priorities: BTreeMap<String, u8>,
     /// Tags beside that of the level.
@@ -122,15 +123,22 @@ fn priority(config: &Config, notification: &Notification, level: Level) -> u8 {
     if level <= Level::Acknowledged {
         return PRIORITY_DEFAULT;
     }
-    let severity = notification.severity.as_str();
-    if let Some(priority) = config.priorities.get(severity) {
-        return (*priority).clamp(1, 5);
-    }
-    match severity {
-        "P0" | "critical" | "page" => 5,
-        "P1" | "error" => 4,
-        "P3" | "info" => 2,
-        _ => PRIORITY_DEFAULT,
+    let of = |word: &str| config.priorities.get(word).map(|priority| (*priority).clamp(1, 5)).or_else(|| usual(word));
+    let urgent = notification.alerts.iter().filter(|alert| Level::of(alert) > Level::Acknowledged);
+    let named = urgent.map(|alert| alert.by_severity(of).unwrap_or(PRIORITY_DEFAULT)).max();
+    // Of alerts without room here only the worst severity is known.
+    let is_all = named.is_some() && notification.more() == 0;
+    let counted = if is_all { None } else { of(&notification.severity) };
+    named.max(counted).unwrap_or(PRIORITY_DEFAULT)
+}
+
+fn usual(word: &str) -> Option<u8> {
+    match word {
+        "P0" | "critical" | "page" => Some(5),
+        "P1" | "error" => Some(4),
+        "P2" | "warning" => Some(3),
+        "P3" | "info" => Some(2),
+        _ => None,
     }
 }
 
@@ -156,7 +164,7 @@ sickbay_sdk::plugin! {
 #[cfg(test)]
 mod tests {
     use sickbay_sdk::Alert;
-    use sickbay_sdk::testing::{FakeHost, alert, assert_sink_well_described, notification, response};
+    use sickbay_sdk::testing::{self, FakeHost, alert, assert_sink_well_described, notification, response};
 
     use super::*;
 
@@ -167,9 +175,10 @@ mod tests {
         (message, host)
     }
 
-    fn severe(severity: &str) -> Notification {
-        let page = Some("https://sickbay.example/1".to_owned());
-        Notification { severity: severity.to_owned(), ..notification(vec![Alert { url: page, ..alert() }]) }
+    /// As the host has it: the label is as it was written, the severity P0 to P3.
+    fn severe(word: &str) -> Notification {
+        let alert = Alert { url: Some("https://sickbay.example/1".to_owned()), ..testing::severe(word) };
+        Notification { severity: alert.severity.clone(), ..notification(vec![alert]) }
     }
 
     #[test]
@@ -186,13 +195,27 @@ mod tests {
 
     #[test]
     fn priorities_go_by_severity_and_the_configuration_knows_better() {
-        for (severity, priority) in [("P0", 5), ("page", 5), ("P1", 4), ("P2", 3), ("P3", 2), ("whatever", 3)] {
+        for (severity, priority) in
+            [("P0", 5), ("critical", 5), ("page", 5), ("P1", 4), ("error", 4), ("P2", 3), ("warning", 3), ("P3", 2), ("whatever", 2)]
+        {
             assert_eq!(publish(json!({ "topic": "t" }), severe(severity)).0["priority"], priority, "{severity}");
         }
         let config = json!({ "topic": "t", "priorities": { "P3": 1 }, "tags": ["db"], "click": "https://wiki.example/" });
         let (message, _) = publish(config, severe("P3"));
         assert_eq!((&message["priority"], &message["click"]), (&json!(1), &json!("https://wiki.example/")));
         assert_eq!(message["tags"], json!(["rotating_light", "db"]));
+        let (message, _) = publish(json!({ "topic": "t", "priorities": { "sev-2": 4 } }), severe("sev-2"));
+        assert_eq!(message["priority"], 4);
+    }
+
+    #[test]
+    fn the_most_urgent_alert_that_fires_sets_the_priority() {
+        let over = Alert { phase: Phase::Resolved, ..testing::severe("critical") };
+        let told = notification(vec![over, testing::severe("info"), testing::severe("error")]);
+        assert_eq!(publish(json!({ "topic": "t" }), told).0["priority"], 4);
+        let extras = vec![sickbay_sdk::Label::new("more", "9")];
+        let more = Notification { severity: "P0".to_owned(), extras, ..notification(vec![testing::severe("info")]) };
+        assert_eq!(publish(json!({ "topic": "t" }), more).0["priority"], 5, "one of those that are only counted is worse");
     }
 
     #[test]

@@ -23,8 +23,9 @@ pub(crate) fn of(config: &Config, notification: &Notification, alert: &Alert) ->
         let title = Texts::about(&notification.only(alert)).render("title", &config.title)?;
         event["payload"] = payload(config, notification, alert, &title);
         event["client"] = "Sickbay".into();
-        if !config.client_url.is_empty() {
-            event["client_url"] = config.client_url.as_str().into();
+        let own = Some(config.client_url.as_str()).filter(|url| !url.is_empty());
+        if let Some(url) = own.or(notification.external_url()) {
+            event["client_url"] = url.into();
         }
         if let Some(link) = alert.link() {
             event["links"] = json!([{ "href": link, "text": "Sickbay" }]);
@@ -48,7 +49,7 @@ fn payload(config: &Config, notification: &Notification, alert: &Alert, title: &
         "class": alert.failure.as_deref().unwrap_or_default(),
         "custom_details": {
             "reason": alert.reason,
-            "severity": alert.severity,
+            "severity": alert.severity_word(),
             "evidence": evidence.collect::<Vec<_>>(),
             "labels": alert.labels_by_name(),
             "annotations": alert.annotations(),
@@ -56,22 +57,29 @@ fn payload(config: &Config, notification: &Notification, alert: &Alert, title: &
     })
 }
 
-/// PagerDuty knows four words. What is neither in the configuration nor one of the usual words goes by the check's status.
+/// PagerDuty knows four words. The label `severity` comes first, then what the host goes by; what is neither in the configuration nor one of
+/// the usual words goes by the check's status.
 fn severity(config: &Config, alert: &Alert) -> &'static str {
-    let word = config.severities.get(&alert.severity).unwrap_or(&alert.severity);
-    match (word.as_str(), alert.status) {
-        ("P0" | "critical" | "page", _) => "critical",
-        ("P1" | "error", _) => "error",
-        ("P2" | "warning", _) => "warning",
-        ("P3" | "info", _) => "info",
-        (_, Status::Critical) => "critical",
-        (_, Status::Warning | Status::Unknown | Status::Ok) => "warning",
+    let known = alert.by_severity(|word| usual(config.severities.get(word).map_or(word, String::as_str)));
+    known.unwrap_or(match alert.status {
+        Status::Critical => "critical",
+        Status::Warning | Status::Unknown | Status::Ok => "warning",
+    })
+}
+
+fn usual(word: &str) -> Option<&'static str> {
+    match word {
+        "P0" | "critical" | "page" => Some("critical"),
+        "P1" | "error" => Some("error"),
+        "P2" | "warning" => Some("warning"),
+        "P3" | "info" => Some("info"),
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sickbay_sdk::testing::{alert, notification};
+    use sickbay_sdk::testing::{alert, notification, severe};
     use sickbay_sdk::{Evidence, Label};
 
     use super::*;
@@ -136,6 +144,33 @@ mod tests {
             ("sev-3", Status::Unknown, "warning"),
         ] {
             assert_eq!(told(label, status), word, "{label} {status:?}");
+        }
+    }
+
+    #[test]
+    fn the_label_of_who_posted_an_alert_comes_before_what_the_host_makes_of_it() {
+        let config = config(json!({ "severities": { "sev-2": "error", "P3": "warning" } }));
+        for (label, word) in [
+            ("critical", "critical"),
+            ("page", "critical"),
+            ("error", "error"),
+            ("sev-2", "error"),
+            ("info", "info"),
+            ("P1", "error"),
+            ("P3", "warning"),
+            ("sev-3", "warning"),
+        ] {
+            let event = event(&config, &severe(label));
+            assert_eq!((&event["payload"]["severity"], &event["payload"]["custom_details"]["severity"]), (&json!(word), &json!(label)));
+        }
+    }
+
+    #[test]
+    fn the_page_is_that_of_the_host_where_the_sink_names_none() {
+        let told = Notification { extras: vec![Label::new("external_url", "https://sickbay.example")], ..notification(vec![alert()]) };
+        for (own, expected) in [("", "https://sickbay.example"), ("https://other.example", "https://other.example")] {
+            let event = of(&config(json!({ "client_url": own })), &told, &told.alerts[0]).expect("a template").expect("an event");
+            assert_eq!(event["client_url"], expected);
         }
     }
 

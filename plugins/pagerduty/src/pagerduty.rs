@@ -1,12 +1,12 @@
 //! `pagerduty`: sends the events of a notification, sixteen at a time.
 //!
-//! What one alert meets does not hold up the others. Where any has to be tried again, all are: their keys make that harmless.
+//! What one alert meets does not hold up the others. Where any has to be tried again, all are: their keys make that harmless. Where
+//! PagerDuty took some and refused others, it is told the end of all of them.
 
 use std::collections::BTreeMap;
 
-use sickbay_sdk::Retry;
 use sickbay_sdk::prelude::*;
-use sickbay_sdk::sinks::accepted;
+use sickbay_sdk::sinks::send_each;
 
 use crate::event;
 
@@ -24,10 +24,11 @@ pub(crate) struct Config {
     #[serde(default = "default_title")]
     #[schemars(extend("format" = "minijinja"))]
     pub(crate) title: String,
-    /// Where Sickbay's page is.
+    /// Where Sickbay's page is; `external_url` of `[server]` where absent.
     #[serde(default)]
     pub(crate) client_url: String,
-    /// What a severity is there, where it is to be another than { P0 = "critical", P1 = "error", P2 = "warning", P3 = "info" }.
+    /// What a severity, or any word of the label `severity`, is there, where it is to be another than
+    /// { P0 = "critical", P1 = "error", P2 = "warning", P3 = "info" }.
     #[serde(default)]
     pub(crate) severities: BTreeMap<String, String>,
 }
@@ -64,34 +65,10 @@ impl Sink for PagerDuty {
         let mut calls = Vec::with_capacity(notification.alerts.len());
         for alert in &notification.alerts {
             if let Some(event) = event::of(config, notification, alert)? {
-                calls.push(http::post(&config.url).redirects_max(0).json(&event));
+                calls.push((alert, http::post(&config.url).redirects_max(0).json(&event)));
             }
         }
-        let mut outcome = Ok(Receipt::default().of_named_alerts());
-        for calls in calls.chunks(http::CALLS_MAX) {
-            for answer in http::send_many(calls) {
-                if let Err(error) = answer.map_err(DeliveryError::from).and_then(accepted) {
-                    outcome = Err(worse(outcome, error));
-                }
-            }
-            // Who says that it is too much is not sent more.
-            if matches!(outcome, Err(DeliveryError::Retryable(_))) {
-                break;
-            }
-        }
-        outcome
-    }
-}
-
-/// What has to be tried again outweighs what was refused, and a long wait a short one.
-fn worse(before: Result<Receipt, DeliveryError>, now: DeliveryError) -> DeliveryError {
-    match (before, now) {
-        (Ok(_), now) => now,
-        (Err(DeliveryError::Retryable(before)), DeliveryError::Retryable(now)) => {
-            DeliveryError::Retryable(Retry { after_ms: before.after_ms.max(now.after_ms), ..before })
-        }
-        (Err(DeliveryError::Permanent(_)), now @ DeliveryError::Retryable(_)) => now,
-        (Err(before), _) => before,
+        send_each(calls)
     }
 }
 
@@ -129,10 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn one_alert_that_is_refused_does_not_hold_up_the_others() {
+    fn what_pagerduty_took_is_told_its_end_though_another_alert_was_refused() {
         let mut host = FakeHost::default().http(Ok(response(400, "invalid event"))).http(Ok(response(202, TAKEN)));
-        assert_eq!(deliver(&mut host, of(2)), Err(DeliveryError::permanent("HTTP 400: invalid event")));
+        assert_eq!(deliver(&mut host, of(2)), Ok(Receipt::default().of_named_alerts()));
         assert_eq!(keys(&host), ["I0", "I1"]);
+        let field = |name: &str| host.lines[0].fields.iter().find(|field| field.name == name).map(|field| field.value.as_str());
+        assert_eq!((field("incident"), field("why")), (Some("I0"), Some("HTTP 400: invalid event")));
+        let mut host = FakeHost::default().http(Ok(response(400, "invalid event")));
+        assert_eq!(deliver(&mut host, of(1)), Err(DeliveryError::permanent("HTTP 400: invalid event")));
     }
 
     #[test]

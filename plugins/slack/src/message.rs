@@ -64,8 +64,8 @@ fn fields(alert: &Alert) -> Vec<Value> {
         fields.push(field("Value", &format!("{}{unit}", worst.actual)));
         fields.push(field("Threshold", &worst.expected));
     }
-    fields.push(field("Severity", &alert.severity));
-    fields.push(field("Since", &rfc3339(alert.started_at)));
+    fields.push(field("Severity", alert.severity_word()));
+    fields.push(field("Time", &rfc3339(alert.started_at)));
     if let Some(ended_at) = alert.ended_at {
         fields.push(field("Until", &rfc3339(ended_at)));
     }
@@ -130,7 +130,7 @@ mod tests {
             ("Value", "0.35 seconds"),
             ("Threshold", "at most 0.2"),
             ("Severity", "P3"),
-            ("Since", "2026-01-01T00:00:00.000Z"),
+            ("Time", "2026-01-01T00:00:00.000Z"),
         ];
         assert_eq!(fields, expected);
     }

@@ -13,6 +13,8 @@ use crate::message;
 /// Errors of Slack's own that pass.
 const PASSING: [&str; 7] =
     ["fatal_error", "internal_error", "ratelimited", "rate_limited", "request_timeout", "service_unavailable", "team_added_to_org"];
+/// What is wrong with a token. It is tried again: the token can be mended meanwhile.
+const OF_TOKENS: [&str; 6] = ["account_inactive", "invalid_auth", "missing_scope", "not_authed", "token_expired", "token_revoked"];
 /// The thread is not there any more, or takes no replies.
 const THREAD_GONE: [&str; 3] = ["cannot_reply_to_message", "message_not_found", "thread_not_found"];
 
@@ -158,7 +160,11 @@ impl Bot<'_> {
 
 fn refused(error: &str) -> DeliveryError {
     let message = format!("Slack said {}", one_line(error));
-    if PASSING.contains(&error) { DeliveryError::retryable(message) } else { DeliveryError::permanent(message) }
+    if PASSING.contains(&error) || OF_TOKENS.contains(&error) {
+        DeliveryError::retryable(message)
+    } else {
+        DeliveryError::permanent(message)
+    }
 }
 
 #[cfg(test)]
@@ -220,6 +226,7 @@ mod tests {
         let deliver = |answer: &str| answering(&[answer]).deliver::<Slack>(bot(), notification(vec![alert()]));
         assert_eq!(deliver(r#"{"ok":false,"error":"channel_not_found"}"#), Err(DeliveryError::permanent("Slack said channel_not_found")));
         assert_eq!(deliver(r#"{"ok":false,"error":"ratelimited"}"#), Err(DeliveryError::retryable("Slack said ratelimited")));
+        assert_eq!(deliver(r#"{"ok":false,"error":"invalid_auth"}"#), Err(DeliveryError::retryable("Slack said invalid_auth")));
         assert!(matches!(deliver("<html>"), Err(DeliveryError::Retryable(_))));
         let mut host = FakeHost::default().http(Ok(response(404, "no_service")));
         let outcome = host.deliver::<Slack>(Slack::example(), notification(vec![alert()]));

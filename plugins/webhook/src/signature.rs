@@ -1,4 +1,6 @@
 //! Signatures of Standard Webhooks: HMAC-SHA256 over the id, the time and the body, one for each version of the secret that is in use.
+//!
+//! The host makes them, and takes a secret of `whsec_` and base64 as the bytes that it stands for.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -16,14 +16,15 @@ pub(crate) struct Config {
     /// Request headers by name, such as authorization = "Bearer {{secret:NAME}}".
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// Name of the secret to sign with (Standard Webhooks). The receiver's key is `whsec_` and the base64 of the secret.
+    /// Name of the secret to sign with (Standard Webhooks): `whsec_` and base64, as the receiver has it, or any other text, whose
+    /// bytes are the key.
     #[serde(default)]
     #[schemars(length(min = 1))]
     signing_secret: Option<String>,
     /// The `receiver` of the message; the name of the sink where absent.
     #[serde(default)]
     receiver: Option<String>,
-    /// The `externalURL` of the message: where Sickbay's page is.
+    /// The `externalURL` of the message: where Sickbay's page is; `external_url` of `[server]` where absent.
     #[serde(default)]
     external_url: String,
     /// Bound of the whole exchange; the sink's own timeout bounds it too.
@@ -57,7 +58,9 @@ impl Sink for Webhook {
         }
         let key = &notification.idempotency_key;
         let receiver = config.receiver.as_deref().unwrap_or(&request.sink);
-        let body = message::of(receiver, &config.external_url, notification).to_string();
+        let own = Some(config.external_url.as_str()).filter(|url| !url.is_empty());
+        let external_url = own.or(notification.external_url()).unwrap_or_default();
+        let body = message::of(receiver, external_url, notification).to_string();
         // A redirect would be followed by another request than this one.
         let mut call = http::post(&config.url).redirects_max(0).header("content-type", "application/json").header("webhook-id", key);
         for (name, value) in &config.headers {
@@ -126,10 +129,22 @@ mod tests {
     }
 
     #[test]
+    fn the_page_is_that_of_the_host_where_the_sink_names_none() {
+        for (own, page) in [("", "https://sickbay.example"), ("https://other.example", "https://other.example")] {
+            let mut host = FakeHost::default().http(Ok(response(200, "")));
+            let extras = vec![sickbay_sdk::Label::new("external_url", "https://sickbay.example")];
+            let told = sickbay_sdk::Notification { extras, ..notification(vec![alert()]) };
+            host.deliver::<Webhook>(json!({ "url": "http://localhost/", "external_url": own }), told).expect("delivered");
+            let message: Value = serde_json::from_slice(host.sent[0].request.body.as_deref().unwrap_or_default()).expect("JSON");
+            assert_eq!(message["externalURL"], page);
+        }
+    }
+
+    #[test]
     fn what_the_receiver_says_decides_whether_it_is_tried_again() {
         let deliver = |answer| host(1).http(answer).deliver::<Webhook>(Webhook::example(), notification(vec![alert()]));
         assert_eq!(deliver(Ok(response(422, "no such field"))), Err(DeliveryError::permanent("HTTP 422: no such field")));
-        for passing in [Ok(response(503, "")), Ok(response(302, "")), Err(HttpError::Connect("reset".into()))] {
+        for passing in [Ok(response(401, "")), Ok(response(503, "")), Ok(response(302, "")), Err(HttpError::Connect("reset".into()))] {
             assert!(matches!(deliver(passing), Err(DeliveryError::Retryable(_))));
         }
     }

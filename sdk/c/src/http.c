@@ -103,7 +103,7 @@ sb_error sb_http_expect_success(const sb_http_response *response) {
         return SB_OK;
     }
     sb_error error = sb_service_error("content", "HTTP %u", status);
-    bool is_passing = status == 408 || status == 425 || status == 429;
+    bool is_passing = status == 401 || status == 403 || status == 407 || status == 408 || status == 425 || status == 429;
     error.is_for_good = status >= 400 && status < 500 && !is_passing;
     int64_t seconds;
     if (sb_to_int(sb_http_header(response, "retry-after"), &seconds) && seconds > 0 && seconds <= UINT32_MAX / 1000) {

@@ -303,6 +303,7 @@ SB_TEST(only_what_was_refused_for_good_is_given_up) {
         bool is_delivered;
         bool is_for_good;
     } CASES[] = {{200, true, false},  {204, true, false},  {302, false, false}, {400, false, true},  {404, false, true},
+                 {401, false, false}, {403, false, false}, {407, false, false},
                  {408, false, false}, {425, false, false}, {429, false, false}, {500, false, false}, {503, false, false}};
     do_deliver = expect_answer;
     for (size_t at = 0; at < sizeof(CASES) / sizeof(CASES[0]); at++) {

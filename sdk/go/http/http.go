@@ -242,7 +242,11 @@ func (err *StatusError) Unwrap() error { return err.cause }
 
 // IsForGood says whether the same request would be refused again.
 func (err *StatusError) IsForGood() bool {
-	return err.Status/100 == 4 && err.Status != 408 && err.Status != 425 && err.Status != 429
+	switch err.Status {
+	case 401, 403, 407, 408, 425, 429: // With another credential, which can be mended, or later.
+		return false
+	}
+	return err.Status/100 == 4
 }
 
 // RetryAfter is After, as sinks ask for it.

@@ -1,8 +1,8 @@
 // Package sink is for plugins that tell: a function that tells someone, once.
 //
-// Only what the receiver refused for good is given up: a [PermanentError], or an http.StatusError of 400 to 499 other than 408, 425 and
-// 429. Everything else is tried again, for a duplicate is better than a miss. A component that imports this package exports the
-// contract's `sink`.
+// Only what the receiver refused for good is given up: a [PermanentError], or an http.StatusError of 400 to 499 other than 401, 403,
+// 407, 408, 425 and 429. Everything else is tried again, for a duplicate is better than a miss. A component that imports this package
+// exports the contract's `sink`.
 package sink
 
 import (

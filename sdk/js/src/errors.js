@@ -107,8 +107,8 @@ export class ContentError extends ServiceError {
   }
 }
 
-// Statuses below 500 that ask to come again.
-const PASSING = [408, 425, 429];
+// Statuses below 500 that ask to come again: with another credential, which can be mended, or later.
+const PASSING = [401, 403, 407, 408, 425, 429];
 
 /** An HTTP status that is not 2xx, by `response.expectOk()`. */
 export class StatusError extends ContentError {

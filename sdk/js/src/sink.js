@@ -1,7 +1,7 @@
 // Sinks: a function that tells someone, once.
 //
-// Only what the receiver refused for good is given up: a `PermanentError`, or a status of 400 to 499 other than 408, 425 and 429. Everything
-// else is tried again, for a duplicate is better than a miss.
+// Only what the receiver refused for good is given up: a `PermanentError`, or a status of 400 to 499 other than 401, 403, 407, 408, 425
+// and 429. Everything else is tried again, for a duplicate is better than a miss.
 
 import { PermanentError, RetryableError, SickbayError, StatusError } from './errors.js';
 import { Kind } from './kind.js';

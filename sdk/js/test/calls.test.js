@@ -83,5 +83,5 @@ test('the state of a server is its own and the statement is the plugin\'s', () =
 test('an error has the name of its class and is for good only where asking again cannot help', () => {
   assert.equal(new DeniedError('no').name, 'DeniedError');
   assert.ok(new StatusError('HTTP 404', 404) instanceof SickbayError);
-  assert.deepEqual([404, 408, 429, 500].map((status) => new StatusError('', status).isForGood), [true, false, false, false]);
+  assert.deepEqual([404, 401, 403, 407, 408, 429, 500].map((status) => new StatusError('', status).isForGood), [true, false, false, false, false, false, false]);
 });

@@ -100,8 +100,8 @@ class ContentError(_KnownServiceError):
 class StatusError(ContentError):
     """An HTTP status that is not 2xx, by `response.raise_for_status()`."""
 
-    #: Statuses below 500 that ask to come again.
-    PASSING: ClassVar[tuple[int, ...]] = (408, 425, 429)
+    #: Statuses below 500 that ask to come again: with another credential, which can be mended, or later.
+    PASSING: ClassVar[tuple[int, ...]] = (401, 403, 407, 408, 425, 429)
 
     def __init__(self, message: str, status: int, retry_after: float | None = None) -> None:
         super().__init__(message)

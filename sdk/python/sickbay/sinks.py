@@ -5,8 +5,8 @@
         answer = http.post(request.config.url, json={"text": request.notification.alerts[0].summary})
         return Receipt(answer.raise_for_status().json(Posted).id)
 
-Only what the receiver refused for good is given up: `PermanentError`, or a status of 400 to 499 other than 408, 425 and 429. Everything
-else is tried again, for a duplicate is better than a miss.
+Only what the receiver refused for good is given up: `PermanentError`, or a status of 400 to 499 other than 401, 403, 407, 408, 425
+and 429. Everything else is tried again, for a duplicate is better than a miss.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::UNIX_EPOCH;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -25,7 +26,7 @@ use crate::bindings::sickbay::plugin::http::{send, send_many as send_all};
 #[cfg(not(target_family = "wasm"))]
 use crate::testing::{http_send as send, http_send_many as send_all};
 
-use crate::Error;
+use crate::{Error, clock};
 
 /// The redirects that a call follows unless told otherwise.
 pub const REDIRECTS_MAX_DEFAULT: u8 = 5;
@@ -33,8 +34,8 @@ pub const REDIRECTS_MAX_DEFAULT: u8 = 5;
 /// Calls of one [`send_many`].
 pub const CALLS_MAX: usize = 16;
 
-/// Statuses below 500 that ask to come again.
-const STATUSES_PASSING: [u16; 3] = [408, 425, 429];
+/// Statuses below 500 that ask to come again: with another credential, which whoever runs the host can mend meanwhile, or later.
+const STATUSES_PASSING: [u16; 6] = [401, 403, 407, 408, 425, 429];
 
 /// A request that has not been sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,8 +138,7 @@ impl Response {
         if (200..300).contains(&self.status) {
             return Ok(self);
         }
-        let seconds = self.header("retry-after").and_then(|after| after.trim().parse::<u64>().ok());
-        let retry_after_ms = seconds.map(|seconds| u32::try_from(seconds.saturating_mul(1000)).unwrap_or(u32::MAX));
+        let retry_after_ms = self.header("retry-after").and_then(|after| wait_ms(after.trim()));
         Err(StatusError { status: self.status, retry_after_ms })
     }
 
@@ -169,12 +169,12 @@ impl Response {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusError {
     pub status: u16,
-    /// How long the service asked to wait, where it said so in seconds.
+    /// How long the service asked to wait, in seconds or until a date.
     pub retry_after_ms: Option<u32>,
 }
 
 impl StatusError {
-    /// Whether the same request would be refused again: 400 to 499, other than 408, 425 and 429.
+    /// Whether the same request would be refused again: 400 to 499, other than 401, 403, 407, 408, 425 and 429.
     pub fn is_for_good(&self) -> bool {
         (400..500).contains(&self.status) && !STATUSES_PASSING.contains(&self.status)
     }
@@ -187,6 +187,18 @@ impl fmt::Display for StatusError {
 }
 
 impl std::error::Error for StatusError {}
+
+/// `Retry-After`: seconds, or the date until which to wait.
+fn wait_ms(retry_after: &str) -> Option<u32> {
+    let ms = match retry_after.parse::<u64>() {
+        Ok(seconds) => seconds.saturating_mul(1000),
+        Err(_) => {
+            let at = httpdate::parse_http_date(retry_after).ok()?.duration_since(UNIX_EPOCH).ok()?;
+            u64::try_from(at.as_millis()).ok()?.saturating_sub(clock::now_ms())
+        }
+    };
+    Some(u32::try_from(ms).unwrap_or(u32::MAX))
+}
 
 /// Microseconds, as the contract measures phases, in the base unit of metrics.
 pub fn seconds(microseconds: u32) -> f64 {
@@ -234,7 +246,28 @@ mod tests {
         assert_eq!(busy.error_for_status(), Err(StatusError { status: 429, retry_after_ms: Some(30_000) }));
         let for_good = |status| StatusError { status, retry_after_ms: None }.is_for_good();
         assert_eq!([400, 404, 410, 422].map(for_good), [true; 4]);
-        assert_eq!([302, 408, 425, 429, 500, 503].map(for_good), [false; 6]);
+        assert_eq!([302, 401, 403, 407, 408, 425, 429, 500, 503].map(for_good), [false; 9]);
+    }
+
+    #[test]
+    fn a_service_may_name_the_date_until_which_to_wait() {
+        // Of 2026-01-01T00:00:00Z.
+        let mut host = FakeHost { now_ms: 1_767_225_600_000, ..FakeHost::default() };
+        for (written, expected_ms) in [
+            ("Thu, 01 Jan 2026 00:02:00 GMT", Some(120_000)),
+            ("Thursday, 01-Jan-26 00:00:07 GMT", Some(7_000)),
+            ("Wed, 31 Dec 2025 23:59:59 GMT", Some(0)),
+            ("Fri, 01 Jan 2027 00:00:00 GMT", Some(u32::MAX)),
+            (" 30 ", Some(30_000)),
+            ("99999999999999999999", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let mut busy = response(503, "");
+            busy.headers.push(Header { name: "Retry-After".into(), value: written.into() });
+            let waits = host.serve(|| busy.error_for_status()).expect_err("503").retry_after_ms;
+            assert_eq!(waits, expected_ms, "{written}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub fn inspect(secret: &str) -> Result<SecretInfo, SecretError> {
 }
 
 /// One signature per active version, newest first. `algorithm`: `hmac-sha256`, `hmac-sha512`, `hmac-sha1`. The key is `prefix` and then
-/// the secret; at most 1 MiB of data.
+/// the secret; without a prefix a secret of `whsec_` and base64 is the bytes that it stands for. At most 1 MiB of data.
 pub fn sign(secret: &str, algorithm: &str, prefix: &str, data: &[u8]) -> Result<Vec<Vec<u8>>, SecretError> {
     wire::sign(secret, algorithm, prefix, data)
 }

@@ -2,9 +2,9 @@
 //!
 //! parse the configuration -> [`Sink::deliver`] -> fit the answer into the contract's bounds
 //!
-//! Only what the receiver refused for good is given up: [`DeliveryError::Permanent`], or a status of 400 to 499 other than 408, 425 and 429 by
-//! [`Response::error_for_status`](crate::http::Response::error_for_status). Everything else is tried again, what the plugin or its
-//! configuration did too: a duplicate is better than a miss.
+//! Only what the receiver refused for good is given up: [`DeliveryError::Permanent`], or a status of 400 to 499 other than 401, 403, 407,
+//! 408, 425 and 429 by [`Response::error_for_status`](crate::http::Response::error_for_status). Everything else is tried again, what the plugin or
+//! its configuration did too, such as a credential that is wrong: a duplicate is better than a miss.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -208,11 +208,11 @@ mod tests {
 
     #[test]
     fn only_what_the_receiver_refused_for_good_is_given_up() {
-        for status in [400, 404, 410] {
+        for status in [400, 404, 410, 422] {
             let mut host = FakeHost::default().http(Ok(response(status, "")));
             assert_eq!(deliver(&mut host), Err(DeliveryError::permanent(format!("HTTP {status}"))));
         }
-        for status in [302, 408, 425, 429, 500, 503] {
+        for status in [302, 401, 403, 407, 408, 425, 429, 500, 503] {
             let mut host = FakeHost::default().http(Ok(response(status, "")));
             assert_eq!(deliver(&mut host), Err(DeliveryError::retryable(format!("HTTP {status}"))));
         }

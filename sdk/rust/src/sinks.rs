@@ -20,6 +20,7 @@
 
 mod alert;
 mod answer;
+mod each;
 mod fingerprint;
 mod level;
 #[cfg(feature = "templates")]
@@ -29,6 +30,7 @@ mod time;
 
 pub use alert::common;
 pub use answer::accepted;
+pub use each::send_each;
 pub use fingerprint::fingerprint;
 pub use level::Level;
 #[cfg(feature = "templates")]

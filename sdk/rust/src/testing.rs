@@ -49,7 +49,7 @@ pub use self::net::{Dialogue, tls_until};
 pub use self::postgres::{refused, row, rows};
 pub use self::recovery::incident;
 pub use self::redis::bulk;
-pub use self::sink::{alert, notification};
+pub use self::sink::{alert, notification, severe};
 use crate::bindings::exports::sickbay::plugin::check as wire;
 use crate::files::Space;
 use crate::http::{Call, HttpError, Options, Request, Response};

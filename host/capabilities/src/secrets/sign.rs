@@ -1,5 +1,8 @@
 //! The algorithms of `sign`.
 
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ring::hmac::{self, Algorithm, HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, HMAC_SHA512, Key};
 use zeroize::Zeroizing;
 
@@ -15,12 +18,25 @@ pub(super) fn algorithm(word: &str) -> Option<Algorithm> {
     }
 }
 
-/// The key is `prefix` and then the secret.
+/// Before the base64 of a secret, as Standard Webhooks has it.
+const ENCODED: &[u8] = b"whsec_";
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+
+/// The key is `prefix` and then the secret. Without a prefix a secret of `whsec_` and base64 is the bytes that it stands for; any other is
+/// taken as it is.
 pub(super) fn sign(algorithm: Algorithm, prefix: &str, secret: &[u8], data: &[u8]) -> Vec<u8> {
+    let decoded = if prefix.is_empty() { decoded(secret) } else { None };
+    let secret = decoded.as_ref().map_or(secret, |bytes| bytes.as_slice());
     let mut key = Zeroizing::new(Vec::<u8>::with_capacity(prefix.len() + secret.len()));
     key.extend_from_slice(prefix.as_bytes());
     key.extend_from_slice(secret);
     hmac::sign(&Key::new(algorithm, &key), data).as_ref().to_vec()
+}
+
+fn decoded(secret: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let written = secret.strip_prefix(ENCODED).filter(|written| !written.is_empty())?;
+    BASE64.decode(written).ok().map(Zeroizing::new)
 }
 
 #[cfg(test)]
@@ -50,6 +66,27 @@ mod tests {
             signed("hmac-sha256", "", &long, b"Test Using Larger Than Block-Size Key - Hash Key First"),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
         );
+    }
+
+    #[test]
+    fn a_secret_of_standard_webhooks_is_the_bytes_that_it_stands_for() {
+        // The example of the specification, `v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=`.
+        let data = b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}";
+        let signature = "83484cf52b04f8e4cf2531adfed9882ad4b2665137b852442d594d20e2c9d4e1";
+        assert_eq!(signed("hmac-sha256", "", b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", data), signature);
+        for padding in ["", "="] {
+            let secret = format!("whsec_SmVmZmU{padding}");
+            assert_eq!(signed("hmac-sha256", "", secret.as_bytes(), data), signed("hmac-sha256", "", b"Jeffe", data));
+        }
+    }
+
+    #[test]
+    fn any_other_secret_is_taken_as_it_is() {
+        for secret in ["whsec_", "whsec_not base64!", "WHSEC_SmVmZmU="] {
+            let (before, rest) = secret.split_at(1);
+            assert_eq!(signed("hmac-sha256", "", secret.as_bytes(), b"data"), signed("hmac-sha256", before, rest.as_bytes(), b"data"));
+        }
+        assert_eq!(signed("hmac-sha256", "x", b"whsec_SmVmZmU=", b"data"), signed("hmac-sha256", "", b"xwhsec_SmVmZmU=", b"data"));
     }
 
     #[test]

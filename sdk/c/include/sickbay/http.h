@@ -121,7 +121,7 @@ SB_MUST_USE_ sb_error sb_http_send_many(const sb_http_request *requests, size_t 
 
 /// The first header of that name, whatever its case; an empty text where there is none.
 sb_text sb_http_header(const sb_http_response *response, const char *name);
-/// Another status than 200 to 299 is the service's fault: `content`. In a sink one of 400 to 499 but 408, 425 and 429 is for good.
+/// Another status than 200 to 299 is the service's fault: `content`. In a sink one of 400 to 499 but 401, 403, 407, 408, 425 and 429 is for good.
 SB_MUST_USE_ sb_error sb_http_expect_success(const sb_http_response *response);
 /// The body as JSON. Anything else is the service's fault: `content`.
 SB_MUST_USE_ sb_error sb_http_json(const sb_http_response *response, sb_json *value);

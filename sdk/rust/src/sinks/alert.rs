@@ -10,6 +10,8 @@ const GROUP: &str = "group.";
 const ANNOTATION: &str = "annotation.";
 /// The extra that counts the alerts for which a notification had no room.
 const MORE: &str = "more";
+/// The extra that says where people find the page of the Sickbay that tells.
+const EXTERNAL_URL: &str = "external_url";
 
 impl Phase {
     /// `firing`, `acknowledged`, `resolved`, or `other` for a word of a later version.
@@ -58,6 +60,16 @@ impl Alert {
         value(&self.labels, name)
     }
 
+    /// The label `severity` as it was written, such as `critical`; where there is none what the host goes by, `P0` to `P3`.
+    pub fn severity_word(&self) -> &str {
+        self.label("severity").filter(|word| !word.is_empty()).unwrap_or(&self.severity)
+    }
+
+    /// What `of` has for the label `severity`, or else for what the host goes by: to the host a word that it does not know is `P3`.
+    pub fn by_severity<T>(&self, of: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.label("severity").and_then(&of).or_else(|| of(&self.severity))
+    }
+
     /// All labels by their names.
     pub fn labels_by_name(&self) -> BTreeMap<String, String> {
         self.labels.iter().map(|label| (label.name.clone(), label.value.clone())).collect()
@@ -81,6 +93,11 @@ impl Notification {
     /// Alerts of the group for which there was no room here.
     pub fn more(&self) -> usize {
         value(&self.extras, MORE).and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    /// Where people find the page of this Sickbay, where its configuration says so.
+    pub fn external_url(&self) -> Option<&str> {
+        value(&self.extras, EXTERNAL_URL)
     }
 
     /// The labels that the group was made by, as far as the host tells them.
@@ -131,7 +148,7 @@ fn named(extras: &[Label], prefix: &str) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{alert, notification};
+    use crate::testing::{alert, notification, severe};
 
     fn labelled(labels: &[(&str, &str)]) -> Alert {
         Alert { labels: labels.iter().map(|(name, value)| Label::new(*name, *value)).collect(), ..alert() }
@@ -158,6 +175,20 @@ mod tests {
     }
 
     #[test]
+    fn the_severity_that_was_written_comes_before_what_the_host_goes_by() {
+        let of = |word: &str| [("critical", 5), ("P1", 4), ("P3", 2)].into_iter().find(|(name, _)| *name == word).map(|(_, number)| number);
+        for (alert, word, number) in [
+            (severe("critical"), "critical", Some(5)),
+            (severe("P1"), "P1", Some(4)),
+            (severe("whatever"), "whatever", Some(2)),
+            (alert(), "P3", Some(2)),
+            (Alert { severity: "P9".to_owned(), ..alert() }, "P9", None),
+        ] {
+            assert_eq!((alert.severity_word(), alert.by_severity(of)), (word, number));
+        }
+    }
+
+    #[test]
     fn only_a_page_is_a_link() {
         let link = |url: &str| Alert { url: Some(url.to_owned()), ..alert() }.link().map(str::to_owned);
         assert_eq!(link("https://sickbay.example/incidents/1").as_deref(), Some("https://sickbay.example/incidents/1"));
@@ -173,9 +204,10 @@ mod tests {
 
     #[test]
     fn extras_tell_the_labels_of_the_group_and_how_many_had_no_room() {
-        let extras = vec![Label::new("group.service", "orders"), Label::new("more", "5"), Label::new("other", "x")];
+        let extras = vec![Label::new("group.service", "orders"), Label::new("more", "5"), Label::new("external_url", "https://s/")];
         let told = Notification { extras, ..notification(vec![alert(), labelled(&[])]) };
         assert_eq!((told.more(), told.group_labels()), (5, map(&[("service", "orders")])));
+        assert_eq!((told.external_url(), notification(Vec::new()).external_url()), (Some("https://s/"), None));
         let only = told.only(&told.alerts[1]);
         assert_eq!((only.alerts.len(), only.more(), only.group_labels()), (1, 0, map(&[("service", "orders")])));
     }

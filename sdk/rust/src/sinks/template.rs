@@ -126,7 +126,7 @@ fn of_alert(alert: &Alert) -> Value {
         "phase": alert.phase.word(),
         "status": alert.status.word(),
         "failure": alert.failure.as_deref().unwrap_or_default(),
-        "severity": alert.severity,
+        "severity": alert.severity_word(),
         "summary": alert.summary,
         "reason": alert.reason,
         "labels": alert.labels_by_name(),

@@ -47,6 +47,14 @@ pub fn alert() -> Alert {
     }
 }
 
+/// The same with this label `severity`, and what the host makes of it.
+pub fn severe(word: &str) -> Alert {
+    let mut alert = alert();
+    alert.labels.push(Label::new("severity", word));
+    alert.severity = if ["P0", "P1", "P2"].contains(&word) { word.to_owned() } else { "P3".to_owned() };
+    alert
+}
+
 /// A notification of these alerts, for the group `test` and with the key `test-key`: firing while any of them is.
 pub fn notification(alerts: Vec<Alert>) -> Notification {
     let is_firing = alerts.iter().any(|alert| alert.phase == Phase::Firing);
