@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use sickbay_core::alerting::AlertingConfig;
-use sickbay_core::{CheckState, Dependencies, Label, Reach, Reason, Report, Schedule, Status, Timestamp, Windows};
+use sickbay_core::window::was_critical;
+use sickbay_core::{CheckState, Dependencies, Label, Reach, Report, Schedule, Status, Timestamp, Windows};
 use sickbay_runtime::Limits;
 use sickbay_store::{Committed, ResultQueue, ResultRecord, Store};
 use tokio::sync::broadcast;
@@ -124,9 +125,9 @@ impl PastReports {
     /// Takes what the store has of the check, newest first. Runs that gave no report are none.
     pub fn fill(&mut self, newest_first: &[Committed]) {
         for Committed { record, .. } in newest_first.iter().rev() {
-            let was_critical = matches!(record.reason, Reason::Reported { status: Status::Critical, .. });
             if record.is_by_report() {
-                self.windows.note(record.started_at, &record.metrics, was_critical);
+                self.windows.note(record.started_at, &record.metrics);
+                self.windows.note_failure(record.started_at, was_critical(record.status, &record.reason));
             }
         }
     }

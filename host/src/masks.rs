@@ -1,4 +1,4 @@
-//! Masks for what others bring: pushed reports and posted alerts. What looks like a secret goes no further (`core/src/masking.rs`), and neither
+//! Masks for what others bring: pushed reports, posted alerts, and what people write of them. What looks like a secret goes no further (`core/src/masking.rs`), and neither
 //! does the value of a `[secrets.NAME]`, in the spellings that are known (`capabilities/src/secrets/mask.rs`).
 //!
 //! A secret that cannot be read within [`READ_TIME_MAX`] is not looked for: what was brought is taken all the same.

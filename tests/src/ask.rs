@@ -46,10 +46,30 @@ pub fn assert_begins(what: &str, outcome: &str, beginning: &str) {
     assert!(outcome.starts_with(beginning), "{what}\n  gave     {outcome}\n  and not  {beginning}");
 }
 
+/// What is read of the API; checks with their results, and incidents with their timelines, beside.
+const PATHS: [&str; 16] = [
+    "/",
+    "/healthz",
+    "/metrics",
+    "/api/v1/config",
+    "/api/v1/checks?limit=1000",
+    "/api/v1/plugins",
+    "/api/v1/plugins/ask",
+    "/api/v1/slos",
+    "/api/v1/incidents?state=all",
+    "/api/v1/deliveries",
+    "/api/v1/silences?state=all",
+    "/api/v2/status",
+    "/api/v2/receivers",
+    "/api/v2/alerts",
+    "/api/v2/alerts/groups",
+    "/api/v2/silences",
+];
+
 /// All that Sickbay shows to anybody, writes into its log and keeps: where no credential may be.
 pub async fn everything_told(sickbay: &Sickbay) -> String {
     let mut told = sickbay.log();
-    for path in ["/", "/healthz", "/metrics", "/api/v1/config", "/api/v1/checks?limit=1000", "/api/v1/plugins", "/api/v1/plugins/ask"] {
+    for path in PATHS {
         told += &sickbay.get(path).await.text();
     }
     let mut results = 0;
@@ -58,6 +78,9 @@ pub async fn everything_told(sickbay: &Sickbay) -> String {
         results += history.len();
         told += &sickbay.check(&name).await.to_string();
         told += &Value::from(history).to_string();
+    }
+    for incident in sickbay.get("/api/v1/incidents?state=all").await.json()["items"].as_array().into_iter().flatten() {
+        told += &sickbay.get(&format!("/api/v1/incidents/{}", incident["id"].as_str().unwrap_or_default())).await.text();
     }
     let mut events = EventStream::open(sickbay.client(), Some(0)).await;
     for _ in 0..results {

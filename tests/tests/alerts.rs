@@ -46,7 +46,10 @@ async fn an_alert_is_told_once_when_it_fires_and_once_when_it_ends() {
     let message = receiver.has(1).await[0].json();
     assert_eq!((&message["version"], &message["status"], &message["receiver"]), (&json!("4"), &json!("firing"), &json!("oncall")));
     let alert = &message["alerts"][0];
-    assert_eq!(alert["labels"], json!({ "alertname": "api", "check": "api", "kind": "push", "service": "shop", "severity": "P1" }));
+    assert_eq!(
+        alert["labels"],
+        json!({ "alertname": "api", "check": "api", "kind": "push", "plugin": "sickbay", "service": "shop", "severity": "P1" })
+    );
     assert_eq!(message["groupLabels"], alert["labels"]);
     assert_eq!(alert["annotations"]["summary"], "api is critical");
 

@@ -83,9 +83,38 @@ async fn what_looks_like_a_secret_is_masked_wherever_it_is_told() {
     assert_eq!(probed.out, "OK - ok: denied for [masked], try again\n", "{probed:?}");
     assert_hidden(&probed.err, &planted);
     pushed(&sickbay, &planted[GITHUB].1).await;
+    written(&sickbay, &planted[GITHUB].1).await;
     let told = everything_told(&sickbay).await;
     assert_hidden(&told, &planted);
     assert!(!told.contains("hunter-five") && !told.contains("hunter-six"), "what was pushed is told");
+    assert!(!told.contains("hunter-seven"), "what people wrote is told");
+}
+
+/// What people write: comments of silences, notes of incidents, and who they say they are; and what is refused.
+async fn written(sickbay: &Sickbay, token: &str) {
+    let text = format!("see {token}");
+    let by = "password=hunter-seven";
+    let silence = json!({ "matchers": ["service=\"none\""], "for": "2h", "comment": text, "by": by, "allow_unmatched": true });
+    let made = sickbay.client().post_body("/api/v1/silences", &silence.to_string()).await;
+    assert_eq!((made.status, &made.json()["comment"]), (201, &json!("see [masked]")), "{}", made.text());
+    let silence = json!({
+        "matchers": [{ "name": "service", "value": "none", "isRegex": false }],
+        "startsAt": "2026-01-01T00:00:00Z",
+        "endsAt": made.json()["ends_at"],
+        "createdBy": by,
+        "comment": text,
+    });
+    let made = sickbay.client().post_body("/api/v2/silences", &silence.to_string()).await;
+    assert_eq!(made.status, 200, "{}", made.text());
+    let alert = json!([{ "labels": { "alertname": "Disk" } }]).to_string();
+    assert_eq!(sickbay.client().post_body("/api/v2/alerts", &alert).await.status, 200);
+    let id = sickbay.get("/api/v1/incidents").await.json()["items"][0]["id"].as_str().unwrap_or_default().to_owned();
+    for (verb, body) in [("note", json!({ "text": text, "by": by })), ("ack", json!({ "note": text, "by": by }))] {
+        let taken = sickbay.client().post_body(&format!("/api/v1/incidents/{id}/{verb}"), &body.to_string()).await;
+        assert_eq!(taken.status, 200, "{verb}: {}", taken.text());
+        let refused = sickbay.client().post_body(&format!("/api/v1/incidents/{id}/{verb}"), &json!(text).to_string()).await;
+        assert!(refused.status == 400 && !refused.text().contains(token), "{verb}: {}", refused.text());
+    }
 }
 
 /// A report that is pushed, as a name and as a value too; and one that is refused, with what was wrong in it.

@@ -39,7 +39,7 @@ pub use explanation::Explanation;
 pub use view::ReportView;
 
 use crate::text::cut;
-use crate::window::WindowCall;
+use crate::window::{Function, WindowCall};
 
 /// The longest condition.
 pub const CONDITION_BYTES_MAX: usize = 4096;
@@ -103,6 +103,11 @@ impl Condition {
     /// What it asks of the past, each once.
     pub fn windows(&self) -> &[WindowCall] {
         &self.compiled.windows
+    }
+
+    /// Whether it asks how many results failed.
+    pub(crate) fn asks_failures(&self) -> bool {
+        self.windows().iter().any(|call| call.function == Function::FailureRatio)
     }
 
     /// Whether it holds; it does not where the past that it asks has too few samples to decide. An error says why it cannot be judged: a

@@ -122,6 +122,30 @@ pub fn judge(finding: Finding, rules: &[Rule], past: Past<'_>) -> Judged {
     }
 }
 
+/// Takes a report, the newest, into what conditions know of the past, with whether it is critical: by itself, or by a condition that does not ask
+/// how many were. It is among those that its own conditions ask.
+pub fn note(windows: &mut Windows, report: &Report, rules: &[Rule], holding: &[Holding], now: Timestamp) {
+    windows.note(now, &report.metrics);
+    if windows.asks_failures() {
+        let past = Past { holding, windows: Some(&*windows), now };
+        let was_critical = report.status == Status::Critical || is_made_critical(report, rules, past);
+        windows.note_failure(now, was_critical);
+    }
+}
+
+/// Whether a condition makes it critical, beside those that ask how many were.
+fn is_made_critical(report: &Report, rules: &[Rule], past: Past<'_>) -> bool {
+    if report.status == Status::Unknown {
+        return false;
+    }
+    let view = ReportView::new(report, rules.iter().map(|rule| &rule.condition)).with_past(past.windows, past.now);
+    let mut asked = rules.iter().filter(|rule| rule.status == Status::Critical && !rule.condition.asks_failures());
+    asked.any(|rule| {
+        let held = rule.lasting.map(|lasting| held(lasting, past));
+        rule.condition.evaluate(&view) == Ok(true) && lasts(rule, held)
+    })
+}
+
 /// Nobody could judge. It carries no failure kind: a recovery of the target would treat the wrong patient.
 fn unjudged(reason: Reason) -> Judgement {
     let summary = one_line(&reason.to_string(), SUMMARY_BYTES_MAX);
@@ -439,6 +463,24 @@ mod tests {
         let down = || Finding::Report(report(Critical));
         let held = lasting(&[(0, slow()), (59, slow()), (60, down()), (300, slow()), (301, slow())]);
         assert_eq!(held, [Ok, Ok, Critical, Ok, Critical]);
+    }
+
+    /// The share of failures after four reports of a status, under a critical condition and one on the share itself, which always holds.
+    fn ratio(condition: &str, status: Status) -> Option<f64> {
+        let rules = [rule(Status::Critical, condition), rule(Status::Critical, "failure_ratio('15m') >= 0.0")];
+        let mut windows = Windows::of(&rules).expect("it asks the past");
+        for second in 1..=4 {
+            note(&mut windows, &report(status), &rules, &[], Timestamp(second * 1_000));
+        }
+        windows.value(&rules[1].condition.windows()[0], Timestamp(4_000))
+    }
+
+    #[test]
+    fn what_other_conditions_made_critical_has_failed_and_what_the_ratio_itself_made_has_not() {
+        assert_eq!(ratio(SLOW, Status::Ok), Some(1.0));
+        assert_eq!(ratio(NEVER, Status::Ok), Some(0.0));
+        assert_eq!(ratio(NEVER, Status::Critical), Some(1.0));
+        assert_eq!(ratio(SLOW, Status::Unknown), Some(0.0));
     }
 
     #[test]

@@ -1,15 +1,16 @@
-//! How late the host itself is, and what that makes of a service that did not answer in time.
+//! How late the host itself is, and what that makes of a service that seems slow or silent.
 //!
-//! A host that is starved of processors, or that was suspended, sees every service time out. So a timeout is `unknown` while the host is late, by
-//! more than [`HOST_LATE_MIN`]: this run was begun so long after it was due (waiting for permits does not count), or the clock went on by so much while nothing ran, or of the runs of
-//! the last [`RECENT`] one in a hundred began so late. Other failures stand: who refuses a connection has been reached.
+//! A host that is starved of processors, or that was suspended, sees every service slow and many time out. So these are `unknown` while the host
+//! is late by [`HOST_LATE_MIN`]: a timeout, and what a condition of the configuration made worse. It is late where this run was begun so long
+//! after it was due (waiting for permits does not count), or the clock went on by so much while nothing ran, or of the runs of the last
+//! [`RECENT`] one in a hundred began so late. Failures that lateness cannot make stand: who refuses a connection has been reached.
 //!
 //! Limits: the last [`RUNS_MAX`] runs.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::{EndCause, Finding, Report, Status, Timestamp};
+use crate::{EndCause, Finding, Judged, Judgement, Past, Reason, Report, Rule, Status, Timestamp, judge};
 
 /// From here on the host is late.
 pub const HOST_LATE_MIN: Duration = Duration::from_secs(2);
@@ -63,13 +64,32 @@ pub fn excused(finding: Finding, late: Duration) -> Finding {
     if late < HOST_LATE_MIN || !is_timeout(&finding) {
         return finding;
     }
-    Finding::Ended(EndCause::HostLate { lateness_ms: u64::try_from(late.as_millis()).unwrap_or(u64::MAX) })
+    Finding::Ended(host_late(late))
+}
+
+/// Whether what decided is a condition that a late host may have made true: it is asked of measured values, and the report named no failure of
+/// another cause.
+pub fn is_by_condition(judgement: &Judgement) -> bool {
+    let is_hard = judgement.failure.as_deref().is_some_and(|failure| failure != TIMEOUT);
+    matches!(judgement.reason, Reason::ConditionFailed { .. }) && !is_hard
+}
+
+/// What a condition made worse where the host was so late: nobody can judge, and what was measured counts no more. Every other judgement stands.
+pub fn excused_judgement(judged: Judged, late: Duration, rules: &[Rule], past: Past<'_>) -> Judged {
+    if late < HOST_LATE_MIN || !is_by_condition(&judged.judgement) {
+        return judged;
+    }
+    judge(Finding::Ended(host_late(late)), rules, past)
+}
+
+fn host_late(late: Duration) -> EndCause {
+    EndCause::HostLate { lateness_ms: u64::try_from(late.as_millis()).unwrap_or(u64::MAX) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Past, Reason, judge};
+    use crate::{Condition, Metric, MetricKind};
 
     fn down(failure: &str) -> Finding {
         Finding::Report(Report { status: Status::Critical, failure: Some(failure.into()), ..Report::default() })
@@ -84,6 +104,38 @@ mod tests {
         assert_eq!(excused(down("timeout"), Duration::from_millis(1_999)), down("timeout"));
         let well = Finding::Report(Report { status: Status::Ok, ..Report::default() });
         assert_eq!(excused(well.clone(), late), well);
+    }
+
+    #[test]
+    fn what_a_condition_made_worse_on_a_late_host_is_unknown() {
+        let late = Duration::from_millis(2_500);
+        let condition = Condition::parse("report.metrics.latency_seconds > 0.2").expect("a condition");
+        let rules = [Rule { status: Status::Critical, condition, lasting: None }];
+        let slow = |status: Status, failure: Option<&str>| {
+            let latency =
+                Metric { name: "latency_seconds".into(), value: 2.5, kind: MetricKind::Gauge, unit: String::new(), labels: Vec::new() };
+            let report = Report { status, failure: failure.map(str::to_owned), metrics: vec![latency].into(), ..Report::default() };
+            judge(Finding::Report(report), &rules, Past::default())
+        };
+        let excused = |judged: Judged, late: Duration| excused_judgement(judged, late, &rules, Past::default());
+        for failure in [None, Some("timeout")] {
+            let judged = excused(slow(Status::Warning, failure), late);
+            assert_eq!((judged.judgement.status, judged.judgement.reason), (Status::Unknown, Reason::HostLate { lateness_ms: 2_500 }));
+            assert_eq!((judged.judgement.failure, judged.report), (None, None), "nothing of it counts");
+        }
+        let in_time = slow(Status::Ok, None);
+        assert_eq!(in_time.judgement.status, Status::Critical);
+        assert_eq!(excused(in_time.clone(), Duration::from_millis(1_999)), in_time);
+    }
+
+    #[test]
+    fn a_failure_that_lateness_cannot_make_stands_on_a_late_host() {
+        let late = Duration::from_secs(9);
+        for failure in ["refused", "dns", "tls", "authentication", "protocol", "53300"] {
+            let judged = judge(excused(down(failure), late), &[], Past::default());
+            assert_eq!(judged.judgement.status, Status::Critical, "{failure}");
+            assert_eq!(excused_judgement(judged.clone(), late, &[], Past::default()), judged, "{failure}");
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Push checks: nobody runs them, somebody tells of them, and silence is the failure.
 //!
-//! Invariant: the time of silence is counted from what was heard last, so neither a restart nor a look at it makes it begin anew.
+//! While the host was down nobody could be heard, so the silence of a check that was well begins with the host at the earliest. A host that is
+//! started anew more often than `within` tells of no silence that begins meanwhile.
+//!
+//! Invariant: a silence that was told goes on, through restarts and looks, until something is heard.
 
 use std::time::Duration;
 
@@ -18,11 +21,11 @@ pub fn look_every(within: Duration) -> Duration {
     (within / LOOKS).clamp(LOOK_MIN, LOOK_MAX)
 }
 
-/// When it was last heard of: `last` is the newest result with the time it began, `begun` when the host began to listen.
+/// From when on it is silent: `last` is the newest result with the time it began, `begun` when the host began to listen.
 pub fn heard_at(last: Option<(Timestamp, &Reason)>, begun: Timestamp) -> Timestamp {
     match last {
         Some((_, Reason::NotHeard { since, .. })) => *since,
-        Some((at, _)) => at,
+        Some((at, _)) => at.max(begun),
         None => begun,
     }
 }
@@ -57,9 +60,17 @@ mod tests {
     fn a_look_at_the_silence_does_not_end_it() {
         let heard = Timestamp(1_000);
         let told = Reason::NotHeard { since: heard, within_ms: 60_000 };
-        assert_eq!(heard_at(Some((Timestamp(99_000), &told)), Timestamp(500_000)), heard);
-        assert_eq!(heard_at(Some((Timestamp(99_000), &Reason::Passed)), Timestamp(500_000)), Timestamp(99_000));
+        assert_eq!(heard_at(Some((Timestamp(99_000), &told)), Timestamp(500_000)), heard, "through a restart too");
+        assert_eq!(heard_at(Some((Timestamp(99_000), &Reason::Passed)), Timestamp(5_000)), Timestamp(99_000));
         assert_eq!(heard_at(None, Timestamp(500_000)), Timestamp(500_000));
+    }
+
+    #[test]
+    fn the_time_in_which_the_host_was_down_is_no_silence() {
+        let (heard, begun) = (Timestamp(1_000), Timestamp(900_000_000));
+        let from = heard_at(Some((heard, &Reason::Passed)), begun);
+        assert_eq!((from, silence(from, WITHIN, begun.plus(WITHIN))), (begun, None));
+        assert!(silence(from, WITHIN, begun.plus(WITHIN * 2)).is_some());
     }
 
     #[test]

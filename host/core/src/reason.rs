@@ -56,7 +56,7 @@ pub enum Reason {
     HostOverloaded {
         waited_ms: u64,
     },
-    /// The service did not answer in time, and the host was itself so late.
+    /// The service seemed slow or did not answer in time, and the host was itself so late.
     HostLate {
         lateness_ms: u64,
     },
@@ -165,7 +165,7 @@ impl fmt::Display for Reason {
             }
             Reason::HostLate { lateness_ms } => write!(
                 formatter,
-                "the service did not answer in time, while this host was itself {lateness_ms} ms late; hint: give it more processors, or run fewer checks"
+                "the service seemed too slow, while this host was itself {lateness_ms} ms late; hint: give it more processors, or run fewer checks"
             ),
             Reason::NotHeard { within_ms, .. } => write!(formatter, "nothing was heard within {}", span(*within_ms)),
         }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::{Metric, Status};
 
-pub use account::{Account, Burn, share_text};
+pub use account::{Account, Burn, SEVERITY_DETAIL, share_text};
 pub use book::{Book, Counts, DAYS_MAX, StoredDay, Tally, begin_of};
 pub use burn::{BurnWindow, PAIRS, Pair};
 pub use latency::Latencies;

@@ -6,7 +6,7 @@
 //! | `avg`, `max`, `min` `(metric, window)` | of the samples |
 //! | `rate(metric, window)` | increase a second of a counter; one that falls began anew at zero |
 //! | `count(metric, window)` | how many samples there are |
-//! | `failure_ratio(window)` | the share of reports that were critical by themselves: what a condition makes of a report does not count, so no condition keeps itself true |
+//! | `failure_ratio(window)` | the share of reports that were critical, by themselves or by a condition that does not ask `failure_ratio` itself: so no condition keeps itself true |
 //!
 //! A sample is the metric without labels in one report; the report that is judged is among them. With fewer than [`SAMPLES_MIN`] samples a
 //! function has no value, and the condition does not hold (see `condition/evaluation.rs`).
@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Metric, Rule, Timestamp};
+use crate::{Metric, Reason, Rule, Status, Timestamp};
 
 /// The longest window.
 pub const WINDOW_MAX: Duration = Duration::from_secs(3600);
@@ -106,7 +106,7 @@ pub(crate) fn window(text: &str) -> Result<Duration, String> {
 #[derive(Clone, Debug, Default)]
 pub struct Windows {
     series: Vec<Series>,
-    /// Whether a report was critical by itself; none where no condition asks.
+    /// Whether a report was critical, also by a condition that does not ask this; none where no condition asks.
     failures: Option<VecDeque<Sample>>,
 }
 
@@ -136,16 +136,35 @@ impl Windows {
         (windows.failures.is_some() || !windows.series.is_empty()).then_some(windows)
     }
 
-    /// Takes the metrics of one report, the newest so far, and whether it was critical by itself.
-    pub fn note(&mut self, at: Timestamp, metrics: &[Metric], was_critical: bool) {
+    /// Takes the metrics of one report, the newest so far.
+    pub fn note(&mut self, at: Timestamp, metrics: &[Metric]) {
         for series in &mut self.series {
             let reported = metrics.iter().find(|metric| metric.name == series.metric && metric.labels.is_empty());
             if let Some(metric) = reported {
                 keep(&mut series.samples, Sample { at, value: metric.value });
             }
         }
+    }
+
+    /// Whether a condition asks how many reports failed.
+    pub(crate) fn asks_failures(&self) -> bool {
+        self.failures.is_some()
+    }
+
+    /// Takes whether the newest report was critical; see [`was_critical`] for one of the past.
+    pub fn note_failure(&mut self, at: Timestamp, was_critical: bool) {
         if let Some(failures) = &mut self.failures {
             keep(failures, Sample { at, value: f64::from(u8::from(was_critical)) });
+        }
+    }
+
+    /// Lets go of what the newest report brought: it counts no more.
+    pub fn take_back(&mut self, at: Timestamp) {
+        let all = self.series.iter_mut().map(|series| &mut series.samples).chain(&mut self.failures);
+        for samples in all {
+            if samples.back().is_some_and(|newest| newest.at == at) {
+                samples.pop_back();
+            }
         }
     }
 
@@ -186,6 +205,16 @@ impl Windows {
     }
 }
 
+/// Whether a result of the past counts as failed. Of one that was made critical by a condition that asks `failure_ratio` nobody knows what the
+/// others said; it does not.
+pub fn was_critical(status: Status, reason: &Reason) -> bool {
+    let is_by_ratio = match reason {
+        Reason::ConditionFailed { condition, .. } => condition.contains(Function::FailureRatio.name()),
+        _ => false,
+    };
+    status == Status::Critical && !is_by_ratio
+}
+
 fn keep(samples: &mut VecDeque<Sample>, sample: Sample) {
     samples.push_back(sample);
     while samples.len() > SAMPLES_MAX || samples.front().is_some_and(|first| sample.at.since(first.at) > WINDOW_MAX) {
@@ -218,7 +247,7 @@ fn rate(samples: &[Sample]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Condition, MetricKind, Status};
+    use crate::{Condition, MetricKind};
 
     fn rules(condition: &str) -> Vec<Rule> {
         let condition = Condition::parse(condition).unwrap_or_else(|error| panic!("`{condition}`: {error}"));
@@ -236,7 +265,8 @@ mod tests {
         let mut now = Timestamp(0);
         for value in values {
             now = now.plus(Duration::from_secs(10));
-            windows.note(now, &metric(*value), *value > 100.0);
+            windows.note(now, &metric(*value));
+            windows.note_failure(now, *value > 100.0);
         }
         windows.value(&rules[0].condition.windows()[0], now)
     }
@@ -279,9 +309,38 @@ mod tests {
         assert_eq!(value("count('a', '1h') > 0.0", &many), Some(360.0));
         let rules = rules("count('a', '1h') > 0.0");
         let mut windows = Windows::of(&rules).expect("it asks the past");
-        windows.note(Timestamp(0), &metric(1.0), false);
-        windows.note(Timestamp(3_600_001), &metric(1.0), false);
+        windows.note(Timestamp(0), &metric(1.0));
+        windows.note(Timestamp(3_600_001), &metric(1.0));
         assert_eq!(windows.len_of(&rules[0].condition.windows()[0], Timestamp(3_600_001)), 1);
+    }
+
+    #[test]
+    fn what_is_taken_back_counts_no_more() {
+        let rules = rules("count('a', '1h') > 0.0 && failure_ratio('1h') > 0.0");
+        let mut windows = Windows::of(&rules).expect("it asks the past");
+        for at in [Timestamp(1_000), Timestamp(2_000)] {
+            windows.note(at, &metric(1.0));
+            windows.note_failure(at, true);
+        }
+        windows.take_back(Timestamp(2_000));
+        windows.take_back(Timestamp(2_000));
+        let calls = rules[0].condition.windows();
+        let lens: Vec<usize> = calls.iter().map(|call| windows.len_of(call, Timestamp(2_000))).collect();
+        assert_eq!(lens, [1, 1]);
+    }
+
+    #[test]
+    fn what_a_condition_on_the_ratio_made_critical_feeds_it_not() {
+        let by = |condition: &str| Reason::ConditionFailed {
+            status: Status::Critical,
+            condition: condition.to_owned(),
+            actual: String::new(),
+            expected: String::new(),
+        };
+        assert!(was_critical(Status::Critical, &by("report.metrics.status != 200.0")));
+        assert!(was_critical(Status::Critical, &Reason::Reported { status: Status::Critical, failure: None }));
+        assert!(!was_critical(Status::Critical, &by("failure_ratio('5m') > 0.5")));
+        assert!(!was_critical(Status::Warning, &by("report.metrics.status != 200.0")));
     }
 
     #[test]

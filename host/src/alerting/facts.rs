@@ -9,17 +9,21 @@
 //!
 //! Invariant: a result of a check that is not configured makes no fact.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use sickbay_core::alerting::{AlertKind, Alerting, AlertingConfig, CheckIdentity, Fact, Findings, Flap, Incident, LabelSet};
+use sickbay_core::slo::{PAIRS, SEVERITY_DETAIL};
 use sickbay_core::{Dependencies, Judgement, Reach, Status, Timestamp};
 use sickbay_store::ResultRecord;
 
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Origin};
 use crate::live::{CheckTable, LiveCheck, Observed, dependencies_of};
 use crate::reporter::reason_detail;
+
+/// The label of a check that says how severe its failure is.
+const SEVERITY: &str = "severity";
 
 /// A configuration and its checks, as the machine is to know them.
 pub(super) struct Wanted {
@@ -38,6 +42,8 @@ pub(super) struct Watched {
     dependencies: Dependencies,
     /// Checks that flap.
     flapping: HashSet<Arc<str>>,
+    /// Of objectives that failed, as they said last.
+    severities: HashMap<Arc<str>, &'static str>,
 }
 
 impl Watched {
@@ -55,12 +61,20 @@ impl Watched {
         let Some(wanted) = self.wanted.clone() else { return Vec::new() };
         let Some(check) = wanted.checks.get(&record.check) else { return Vec::new() };
         let mut facts = Vec::new();
+        // Before the transition, so that what follows from it goes by the new one.
+        if let Some(severity) = told_severity(check, record)
+            && self.severities.insert(Arc::clone(&record.check), severity) != Some(severity)
+        {
+            facts.push(Fact::Relabelled { check: identity_with(check, &wanted.config, Some(severity)) });
+        }
         let failures_needed = check.spec.policy.failures;
         // First, so that what is told of the check says how much stands on it.
         let transition = record.transition.as_ref();
         let reached = transition.map(|transition| self.dependencies.confirmed(&record.check, transition.to)).unwrap_or_default();
         if record.transition.is_some() || is_first_unjudged(record, failures_needed) {
-            facts.push(Fact::Transition { check: identity(check, &wanted.config), findings: self.found(&check.name, findings(record)) });
+            let check = identity_with(check, &wanted.config, severity_by(check, Some(record)));
+            let findings = self.found(&check.name, findings(record));
+            facts.push(Fact::Transition { check, findings });
         }
         self.flapping_facts(check, &wanted.config, Some(record), &mut facts);
         facts.extend(reached.into_iter().map(|Reach { check, cause, .. }| Fact::Reachability { check, cause }));
@@ -80,6 +94,7 @@ impl Watched {
         }
         facts.extend(relabelled(&wanted, alerting));
         self.flapping.retain(|name| wanted.checks.get(name).is_some());
+        self.severities.retain(|name, _| wanted.checks.get(name).is_some());
         self.dependencies = dependencies_of(&wanted.checks);
         let kept = remembered.into_iter().filter(|name| wanted.checks.get(name).is_some());
         self.reachability_facts(kept, &mut facts);
@@ -149,7 +164,14 @@ fn relabelled(wanted: &Wanted, alerting: &Alerting) -> Vec<Fact> {
     let mut facts = Vec::new();
     for incident in alerting.incidents().filter(|incident| incident.is_open()) {
         let Some(check) = incident.check().and_then(|name| wanted.checks.get(name)) else { continue };
-        let mut identity = identity(check, &wanted.config);
+        let last = check.with(|observed| observed.last.clone());
+        let severity = match last.as_deref().and_then(|last| told_severity(check, last)) {
+            Some(severity) => Some(severity),
+            // The last result says none, so it stays what it is.
+            None if has_severity_of_pair(check) => incident.labels.get(SEVERITY),
+            None => None,
+        };
+        let mut identity = identity_with(check, &wanted.config, severity);
         if check.spec.kind.is_none() {
             // It is known again with the first run.
             let kind = Arc::from(incident.labels.get("kind").unwrap_or_default());
@@ -217,7 +239,35 @@ fn findings(record: &ResultRecord) -> Findings {
 
 /// What alerts need to know of a check.
 pub(crate) fn identity(check: &LiveCheck, config: &Config) -> Arc<CheckIdentity> {
+    let last = if has_severity_of_pair(check) { check.with(|observed| observed.last.clone()) } else { None };
+    identity_with(check, config, severity_by(check, last.as_deref()))
+}
+
+/// Whether the pair of windows that fires says how severe it is: of the check of an objective, where its labels do not.
+fn has_severity_of_pair(check: &LiveCheck) -> bool {
+    matches!(check.spec.origin, Origin::Slo) && !check.spec.labels.contains_key(SEVERITY)
+}
+
+/// What the most urgent pair that fires said with a result.
+fn told_severity(check: &LiveCheck, record: &ResultRecord) -> Option<&'static str> {
+    if !has_severity_of_pair(check) {
+        return None;
+    }
+    let details: serde_json::Value = serde_json::from_str(record.details.as_deref()?).ok()?;
+    let told = details.get(SEVERITY_DETAIL)?.as_str()?;
+    PAIRS.iter().map(|pair| pair.severity).find(|severity| *severity == told)
+}
+
+/// That of the pair that fired with a result, the most urgent where none did; none where the labels say it.
+fn severity_by(check: &LiveCheck, record: Option<&ResultRecord>) -> Option<&'static str> {
+    let told = record.and_then(|record| told_severity(check, record));
+    told.or_else(|| has_severity_of_pair(check).then_some(PAIRS[0].severity))
+}
+
+/// With a severity beside the labels that are written.
+fn identity_with(check: &LiveCheck, config: &Config, severity: Option<&str>) -> Arc<CheckIdentity> {
     let labels = check.spec.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let labels = labels.chain(severity.map(|severity| (SEVERITY, severity)));
     Arc::new(CheckIdentity {
         name: Arc::clone(&check.name),
         plugin: Arc::clone(&check.plugin),
@@ -300,6 +350,28 @@ mod tests {
         assert!(told.contains(" (31 dependents)"), "{told}");
         let Some(Fact::Transition { findings, .. }) = watched.facts_of(&failed("api-7", 2)).into_iter().next() else { panic!("no fact") };
         assert_eq!(findings.dependents, 0, "nothing stands on it");
+    }
+
+    #[tokio::test]
+    async fn the_severity_of_an_objective_is_that_of_the_pair_that_fires_also_when_it_changes() {
+        let slo = "[[slo]]\nname = \"shop\"\nchecks = [\"db\"]\nobjective = 0.99\n";
+        let host = Host::start(&format!("{}{slo}", check("db"))).await;
+        let (mut watched, _) = watched(&host);
+        let burning = |severity: &str, number: u64| ResultRecord {
+            details: Some(format!("{{\"severity\":\"{severity}\"}}")),
+            transition: None,
+            ..failed("slo.shop", number)
+        };
+        let first = ResultRecord { transition: failed("slo.shop", 1).transition, ..burning("P3", 1) };
+        let facts = watched.facts_of(&first);
+        let severity = facts.iter().find_map(|fact| match fact {
+            Fact::Transition { check, .. } => check.labels.get("severity"),
+            _ => None,
+        });
+        assert_eq!(severity, Some("P3"));
+        assert!(watched.facts_of(&burning("P3", 2)).is_empty());
+        let worse = watched.facts_of(&burning("P1", 3));
+        assert!(matches!(&worse[..], [Fact::Relabelled { check }] if check.labels.get("severity") == Some("P1")), "{worse:?}");
     }
 
     #[tokio::test]

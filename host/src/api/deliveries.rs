@@ -21,6 +21,7 @@ use super::tokens::Admitted;
 use super::told;
 use crate::alerting::rows;
 use crate::live::Live;
+use crate::masks::Masks;
 
 const HINT: &str = "send nothing, or for example {\"by\": \"anna\"}";
 
@@ -125,8 +126,9 @@ pub(crate) async fn resend_delivery(
     body: Bytes,
 ) -> Result<(StatusCode, Json<DeliveryItem>), Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let asked: Resend = told::read(&body, HINT)?;
-    let by = told::who(admitted.as_ref(), asked.by)?;
+    let masks = Masks::of(&api.live).await;
+    let asked: Resend = told::read(&body, HINT, &masks)?;
+    let by = told::who(admitted.as_ref(), asked.by, &masks)?;
     let delivery = ended(&api.live, &name).await?;
     let _alone = api.live.alerts.alone_with_settled().await;
     let settled = settled(&api.live, &delivery).await?;

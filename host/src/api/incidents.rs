@@ -25,6 +25,7 @@ use super::told;
 use crate::alerting::rows;
 use crate::clock;
 use crate::live::Live;
+use crate::masks::Masks;
 
 const TIMELINE_MAX: u32 = 1_000;
 const MATCHERS_MAX: usize = 8;
@@ -235,11 +236,12 @@ pub(crate) async fn acknowledge(
     body: Bytes,
 ) -> Result<Json<IncidentItem>, Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let asked: Acknowledgement = told::read(&body, ACK_HINT)?;
+    let masks = Masks::of(&api.live).await;
+    let asked: Acknowledgement = told::read(&body, ACK_HINT, &masks)?;
     let now = clock::now();
-    let by = told::who(admitted.as_ref(), asked.by)?;
-    let note = told::note("note", asked.note)?;
-    let until = told::end("until", asked.until.as_deref(), asked.lasts.as_deref(), now)?;
+    let by = told::who(admitted.as_ref(), asked.by, &masks)?;
+    let note = told::note("note", asked.note, &masks)?;
+    let until = told::end("until", asked.until.as_deref(), asked.lasts.as_deref(), now).map_err(|problem| told::masked(problem, &masks))?;
     if until.is_some_and(|until| until <= now) {
         return Err(told::invalid("`until` is over already").hint("write a time in the future, or a time span as `for`"));
     }
@@ -281,9 +283,10 @@ pub(crate) async fn add_note(
     body: Bytes,
 ) -> Result<Json<IncidentItem>, Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let asked: Note = told::read(&body, NOTE_HINT)?;
-    let by = told::who(admitted.as_ref(), asked.by)?;
-    let text = told::note("text", Some(asked.text))?.ok_or_else(|| told::invalid("`text` is empty").hint(NOTE_HINT))?;
+    let masks = Masks::of(&api.live).await;
+    let asked: Note = told::read(&body, NOTE_HINT, &masks)?;
+    let by = told::who(admitted.as_ref(), asked.by, &masks)?;
+    let text = told::note("text", Some(asked.text), &masks)?.ok_or_else(|| told::invalid("`text` is empty").hint(NOTE_HINT))?;
     let id: IncidentId = name.parse().map_err(|_| unknown(&name))?;
     let _alone = api.live.alerts.alone_with_settled().await;
     for _ in 0..NOTE_LOOKS_MAX {

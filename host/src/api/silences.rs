@@ -30,6 +30,7 @@ use crate::alerting::facts::identity;
 use crate::alerting::rows;
 use crate::clock;
 use crate::live::Live;
+use crate::masks::Masks;
 
 const LIST: &str = "/api/v1/silences?state=all";
 const HINT: &str = "send for example {\"matchers\": [\"service=\\\"api\\\"\"], \"for\": \"2h\", \"comment\": \"moving\"}";
@@ -150,7 +151,7 @@ pub(crate) struct NewSilence {
 }
 
 impl NewSilence {
-    fn draft(&self, admitted: Option<&Extension<Admitted>>) -> Result<SilenceDraft, Problem> {
+    fn draft(&self, admitted: Option<&Extension<Admitted>>, masks: &Masks) -> Result<SilenceDraft, Problem> {
         let now = clock::now();
         if self.matchers.is_empty() {
             return Err(told::invalid("there are no matchers: it would mute everything").hint(HINT));
@@ -164,8 +165,8 @@ impl NewSilence {
             matchers,
             starts_at,
             ends_at,
-            created_by: told::who(admitted, self.by.clone())?,
-            comment: told::note("comment", self.comment.clone())?.unwrap_or_default(),
+            created_by: told::who(admitted, self.by.clone(), masks)?,
+            comment: told::note("comment", self.comment.clone(), masks)?.unwrap_or_default(),
         };
         match draft.problem(now) {
             Some(problem) => Err(told::invalid(problem).hint(HINT)),
@@ -201,17 +202,18 @@ pub(crate) async fn add_silence(
     body: Bytes,
 ) -> Result<(StatusCode, Json<SilenceItem>), Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let asked: NewSilence = told::read(&body, HINT)?;
-    let draft = asked.draft(admitted.as_ref())?;
+    let masks = Masks::of(&api.live).await;
+    let asked: NewSilence = told::read(&body, HINT, &masks)?;
+    let draft = asked.draft(admitted.as_ref(), &masks).map_err(|problem| told::masked(problem, &masks))?;
     if !asked.allow_unmatched && !is_known(&api.live, &draft.matchers).await {
         let detail = format!("no check and no open incident matches {}", quoted(&asked.matchers.join(", ")));
-        return Err(Problem::new(ProblemKind::SilenceUnmatched, detail).hint(
+        return Err(Problem::new(ProblemKind::SilenceUnmatched, masks.text(detail)).hint(
             "`sickbay status -o json` has the labels of checks; where it is meant, send \"allow_unmatched\": true (`--allow-unmatched`)",
         ));
     }
     let changes = api.live.alerts.tell(Fact::SilencePut { draft }).await.map_err(told::not_stored)?;
     if let Some(refusal) = changes.refusals.first() {
-        return Err(told::invalid(refusal.as_str()).hint(HINT));
+        return Err(told::masked(told::invalid(refusal.as_str()), &masks).hint(HINT));
     }
     let made = changes.silences.iter().find(|silence| !silence.is_over);
     let made =
@@ -280,6 +282,19 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::api::testing::{Host, get, post, request, two_checks};
+
+    #[tokio::test]
+    async fn what_looks_like_a_secret_is_masked_in_what_people_write_and_a_matcher_stays_as_it_is() {
+        let host = Host::start(&two_checks()).await;
+        let body = r#"{"matchers": ["note=\"password=hunter22hunter\""], "for": "2h", "comment": "password=hunter22hunter", "by": "token=hunter22hunter",
+            "allow_unmatched": true}"#;
+        let silence = host.ask(post("/api/v1/silences", body)).await.json();
+        assert_eq!((&silence["comment"], &silence["created_by"]), (&json!("password=[masked]"), &json!("token=[masked]")), "{silence}");
+        assert_eq!(silence["matchers"], json!(["note=\"password=hunter22hunter\""]));
+        let refused = host.ask(post("/api/v1/silences", r#"{"matchers": ["password=hunter22hunter ,"], "for": "2h"}"#)).await;
+        let told = refused.json();
+        assert!(refused.status >= 400 && !told["detail"].to_string().contains("hunter22"), "{told}");
+    }
 
     const GOOD: &str = r#"{"matchers": ["service=\"api\""], "for": "2h", "comment": "moving", "by": "anna"}"#;
 

@@ -1,5 +1,8 @@
 //! What people tell by a body of JSON: who they are, what they write, until when.
 //!
+//! Names and texts go no further with what is masked in them, and so do errors that quote them (`src/masks.rs`). Matchers stay as they are:
+//! with something else in them they would mean other alerts.
+//!
 //! Limits: [`BY_BYTES_MAX`], [`NOTE_BYTES_MAX`]; a time span of at most [`LASTS_MAX`].
 
 use std::time::Duration;
@@ -12,6 +15,7 @@ use sickbay_store::QueueError;
 
 use super::problem::{Problem, ProblemKind, quoted};
 use super::tokens::Admitted;
+use crate::masks::Masks;
 
 const BY_BYTES_MAX: usize = 256;
 const LASTS_MAX: Duration = Duration::from_secs(366 * 86_400);
@@ -19,16 +23,21 @@ const LASTS_MAX: Duration = Duration::from_secs(366 * 86_400);
 const SOMEBODY: &str = "somebody on this machine";
 
 /// The body as what it is to be; an empty one leaves everything out. `hint` shows one.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8], hint: &str) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8], hint: &str, masks: &Masks) -> Result<T, Problem> {
     let body: &[u8] = if body.trim_ascii().is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| invalid(format!("the body is not what is asked for: {error}")).hint(hint))
+    serde_json::from_slice(body).map_err(|error| masked(invalid(format!("the body is not what is asked for: {error}")), masks).hint(hint))
+}
+
+/// An error that may quote what was sent.
+pub(super) fn masked(problem: Problem, masks: &Masks) -> Problem {
+    Problem { detail: masks.text(problem.detail), ..problem }
 }
 
 /// Who says it: whose token it is, where there is one, whatever is written.
-pub(super) fn who(admitted: Option<&Extension<Admitted>>, by: Option<String>) -> Result<String, Problem> {
+pub(super) fn who(admitted: Option<&Extension<Admitted>>, by: Option<String>, masks: &Masks) -> Result<String, Problem> {
     let by = match admitted {
         Some(Extension(admitted)) => admitted.name.to_string(),
-        None => by.filter(|by| !by.trim().is_empty()).unwrap_or_else(|| SOMEBODY.to_owned()),
+        None => by.filter(|by| !by.trim().is_empty()).map_or_else(|| SOMEBODY.to_owned(), |by| masks.text(by)),
     };
     if by.len() > BY_BYTES_MAX {
         return Err(invalid(format!("`by` has more than {BY_BYTES_MAX} bytes")));
@@ -37,8 +46,8 @@ pub(super) fn who(admitted: Option<&Extension<Admitted>>, by: Option<String>) ->
 }
 
 /// A text that somebody writes for others.
-pub(super) fn note(key: &str, text: Option<String>) -> Result<Option<String>, Problem> {
-    match text {
+pub(super) fn note(key: &str, text: Option<String>, masks: &Masks) -> Result<Option<String>, Problem> {
+    match text.map(|text| masks.text(text)) {
         Some(text) if text.len() > NOTE_BYTES_MAX => Err(invalid(format!("`{key}` has more than {NOTE_BYTES_MAX} bytes"))),
         text => Ok(text.filter(|text| !text.trim().is_empty())),
     }
@@ -96,10 +105,20 @@ mod tests {
 
     #[test]
     fn who_says_it_is_said_and_bounded() {
-        assert_eq!(who(None, Some("anna".to_owned())), Ok("anna".to_owned()));
-        assert_eq!(who(None, Some(" ".to_owned())), Ok(SOMEBODY.to_owned()));
-        assert!(who(None, Some("x".repeat(BY_BYTES_MAX + 1))).is_err());
-        assert_eq!(note("note", Some(String::new())), Ok(None));
-        assert!(note("note", Some("x".repeat(NOTE_BYTES_MAX + 1))).is_err());
+        let masks = Masks::default();
+        assert_eq!(who(None, Some("anna".to_owned()), &masks), Ok("anna".to_owned()));
+        assert_eq!(who(None, Some(" ".to_owned()), &masks), Ok(SOMEBODY.to_owned()));
+        assert!(who(None, Some("x ".repeat(BY_BYTES_MAX)), &masks).is_err());
+        assert_eq!(note("note", Some(String::new()), &masks), Ok(None));
+        assert!(note("note", Some("x ".repeat(NOTE_BYTES_MAX)), &masks).is_err());
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_masked_in_names_texts_and_errors() {
+        let (masks, told) = (Masks::default(), || Some("password=hunter22hunter".to_owned()));
+        assert_eq!(who(None, told(), &masks), Ok("password=[masked]".to_owned()));
+        assert_eq!(note("note", told(), &masks), Ok(Some("password=[masked]".to_owned())));
+        let refused = read::<u8>(br#""password=hunter22hunter""#, "write a number", &masks).expect_err("it is no number");
+        assert!(refused.detail.contains("[masked]") && !refused.detail.contains("hunter22"), "{refused:?}");
     }
 }

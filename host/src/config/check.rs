@@ -1,13 +1,15 @@
 //! One check: its values, bounds and defaults, its conditions and grants compiled.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use sickbay_core::masking::Bond;
 use sickbay_core::window::SAMPLES_MAX;
-use sickbay_core::{Condition, ConditionError, Lasting, Policy, Requirement, Rule, Status};
+use sickbay_core::{Condition, ConditionError, Lasting, Policy, Requirement, Rule, Shapes, Status};
 use sickbay_runtime::{Limits, Sort};
 
 use super::cadence::{self, Times, times};
@@ -33,6 +35,8 @@ const LASTING: DurationBounds =
     DurationBounds { least: Duration::from_secs(1), least_text: "1s", most: Duration::from_secs(86_400), most_text: "24h" };
 const LABELS_MAX: usize = 32;
 const LABEL_VALUE_BYTES_MAX: usize = 1 << 10;
+/// Of one check: the first are mended first.
+const OPEN_SECRETS_TOLD_MAX: usize = 4;
 /// Labels that Sickbay itself may give to what it tells of a check.
 const LABELS_RESERVED: [&str; 4] = ["alertname", "check", "kind", "plugin"];
 
@@ -42,6 +46,8 @@ pub(super) struct CheckReader<'a> {
     names: Named,
     /// Relative paths resolve against it.
     dir: &'a Path,
+    /// What looks like a secret.
+    shapes: &'a Shapes,
     /// Names that are taken, and where.
     taken: HashMap<String, (Arc<Source>, Span)>,
     /// Many checks share a condition; compiling one is dear.
@@ -50,8 +56,8 @@ pub(super) struct CheckReader<'a> {
 }
 
 impl<'a> CheckReader<'a> {
-    pub(super) fn new(plugin: &'a BTreeMap<String, PluginSettings>, names: Named, dir: &'a Path) -> CheckReader<'a> {
-        CheckReader { plugin, names, dir, taken: HashMap::new(), compiled: HashMap::new(), checks: Vec::new() }
+    pub(super) fn new(plugin: &'a BTreeMap<String, PluginSettings>, names: Named, dir: &'a Path, shapes: &'a Shapes) -> CheckReader<'a> {
+        CheckReader { plugin, names, dir, shapes, taken: HashMap::new(), compiled: HashMap::new(), checks: Vec::new() }
     }
 
     pub(super) fn into_checks(self) -> Vec<Arc<Check>> {
@@ -111,6 +117,7 @@ impl<'a> CheckReader<'a> {
             },
         };
         judge_windows(&shared, scope);
+        open_secrets(written, header, self.shapes, scope);
         targets::targets(written, scope).into_iter().map(|target| check_of(written, &shared, target, &self.names, scope)).collect()
     }
 
@@ -266,6 +273,24 @@ fn labels(written: &CheckText, scope: &mut Scope<'_>) -> BTreeMap<String, String
 }
 
 /// The operator's labels of one check.
+/// Targets become names, and labels go to everybody: no credential may stand in them. Told at the header, since the line of the place would
+/// show it.
+fn open_secrets(written: &CheckText, header: Span, shapes: &Shapes, scope: &mut Scope<'_>) {
+    let hint = "leave it out: a credential stands in `config` as \"{{secret:NAME}}\", or in a source; where it is none, see `[masking]`";
+    let looks_like_one = |text: &str| matches!(shapes.mask(text), Cow::Owned(_));
+    let targets = written.targets.iter().flat_map(Placed::value);
+    for (number, _) in (1..).zip(targets).filter(|(_, target)| looks_like_one(target.value())).take(OPEN_SECRETS_TOLD_MAX) {
+        let problem = Problem::new(format!("target {number} of the check holds what looks like a secret"));
+        scope.note(header, problem.reason("a target is part of the check's name and of its labels, which everybody is told").hint(hint));
+    }
+    let is_open = |name: &str, value: &str| looks_like_one(value) || shapes.is_secret(name, value, Bond::Assigned);
+    let labels = written.labels.iter().filter(|(name, value)| is_open(name.value(), value.value()));
+    for (name, _) in labels.take(OPEN_SECRETS_TOLD_MAX) {
+        let problem = Problem::new(format!("the label `{}` holds what looks like a secret", shown(name.value())));
+        scope.note(header, problem.reason("labels go into answers, alerts and metrics").hint(hint));
+    }
+}
+
 pub(super) fn labels_of(written: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<'_>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
     for (name, value) in written {

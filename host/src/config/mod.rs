@@ -435,7 +435,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let names = Named::of(&main);
     let sinks =
         sink::sinks(&main.sink, &settings.plugin, &names, &source, &mut Scope { source: &source, dir: &dir, findings: &mut findings });
-    let mut reader = CheckReader::new(&settings.plugin, names, &dir);
+    let mut reader = CheckReader::new(&settings.plugin, names, &dir, &settings.services.shapes);
     reader.read_file(main.check, &source, &mut findings);
     for ReadFile { source, file } in files {
         if let Some(file) = file {

@@ -39,9 +39,6 @@ const WINDOW_DEFAULT: Duration = Duration::from_secs(30 * 86_400);
 /// By this label the report of an objective is told for each service.
 const SERVICE: &str = "service";
 const OWN_LABEL: &str = "slo";
-const SEVERITY: &str = "severity";
-/// A budget that burns fast is no matter for the morning.
-const SEVERITY_DEFAULT: &str = "P1";
 
 const MATCHER_HINT: &str = "write a label, one of `=`, `!=`, `=~` and `!~`, and a value in quotes, for example 'service=\"api\"'";
 
@@ -114,7 +111,6 @@ impl Reader<'_, '_> {
         let slo = Slo { name: written.name.value().clone(), objective, members: self.members(written, placed.span()) };
         let mut labels = labels_of(&written.labels, self.scope);
         labels.insert(OWN_LABEL.to_owned(), slo.name.clone());
-        labels.entry(SEVERITY.to_owned()).or_insert_with(|| SEVERITY_DEFAULT.to_owned());
         let check = check_of(&slo, labels, Place::of_header(self.source, placed.span()));
         (slo, check)
     }

@@ -8,7 +8,7 @@
 use std::sync::{Arc, PoisonError};
 
 use sickbay_core::masking::mask_finding;
-use sickbay_core::{CheckState, Finding, FlapChange, Judged, Judgement, Past, Reason, Status, Transition, judge};
+use sickbay_core::{CheckState, Finding, FlapChange, Judged, Judgement, Past, Reason, Status, Transition, judge, lateness};
 use sickbay_store::{ResultRecord, Trigger};
 
 use super::run::{Ended, Runner, Sandboxed, Times};
@@ -34,16 +34,24 @@ impl Runner {
     /// Judge, advance the state, make the record, and let readers see it.
     pub(super) fn conclude(&self, check: &LiveCheck, ended: Ended, times: Times, trigger: Trigger) -> Arc<ResultRecord> {
         let before = Runner::before(check);
-        let Ended { finding, run } = ended;
+        let Ended { finding, run, late } = ended;
         // Here everything passes that is told of a result: conditions, record, readers and store see the same.
         let finding = mask_finding(&**self.services().shapes(), finding);
         let mut reports = check.past.as_ref().map(|past| past.lock().unwrap_or_else(PoisonError::into_inner));
         if let (Some(reports), Finding::Report(report)) = (&mut reports, &finding) {
-            reports.windows.note(times.started_at, &report.metrics, report.status == Status::Critical);
+            judge::note(&mut reports.windows, report, &check.spec.rules, &before.state.holding, times.started_at);
         }
         let windows = reports.as_ref().map(|reports| &reports.windows);
         let past = Past { holding: &before.state.holding, windows, now: times.started_at };
-        let judged = judge(finding, &check.spec.rules, past);
+        let mut judged = judge(finding, &check.spec.rules, past);
+        if let Some(late) = late
+            && lateness::is_by_condition(&judged.judgement)
+        {
+            judged = lateness::excused_judgement(judged, self.late(late), &check.spec.rules, past);
+            if let (Some(reports), None) = (&mut reports, &judged.report) {
+                reports.windows.take_back(times.started_at);
+            }
+        }
         drop(reports);
         self.settle(check, before, judged, run, times, trigger)
     }
@@ -149,11 +157,14 @@ fn is_recorded(record: Record, status: Status) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use sickbay_capabilities::{ServiceSettings, Services};
+    use sickbay_core::{Metric, MetricKind, Report, Timestamp};
     use tokio_util::task::TaskTracker;
 
     use super::*;
-    use crate::api::testing::{Host, two_checks};
+    use crate::api::testing::{Host, check, two_checks};
 
     #[tokio::test]
     async fn what_nobody_can_judge_is_told_at_first_and_for_another_reason() {
@@ -175,6 +186,29 @@ mod tests {
         assert!(after(record.reason.clone(), failed("`b` is not granted")));
         let well = ResultRecord { status: Status::Ok, reason: Reason::Passed, ..(*record).clone() };
         assert!(!is_newly_unknown(&judged(Status::Unknown, failed("a")), Some(&well)), "it is told when it is confirmed");
+    }
+
+    #[tokio::test]
+    async fn what_a_condition_says_of_a_run_is_unknown_where_the_host_was_late_with_it() {
+        let conditions = "critical = [\"max('latency_seconds', '1h') > 0.2\", \"report.metrics.latency_seconds > 0.2\"]\n";
+        let host = Host::start(&format!("{}{conditions}", check("db"))).await;
+        let services = Services::new(&ServiceSettings::default()).unwrap();
+        let runner = Runner::new(Arc::clone(&host.live), services, TaskTracker::new());
+        let db = host.live.checks().get("db").cloned().unwrap();
+        let concluded = |second: u64, value: f64, late: Duration| {
+            let latency =
+                Metric { name: "latency_seconds".into(), value, kind: MetricKind::Gauge, unit: String::new(), labels: Vec::new() };
+            let finding = Finding::Report(Report { status: Status::Ok, metrics: [latency].into(), ..Report::default() });
+            let at = Timestamp(second * 1_000);
+            let ended = Ended { finding, run: Sandboxed::default(), late: Some(late) };
+            runner.conclude(&db, ended, Times { scheduled_at: at, started_at: at, took: Duration::ZERO }, Trigger::Schedule)
+        };
+        let late = concluded(1, 2.5, Duration::from_secs(5));
+        assert_eq!((late.status, &late.reason), (Status::Unknown, &Reason::HostLate { lateness_ms: 5_000 }));
+        // It counts in no window: the three after it are all that is known.
+        let after: Vec<Status> = (2..5).map(|second| concluded(second, 0.1, Duration::ZERO).status).collect();
+        assert_eq!(after, [Status::Ok; 3]);
+        assert_eq!(concluded(5, 2.5, Duration::ZERO).status, Status::Critical);
     }
 
     #[test]

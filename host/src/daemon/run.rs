@@ -90,6 +90,8 @@ pub(super) enum OutOfTurn {
 pub(super) struct Ended {
     pub(super) finding: Finding,
     pub(super) run: Sandboxed,
+    /// How late the host was with it; none where nothing was measured by this host.
+    pub(super) late: Option<Duration>,
 }
 
 /// What it left beside its finding; nothing where no guest was asked.
@@ -106,12 +108,12 @@ impl Ended {
     fn without_secret(error: &OpenError, turn: &Turn) -> Ended {
         let failure = Failure { kind: "configuration".to_owned(), message: error.to_string() };
         let run = Sandboxed { plugin_version: Arc::clone(&turn.loaded.version), ..Sandboxed::default() };
-        Ended { finding: Finding::Failure(failure), run }
+        Ended { finding: Finding::Failure(failure), run, late: None }
     }
 
     /// No guest was asked.
     pub(super) fn unbegun(finding: Finding) -> Ended {
-        Ended { finding, run: Sandboxed::default() }
+        Ended { finding, run: Sandboxed::default(), late: None }
     }
 }
 
@@ -215,19 +217,20 @@ impl Runner {
             Err(cause) => Ended::unbegun(Finding::Ended(waited(cause, waited_from))),
         };
         let took = began.elapsed();
-        let ended = Ended { finding: self.excused(ended.finding, late, started_at, took), run: ended.run };
+        let late = late.max(lateness::slept(started_at, clock::now(), took));
+        let ended = Ended { finding: self.excused(ended.finding, late), run: ended.run, late: Some(late) };
         self.recall(check).await;
         self.conclude(check, ended, Times { scheduled_at, started_at, took }, trigger)
     }
 
     /// A timeout is no judgement of the service where the host itself was late.
-    fn excused(&self, finding: Finding, late: Duration, started_at: Timestamp, took: Duration) -> Finding {
-        if !lateness::is_timeout(&finding) {
-            return finding;
-        }
-        let now = clock::now();
-        let of_all = self.lateness.lock().unwrap_or_else(PoisonError::into_inner).p99(now);
-        lateness::excused(finding, late.max(of_all).max(lateness::slept(started_at, now, took)))
+    fn excused(&self, finding: Finding, late: Duration) -> Finding {
+        if lateness::is_timeout(&finding) { lateness::excused(finding, self.late(late)) } else { finding }
+    }
+
+    /// How late the host is, where it was so late with one run.
+    pub(super) fn late(&self, with_it: Duration) -> Duration {
+        with_it.max(self.lateness.lock().unwrap_or_else(PoisonError::into_inner).p99(clock::now()))
     }
 
     /// There is one result for each time. A time of the schedule stays what it is: whatever else leads to a result keeps off the
@@ -320,7 +323,7 @@ impl Runner {
         });
         let plugin_state = kept(&finding, calls).map(Arc::new);
         let plugin_version = Arc::clone(&turn.loaded.version);
-        Ended { finding, run: Sandboxed { plugin_version, plugin_state, transcript: transcript.map(Box::new) } }
+        Ended { finding, run: Sandboxed { plugin_version, plugin_state, transcript: transcript.map(Box::new) }, late: None }
     }
 
     /// A run on the instance that the check's run before left, where there is one; it stays for the next where it may.

@@ -12,6 +12,8 @@ use crate::{Label, Status, Timestamp};
 
 /// `alertname` of an incident of a check that nobody can judge.
 pub const UNKNOWN_ALERTNAME: &str = "SickbayCheckUnknown";
+/// The label `plugin` of a check that no plugin runs: push, composite, slo.
+const NO_PLUGIN: &str = "sickbay";
 
 #[derive(Clone, Debug)]
 pub enum Fact {
@@ -103,6 +105,7 @@ pub enum Flap {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckIdentity {
     pub name: Arc<str>,
+    /// Empty where no plugin runs it.
     pub plugin: Arc<str>,
     pub kind: Arc<str>,
     pub target: Option<Arc<str>>,
@@ -123,7 +126,7 @@ impl CheckIdentity {
         let own = [
             ("alertname", Some(alertname)),
             ("check", Some(&*self.name)),
-            ("plugin", Some(&*self.plugin)),
+            ("plugin", Some(if self.plugin.is_empty() { NO_PLUGIN } else { &*self.plugin })),
             ("kind", Some(&*self.kind)),
             ("target", self.target.as_deref()),
             ("owner", owner),
@@ -178,6 +181,14 @@ mod tests {
         let expected =
             [("alertname", "api"), ("check", "api"), ("kind", "http"), ("plugin", "http"), ("service", "shop"), ("severity", "P1")];
         assert_eq!(labels, LabelSet::new(expected).expect("valid labels"));
+    }
+
+    #[test]
+    fn a_check_that_no_plugin_runs_has_sickbay_as_its_plugin() {
+        for kind in ["push", "composite", "slo"] {
+            let labels = CheckIdentity { plugin: "".into(), kind: kind.into(), ..identity(&[]) }.alert_labels(AlertKind::Failure);
+            assert_eq!((labels.get("plugin"), labels.get("kind")), (Some("sickbay"), Some(kind)));
+        }
     }
 
     #[test]

@@ -435,7 +435,7 @@ fn a_condition_asks_the_past_and_shows_what_it_found() {
     let report = report();
     let now = crate::Timestamp(100_000);
     for (number, wanted) in [(1, false), (2, false), (3, true)] {
-        windows.note(crate::Timestamp(number * 10_000), &[metric("latency_seconds", 0.75)], false);
+        windows.note(crate::Timestamp(number * 10_000), &[metric("latency_seconds", 0.75)]);
         let view = ReportView::new(&report, [&condition]).with_past(Some(&windows), now);
         assert_eq!(condition.evaluate(&view), Ok(wanted), "{number} samples");
     }

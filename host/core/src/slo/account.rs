@@ -3,6 +3,8 @@
 use super::{Book, BurnWindow, Counts, Objective, PAIRS, Pair};
 use crate::{Evidence, Label, Metric, MetricKind, Report, Status, Timestamp};
 
+/// The detail of a report by which the most urgent pair that fires says its severity.
+pub const SEVERITY_DETAIL: &str = "severity";
 /// A pair fires only where so many results of its long window are bad: one alone is no burning budget.
 const BAD_MIN: u64 = 2;
 
@@ -62,7 +64,14 @@ impl Account {
     /// What the check of the objective reports.
     pub fn report(&self, objective: &Objective) -> Report {
         let evidence = self.firing.iter().map(|pair| self.evidence(pair)).collect();
-        Report { status: self.status(), summary: self.summary(objective), metrics: self.metrics().into(), evidence, ..Report::default() }
+        Report {
+            status: self.status(),
+            summary: self.summary(objective),
+            metrics: self.metrics().into(),
+            evidence,
+            details: self.firing.first().map(|pair| format!("{{\"{SEVERITY_DETAIL}\":\"{}\"}}", pair.severity)),
+            ..Report::default()
+        }
     }
 
     fn summary(&self, objective: &Objective) -> String {

@@ -3,7 +3,7 @@
 //! Days are kept in a ring, each with its buckets, so what is kept of a day is one document ([`StoredDay`]).
 //!
 //! Limits: [`DAYS_MAX`] days. A day has 288 bytes of hours and, in the last three days and the one before, 3.5 KB of five-minute buckets: 40 KB
-//! in all for 90 days. Each check adds about 100 bytes a day, and at most 256 for what it measured. Counts of a bucket end at 2^32 - 1.
+//! in all for 90 days. Each check adds about 100 bytes a day, and at most 1 KiB for what it measured. Counts of a bucket end at 2^32 - 1.
 //! Invariant: a sum is of whole buckets, from the one in which its window begins to the one of now: it reaches back by at most one bucket
 //! more than its window, and never less.
 
@@ -146,7 +146,10 @@ impl Day {
             numbered.map(|(index, bucket)| (index, bucket.good, bucket.bad, bucket.uncovered)).collect()
         };
         let of_check = |(name, check): (&Arc<str>, &OfCheck)| {
-            (name.to_string(), StoredCheck { counts: check.bucket.stored(), latency: check.histogram.clone() })
+            (
+                name.to_string(),
+                StoredCheck { counts: check.bucket.stored(), latency: Histogram::default(), latencies: check.histogram.clone() },
+            )
         };
         StoredDay { hours: filled(self.hours()), fives: filled(self.fives()), checks: self.checks.iter().map(of_check).collect() }
     }
@@ -159,7 +162,8 @@ impl Day {
             fill(&mut day.fives.insert(no_fives())[..], &stored.fives);
         }
         let of_check = |(name, check): (String, StoredCheck)| {
-            let histogram = Histogram::restored(&check.latency);
+            let is_coarse = check.latencies.is_empty();
+            let histogram = if is_coarse { Histogram::of_coarse(&check.latency) } else { Histogram::restored(&check.latencies) };
             (Arc::<str>::from(name), OfCheck { bucket: Bucket::restored(check.counts), histogram })
         };
         day.checks = stored.checks.into_iter().map(of_check).collect();
@@ -193,8 +197,11 @@ pub struct StoredDay {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredCheck {
     counts: (u32, u32, u32),
+    /// In buckets of a quarter of a doubling, as they were kept once; not written any more.
     #[serde(default, skip_serializing_if = "Histogram::is_empty")]
     latency: Histogram,
+    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
+    latencies: Histogram,
 }
 
 /// The counts of one objective.

@@ -27,6 +27,7 @@ use crate::api::problem::{Problem, ProblemKind, quoted};
 use crate::api::silences::find;
 use crate::api::tokens::Admitted;
 use crate::clock;
+use crate::masks::Masks;
 
 /// The newest in the store, among which those that are over are told.
 const EXPIRED_LOOKED_AT_MAX: u32 = 1000;
@@ -81,7 +82,12 @@ pub(super) async fn post(
     body: Bytes,
 ) -> Result<Json<Put>, Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let mut asked: PostableSilence = serde_json::from_slice(&body).map_err(|error| invalid(format!("this is no silence: {error}")))?;
+    let masks = Masks::of(&api.live).await;
+    let refused = |told: String| invalid(masks.text(told));
+    let mut asked: PostableSilence = serde_json::from_slice(&body).map_err(|error| refused(format!("this is no silence: {error}")))?;
+    // Not in matchers: with something else in them they would mean other alerts.
+    asked.created_by = masks.text(asked.created_by);
+    asked.comment = masks.text(asked.comment);
     if let Some(Extension(admitted)) = admitted {
         asked.created_by = admitted.name.to_string();
     }
@@ -90,12 +96,12 @@ pub(super) async fn post(
         None => None,
     };
     let id = before.filter(|silence| !silence.is_over).map(|silence| silence.id);
-    let draft = draft(asked, id, clock::now()).map_err(invalid)?;
+    let draft = draft(asked, id, clock::now()).map_err(refused)?;
     let changes = tell(&api, Fact::SilencePut { draft }).await?;
     // No other begins by this fact, but some may have ended by now.
     match changes.silences.iter().find(|silence| !silence.is_over) {
         Some(silence) => Ok(Json(Put { silence_id: silence.id })),
-        None => Err(invalid(changes.refusals.join("; "))),
+        None => Err(refused(changes.refusals.join("; "))),
     }
 }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use sickbay_core::Status;
 use sickbay_core::alerting::{CheckIdentity, Fact, Findings, LabelSet, PostedAlert};
+use sickbay_core::slo::PAIRS;
 
 use crate::cli::probe::no_check;
-use crate::config::{Check, Config};
+use crate::config::{Check, Config, Origin};
 use crate::escape::escaped;
 use crate::failure::Failure;
 
@@ -55,6 +56,10 @@ fn labels(words: &[String]) -> Result<BTreeMap<String, String>, Failure> {
 
 fn of_check(check: &Check, changed: &BTreeMap<String, String>, config: &Config) -> Result<Alert, Failure> {
     let mut labels = check.labels.clone();
+    if matches!(check.origin, Origin::Slo) {
+        // As long as no pair of windows says another one.
+        labels.entry("severity".to_owned()).or_insert_with(|| PAIRS[0].severity.to_owned());
+    }
     let mut status = Status::Critical;
     for (name, value) in changed {
         if name == STATUS {

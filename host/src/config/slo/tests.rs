@@ -39,7 +39,7 @@ fn an_objective_has_its_defaults_and_a_check_of_its_own() {
     assert_eq!((config.checks.len(), own.name.as_str(), own.origin, own.kind.as_deref()), (2, "slo.shop", Origin::Slo, Some("slo")));
     assert_eq!((own.schedule.interval(), own.policy.failures, own.plugin.as_str()), (Some(EVERY), 1, ""));
     let labels: Vec<(&str, &str)> = own.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(labels, [("severity", "P1"), ("slo", "shop")]);
+    assert_eq!(labels, [("slo", "shop")]);
     assert_eq!((own.place.line(), config.warnings.len()), (6, 0));
 }
 

@@ -14,7 +14,7 @@ use anyhow::ensure;
 use sickbay_core::alerting::{Alerting, CheckIdentity, DeliveryId, Fact, Findings, Outcome};
 use sickbay_core::masking::mask_finding;
 use sickbay_core::window::SAMPLES_MAX;
-use sickbay_core::{CheckState, Finding, Judged, Past, Rule, Shapes, Status, Timestamp, Windows, judge};
+use sickbay_core::{CheckState, Finding, Judged, Past, Rule, Shapes, Timestamp, Windows, judge};
 
 use crate::core_checks::{LATENCY_SECONDS_MAX, POLICY, START, alerting_config, by_service, identity, report, rules};
 use crate::figure::Figure;
@@ -115,7 +115,7 @@ impl Host {
     fn take(&mut self, number: usize, finding: Finding, now: Timestamp) -> u64 {
         let check = &mut self.checks[number];
         if let Finding::Report(report) = &finding {
-            check.windows.note(now, &report.metrics, report.status == Status::Critical);
+            judge::note(&mut check.windows, report, &check.rules, &check.state.holding, now);
         }
         let past = Past { holding: &check.state.holding, windows: Some(&check.windows), now };
         let Judged { judgement, report, holding } = judge(finding, &check.rules, past);
@@ -155,7 +155,7 @@ impl Check {
         let mut windows = Windows::of(&rules).unwrap_or_default();
         let metrics = report(latency_when_well(number)).metrics;
         for age in (1..=SAMPLES_MAX as u64).rev() {
-            windows.note(Timestamp(START.0 - age * EVERY_MS), &metrics, false);
+            windows.note(Timestamp(START.0 - age * EVERY_MS), &metrics);
         }
         Ok(Check { identity: identity(number)?, rules, windows, state: CheckState::not_yet_run() })
     }

@@ -174,7 +174,7 @@ fn past() -> anyhow::Result<(Timestamp, Arc<Report>, Windows)> {
     let mut windows = Windows::of(&rules()?).context("no condition asks the past")?;
     let report = Arc::new(report(0.1));
     for sample in 0..SAMPLES {
-        windows.note(START.plus(EVERY * sample), &report.metrics, false);
+        windows.note(START.plus(EVERY * sample), &report.metrics);
     }
     Ok((START, report, windows))
 }
