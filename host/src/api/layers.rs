@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 
+use super::audit::Trace;
 use super::guard::WITHOUT_TOKEN;
 use super::places::{Place, REQUESTS_MAX};
 use super::problem::{Problem, ProblemKind};
@@ -71,7 +72,12 @@ pub(crate) async fn bounded_body(State(long_bodies): State<Arc<Semaphore>>, requ
         (to_bytes(body, bytes_max).await, room)
     };
     match tokio::time::timeout(REQUEST_BODY_TIME_MAX, read).await {
-        Ok((Ok(bytes), _room)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok((Ok(bytes), _room)) => {
+            if let Some(trace) = parts.extensions.get::<Trace>() {
+                trace.sent(&bytes);
+            }
+            next.run(Request::from_parts(parts, Body::from(bytes))).await
+        }
         Ok((Err(error), _)) if std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) => {
             Problem::new(ProblemKind::BodyTooLarge, format!("the body is longer than {bytes_max} bytes")).into_response()
         }
