@@ -332,12 +332,13 @@ impl Live {
         self.checks.load_full()
     }
 
-    /// Who is told of alerts, with what the plugins that serve say of their kinds of sinks.
+    /// Who is told of alerts, with what the plugins that serve say of their kinds of sinks, and the maintenance made by the API.
     pub fn alerting_of(&self, config: &Config) -> Arc<AlertingConfig> {
-        config.alerting_with(|sink| {
+        let written = config.alerting_with(|sink| {
             let loaded = self.plugins.get(&sink.plugin).and_then(|slot| slot.current());
             loaded.is_some_and(|loaded| loaded.tells_acknowledgements(&sink.plugin_use()))
-        })
+        });
+        self.alerts.with_windows(written)
     }
 
     /// Instances that were kept for a check as it was configured before are dropped.

@@ -75,6 +75,33 @@ async fn an_alert_is_told_once_when_it_fires_and_once_when_it_ends() {
 }
 
 #[tokio::test]
+async fn a_window_made_by_the_api_mutes_also_after_a_restart_and_what_still_fires_is_told_after_it() {
+    let receiver = Receiver::start([]).await;
+    let config = webhook("oncall", &receiver, "") + &at_once(&["oncall"], "") + &pushed("api", "") + &pushed("other", "");
+    let mut sickbay = Sickbay::started(&config, &["webhook"]).await;
+    let body = r#"{"name": "moving", "matchers": ["check=\"api\""], "for": "2h", "by": "anna"}"#;
+    let made = sickbay.client().post_body("/api/v1/maintenance", body).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    push(&sickbay, "api", "critical").await;
+    push(&sickbay, "other", "critical").await;
+    assert_eq!(brief(&has_told(&receiver, 1).await), [("other", "firing")]);
+
+    assert_eq!(sickbay.stop().await, 0);
+    sickbay.start().await;
+    push(&sickbay, "api", "critical").await;
+    push(&sickbay, "other", "ok").await;
+    assert_eq!(brief(&has_told(&receiver, 2).await), [("other", "firing"), ("other", "resolved")]);
+
+    let path = format!("/api/v1/maintenance/{}", made.json()["id"].as_str().expect("an id"));
+    assert_eq!(sickbay.get(&path).await.json()["is_active"], true);
+    assert_eq!(sickbay.client().delete(&path).await.status, 204);
+    assert_eq!(brief(&has_told(&receiver, 3).await)[2..], [("api", "firing")]);
+    push(&sickbay, "api", "ok").await;
+    assert_eq!(brief(&has_told(&receiver, 4).await)[3..], [("api", "resolved")]);
+    nothing_is_pending(&sickbay).await;
+}
+
+#[tokio::test]
 async fn what_is_silenced_is_not_told_until_the_silence_ends_and_its_end_is_told_through_one() {
     let receiver = Receiver::start([]).await;
     let config = webhook("oncall", &receiver, "") + &at_once(&["oncall"], "") + &pushed("api", "") + &pushed("other", "");

@@ -6,6 +6,7 @@ mod alerts_kill;
 mod alerts_kill_points;
 mod alerts_refused;
 mod api;
+mod audit;
 mod author;
 mod bare_target;
 mod cli;

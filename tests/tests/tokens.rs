@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::support_http::certificates::{Authority, leaf};
-use sickbay_tests::{Answer, Sickbay, check, program, until};
+use sickbay_tests::{Answer, Sickbay, check, found, program, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -86,6 +86,30 @@ async fn each_role_does_what_it_may_and_nobody_else_does_anything() {
         }
     }
     assert_no_token_is_told(&sickbay.log());
+}
+
+#[tokio::test]
+async fn what_a_holder_did_and_what_somebody_may_not_is_written_down() {
+    let mut sickbay = prepared("").await;
+    sickbay.start().await;
+    for (token, wanted) in [("", 401), (VIEWER, 403), (OPERATOR, 200)] {
+        assert_eq!(ask(&sickbay, "POST", "/api/v1/checks/api/run", token).await.status, wanted);
+    }
+    let listed = found("three records", async || {
+        let listed = ask(&sickbay, "GET", "/api/v1/audit?action=run&target=api", VIEWER).await.json();
+        Some(listed).filter(|listed| listed["items"].as_array().is_some_and(|items| items.len() == 3))
+    });
+    let listed = listed.await;
+    let told = |index: usize| {
+        let item = &listed["items"][index];
+        (item["actor"].as_str(), item["result"].as_str(), item["status"].as_u64(), item["source"].as_str())
+    };
+    let here = Some("127.0.0.1");
+    assert_eq!(told(0), (Some("operator"), Some("done"), Some(200), here));
+    assert_eq!(told(1), (Some("viewer"), Some("denied"), Some(403), here));
+    assert_eq!(told(2), (here, Some("denied"), Some(401), here));
+    assert_eq!(ask(&sickbay, "GET", "/api/v1/audit", "").await.status, 401);
+    assert_no_token_is_told(&listed.to_string());
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Push checks: nobody runs them, somebody tells of them, and silence is the failure.
 //!
-//! While the host was down nobody could be heard, so the silence of a check that was well begins with the host at the earliest. A host that is
-//! started anew more often than `within` tells of no silence that begins meanwhile.
+//! While the host was down nobody could be heard: silence is told [`GRACE`] after its start at the earliest, or `within` where that is shorter.
 //!
 //! Invariant: a silence that was told goes on, through restarts and looks, until something is heard.
 
@@ -15,6 +14,8 @@ const LOOK_MIN: Duration = Duration::from_secs(1);
 const LOOK_MAX: Duration = Duration::from_secs(60);
 const LOOKS: u32 = 20;
 const SUMMARY_BYTES_MAX: usize = 512;
+/// For those who could not be heard and try again. Longer, and a host that is started often would tell of no silence.
+const GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// The time between two looks at a check that may be silent for so long.
 pub fn look_every(within: Duration) -> Duration {
@@ -22,10 +23,10 @@ pub fn look_every(within: Duration) -> Duration {
 }
 
 /// From when on it is silent: `last` is the newest result with the time it began, `begun` when the host began to listen.
-pub fn heard_at(last: Option<(Timestamp, &Reason)>, begun: Timestamp) -> Timestamp {
+pub fn heard_at(last: Option<(Timestamp, &Reason)>, within: Duration, begun: Timestamp) -> Timestamp {
     match last {
         Some((_, Reason::NotHeard { since, .. })) => *since,
-        Some((at, _)) => at.max(begun),
+        Some((at, _)) => at.max(begun.minus(within.saturating_sub(GRACE))),
         None => begun,
     }
 }
@@ -60,17 +61,21 @@ mod tests {
     fn a_look_at_the_silence_does_not_end_it() {
         let heard = Timestamp(1_000);
         let told = Reason::NotHeard { since: heard, within_ms: 60_000 };
-        assert_eq!(heard_at(Some((Timestamp(99_000), &told)), Timestamp(500_000)), heard, "through a restart too");
-        assert_eq!(heard_at(Some((Timestamp(99_000), &Reason::Passed)), Timestamp(5_000)), Timestamp(99_000));
-        assert_eq!(heard_at(None, Timestamp(500_000)), Timestamp(500_000));
+        assert_eq!(heard_at(Some((Timestamp(99_000), &told)), WITHIN, Timestamp(500_000)), heard, "through a restart too");
+        assert_eq!(heard_at(Some((Timestamp(99_000), &Reason::Passed)), WITHIN, Timestamp(5_000)), Timestamp(99_000));
+        assert_eq!(heard_at(None, WITHIN, Timestamp(500_000)), Timestamp(500_000));
     }
 
     #[test]
     fn the_time_in_which_the_host_was_down_is_no_silence() {
         let (heard, begun) = (Timestamp(1_000), Timestamp(900_000_000));
-        let from = heard_at(Some((heard, &Reason::Passed)), begun);
+        let from = heard_at(Some((heard, &Reason::Passed)), WITHIN, begun);
         assert_eq!((from, silence(from, WITHIN, begun.plus(WITHIN))), (begun, None));
         assert!(silence(from, WITHIN, begun.plus(WITHIN * 2)).is_some());
+        let day = Duration::from_secs(25 * 3600);
+        let from = heard_at(Some((heard, &Reason::Passed)), day, begun);
+        assert_eq!(silence(from, day, begun.plus(GRACE)), None);
+        assert!(silence(from, day, begun.plus(GRACE * 2)).is_some(), "a start a day hides nothing");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Alerts in the daemon: what the machine of `sickbay_core::alerting` is told, where its rows go, and who acts on them.
 //!
 //! Who is who: [`Alerts`] is the way to the machine; `facts` makes facts of results and of the configuration; `rows` turns what the machine
-//! answers into documents and back; `start` makes it of the store's rows; `tick` tells it the time; `workers` attempt what is due, each
+//! answers into documents and back; `maintenance` keeps the windows that people make by the API; `start`
+//! makes it of the store's rows; `tick` tells it the time; `workers` attempt what is due, each
 //! by a [`SinkRunner`], which has the plugin of a sink tell a `notification`.
 //!
 //! How: the machine is told facts in the order of the queue of results alone. A result whose check changes and the rows that follow from it
@@ -19,6 +20,7 @@
 //! Invariant: readers may see what is not on the disk yet, as they do with results; nobody acts on it.
 
 pub(crate) mod facts;
+pub(crate) mod maintenance;
 mod notification;
 pub(crate) mod rows;
 mod sink;
@@ -30,7 +32,7 @@ pub(crate) mod workers;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use sickbay_core::Timestamp;
 pub use sickbay_core::alerting::Outcome;
 use sickbay_core::alerting::{Alerting, AlertingConfig, Changes, Fact};
@@ -43,6 +45,7 @@ pub use self::start::start;
 pub use self::tally::{NotificationOutcome, Tally};
 
 use self::facts::{Wanted, Watched};
+use self::maintenance::MadeWindow;
 use self::tally::Notifications;
 use crate::clock;
 use crate::config::Config;
@@ -68,6 +71,8 @@ struct Shared {
     machine: Mutex<Machine>,
     /// What it is to know of the configuration; taken up before the next fact.
     wanted: ArcSwapOption<Wanted>,
+    /// Maintenance that people made by the API.
+    windows: ArcSwap<Vec<MadeWindow>>,
     /// Plugins that came back or are others than before; taken up with it. As many as there are plugins.
     mended: Mutex<BTreeSet<String>>,
     /// Told after each commit, and when something else is to be looked at.

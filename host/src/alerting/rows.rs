@@ -9,6 +9,7 @@
 //! | delivery | its own | sink | when it was made | until it ended |
 //! | silence | its own | | its begin; its end when it is over | until it is over |
 //! | check, sink | name | | | always |
+//! | maintenance (`maintenance`) | its own | | when it was made | always |
 //!
 //! Lines of timelines, and deliveries that ended, are announced: the events tell them.
 //!
@@ -82,7 +83,7 @@ pub(super) async fn read(store: &dyn Store) -> Result<Rows, StoreError> {
     })
 }
 
-async fn open<T: DeserializeOwned>(store: &dyn Store, kind: Kind) -> Result<Vec<T>, StoreError> {
+pub(super) async fn open<T: DeserializeOwned>(store: &dyn Store, kind: Kind) -> Result<Vec<T>, StoreError> {
     let mut rows = Vec::new();
     let mut after = String::new();
     loop {

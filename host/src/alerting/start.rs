@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use sickbay_core::alerting::{Alerting, DeliveryId, DeliveryState, Fact, Outcome};
 use sickbay_store::{ResultQueue, Store, StoreError};
 use tokio::sync::{Semaphore, watch};
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::facts::Watched;
 use super::tally::Notifications;
-use super::{Alerts, InOrder, Machine, Shared, TOLD_AT_ONCE_MAX, rows};
+use super::{Alerts, InOrder, Machine, Shared, TOLD_AT_ONCE_MAX, maintenance, rows};
 use crate::clock;
 use crate::config::Config;
 use crate::live::Events;
@@ -32,11 +32,12 @@ pub async fn start(
     events: Events,
 ) -> Result<(Alerts, ResultQueue, JoinHandle<()>), StoreError> {
     let rows = rows::read(&**store).await?;
+    let windows = maintenance::read(&**store).await?;
     let now = clock::now();
     let flapping: HashSet<Arc<str>> = rows.checks.iter().filter(|row| row.held.is_some()).map(|row| Arc::clone(&row.check)).collect();
     // Ids and jitter: no two processes have the same.
     let seed = RandomState::new().hash_one(now);
-    let (alerting, changes) = Alerting::restore(rows, Arc::clone(&config.alerting), seed, now);
+    let (alerting, changes) = Alerting::restore(rows, maintenance::merged(Arc::clone(&config.alerting), &windows), seed, now);
     let mut written = rows::of(&changes);
     let mut machine =
         Machine { alerting, watched: Watched::of(flapping), notifications: Notifications::default(), backlog: VecDeque::new() };
@@ -50,6 +51,7 @@ pub async fn start(
     let shared = Arc::new(Shared {
         machine: Mutex::new(machine),
         wanted: ArcSwapOption::empty(),
+        windows: ArcSwap::from_pointee(windows),
         mended: Mutex::default(),
         changed: watch::Sender::new(()),
         turns: Arc::new(Semaphore::new(TOLD_AT_ONCE_MAX)),

@@ -44,7 +44,7 @@ impl Attempts {
         if !self.is_one_more_allowed(source) {
             let problem = Problem::new(ProblemKind::TooManyAttempts, "too many wrong tokens came from this address")
                 .hint("see which program here has an old token; a right one is let in at any time");
-            return Denial { reason: DeniedReason::TooMany, problem };
+            return Denial { reason: DeniedReason::TooMany, holder: None, problem: Box::new(problem) };
         }
         if self.lines.check().is_ok() {
             tracing::warn!(%source, "a request with a token that is nobody's was refused");
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn wrong() -> Denial {
-        Denial { reason: DeniedReason::Unknown, problem: Problem::new(ProblemKind::TokenUnknown, "x") }
+        Denial { reason: DeniedReason::Unknown, holder: None, problem: Box::new(Problem::new(ProblemKind::TokenUnknown, "x")) }
     }
 
     fn status(attempts: &Attempts, source: &str) -> u16 {
@@ -96,7 +96,8 @@ mod tests {
     fn a_missing_token_is_not_an_attempt() {
         let attempts = Attempts::default();
         for _ in 0..100 {
-            let missing = Denial { reason: DeniedReason::Missing, problem: Problem::new(ProblemKind::TokenMissing, "x") };
+            let missing =
+                Denial { reason: DeniedReason::Missing, holder: None, problem: Box::new(Problem::new(ProblemKind::TokenMissing, "x")) };
             assert_eq!(attempts.note(missing, "192.0.2.1".parse().unwrap()).problem.status, 401);
         }
         assert!(attempts.sources.is_empty());

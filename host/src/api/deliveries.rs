@@ -79,7 +79,7 @@ pub(crate) async fn list_deliveries(State(api): State<Api>, RawQuery(query): Raw
     let parameters = Parameters::read(query.as_deref(), &["limit", "cursor", "sink", "incident", "state"])?;
     let filter = Filter::read(&parameters)?;
     let behind = parameters.text("cursor")?.map(Cursor::read).transpose()?;
-    let wanted = Wanted { kind: Kind::Delivery, parent: filter.sink.as_deref(), behind, limit: limit(&parameters)? };
+    let wanted = Wanted { kind: Kind::Delivery, parent: filter.sink.as_deref(), behind, since: None, limit: limit(&parameters)? };
     let item = |document: &Document| {
         let delivery = rows::parse::<Delivery>(document).filter(|delivery| filter.wants(delivery))?;
         Some(DeliveryItem::of(&delivery, hold_of(&api.live, &delivery)))

@@ -48,6 +48,8 @@ pub(super) struct Wanted<'a> {
     pub(super) kind: Kind,
     pub(super) parent: Option<&'a str>,
     pub(super) behind: Option<Cursor>,
+    /// The list ends before those that are older.
+    pub(super) since: Option<Timestamp>,
     pub(super) limit: usize,
 }
 
@@ -57,7 +59,7 @@ pub(super) async fn part<T>(
     wanted: Wanted<'_>,
     mut item: impl FnMut(&Document) -> Option<T>,
 ) -> Result<Page<T>, Problem> {
-    let Wanted { kind, parent, mut behind, limit } = wanted;
+    let Wanted { kind, parent, mut behind, since, limit } = wanted;
     let mut items = Vec::new();
     let (mut read, mut read_bytes, mut page_len) = (0_usize, 0_usize, PAGE_LEN_FIRST);
     loop {
@@ -65,6 +67,9 @@ pub(super) async fn part<T>(
         let page = store.documents(StorePage { kind, parent, before, limit: page_len as u32 }).await.map_err(Problem::store)?;
         let is_last = page.len() < page_len;
         for document in &page {
+            if since.is_some_and(|since| document.at < since) {
+                return Ok(Page { items, next: None });
+            }
             if items.len() == limit || read == DOCUMENTS_READ_MAX || read_bytes >= DOCUMENTS_READ_BYTES_MAX {
                 let next = behind.as_ref().map(Cursor::text);
                 return Ok(Page { items, next });
@@ -94,7 +99,7 @@ mod tests {
     }
 
     async fn numbers(store: &dyn Store, behind: Option<Cursor>, limit: usize, divisor: u64) -> Page<u64> {
-        let wanted = Wanted { kind: Kind::Incident, parent: None, behind, limit };
+        let wanted = Wanted { kind: Kind::Incident, parent: None, behind, since: None, limit };
         let asked = |document: &Document| document.id.parse::<u64>().ok().filter(|number| number.is_multiple_of(divisor));
         part(store, wanted, asked).await.unwrap()
     }
@@ -135,6 +140,16 @@ mod tests {
         let behind = Cursor::read(&first.next.expect("there are more")).unwrap();
         let second = numbers(&*store, Some(behind), 1_000, 1).await;
         assert_eq!((first.items.len() + second.items.len(), second.next), (LEN, None));
+    }
+
+    #[tokio::test]
+    async fn a_list_ends_before_what_is_too_old() {
+        let store = sickbay_store::open("sqlite::memory:", std::path::Path::new("/")).await.unwrap();
+        let documents: Vec<Change> = (0..100).map(document).collect();
+        store.commit(&[], &documents).await.unwrap();
+        let wanted = Wanted { kind: Kind::Incident, parent: None, behind: None, since: Some(Timestamp(48)), limit: 1_000 };
+        let page = part(&*store, wanted, |document: &Document| document.id.parse::<u64>().ok()).await.unwrap();
+        assert_eq!((page.items, page.next), (vec![99, 98, 97, 96], None));
     }
 
     #[test]

@@ -26,6 +26,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::attempts::Attempts;
+use super::audit::Trace;
 use super::problem::{Problem, ProblemKind, quoted};
 use super::server::{Peer, Scheme};
 use super::tokens::{self, Denial};
@@ -76,13 +77,16 @@ impl Gate {
         let source = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
         let admitted = tokens::judge(&self.live.config.load().tokens, request.method(), request.headers())
             .map_err(|denial| self.attempts.note(denial, source))?;
+        if let Some(trace) = request.extensions().get::<Trace>() {
+            trace.admitted(&admitted.name);
+        }
         request.extensions_mut().insert(admitted);
         Ok(())
     }
 }
 
 fn foreign(problem: Problem) -> Denial {
-    Denial { reason: DeniedReason::Foreign, problem }
+    Denial { reason: DeniedReason::Foreign, holder: None, problem: Box::new(problem) }
 }
 
 /// The middleware.
@@ -91,7 +95,10 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
         Ok(()) => next.run(request).await,
         Err(denial) => {
             gate.live.metrics.api_denied(denial.reason);
-            denial.problem.into_response()
+            if let Some(trace) = request.extensions().get::<Trace>() {
+                trace.denied(denial.holder);
+            }
+            (*denial.problem).into_response()
         }
     }
 }

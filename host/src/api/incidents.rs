@@ -125,7 +125,7 @@ pub(crate) async fn list_incidents(State(api): State<Api>, RawQuery(query): RawQ
         return Ok(Json(open(&api.live, &filter, behind, limit)));
     }
     let behind = cursor.map(Cursor::read).transpose()?;
-    let wanted = Wanted { kind: Kind::Incident, parent: filter.check.as_deref(), behind, limit };
+    let wanted = Wanted { kind: Kind::Incident, parent: filter.check.as_deref(), behind, since: None, limit };
     let item =
         |document: &Document| rows::parse::<Incident>(document).filter(|incident| filter.wants(incident)).as_ref().map(IncidentItem::from);
     Ok(Json(documents::part(&*api.live.store, wanted, item).await?))

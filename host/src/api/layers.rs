@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 
+use super::audit::Trace;
 use super::guard::WITHOUT_TOKEN;
 use super::places::{Place, REQUESTS_MAX};
 use super::problem::{Problem, ProblemKind};
@@ -74,7 +75,13 @@ pub(crate) async fn bounded_body(State(long_bodies): State<Arc<Semaphore>>, requ
         (read_whole(body, bytes_max).await, room)
     };
     match tokio::time::timeout(REQUEST_BODY_TIME_MAX, read).await {
-        Ok((Read::Whole(bytes), _room)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok((Read::Whole(bytes), _room)) => {
+            let bytes = Bytes::from(bytes);
+            if let Some(trace) = parts.extensions.get::<Trace>() {
+                trace.sent(&bytes);
+            }
+            next.run(Request::from_parts(parts, Body::from(bytes))).await
+        }
         Ok((Read::TooLong, _)) => {
             Problem::new(ProblemKind::BodyTooLarge, format!("the body is longer than {bytes_max} bytes")).into_response()
         }

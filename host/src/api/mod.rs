@@ -2,22 +2,24 @@
 //!
 //! Who is who: [`router`] puts every path together; `model` are the shapes of the JSON; `problem` are the errors; [`server`] takes the
 //! connections, `places` says which are closed where there are too many, `tls` makes their sessions. `health`, `checks`, `run`, `plugins`, `slos`,
-//! `config`, `events`, `incidents`, `silences`, `deliveries` and `scrape` answer, one module per family of paths; `documents` makes parts of
-//! lists of what is kept beside results, `told` reads what people say of alerts; `guard` and `layers` stand round all of them; beyond loopback
-//! `guard` asks `tokens` whose a request is, and `attempts` counts the wrong ones.
+//! `config`, `events`, `incidents`, `silences`, `maintenance`, `deliveries`, `audit` and `scrape` answer, one module per family of paths; `documents` makes
+//! parts of lists of what is kept beside results, `told` reads what people say of alerts; `guard` and `layers` stand round all of them, and
+//! `audit` writes down who changed what; beyond loopback `guard` asks `tokens` whose a request is, and `attempts` counts the wrong ones.
 //! `v2` is the API of Alertmanager.
 //!
-//! How a request goes: `connection (server) -> security headers -> net under panics -> who asks (guard) -> whole body -> its turn (places)
-//! -> time limit -> handler -> Live or the store`.
+//! How a request goes: `connection (server) -> security headers -> record of it (audit) -> net under panics -> who asks (guard) -> whole body
+//! -> its turn (places) -> time limit -> handler -> Live or the store`.
 //!
 //! Limits: bodies `layers::REQUEST_BODY_BYTES_MAX`, time `layers::ANSWER_TIME_MAX` (a run takes its check's own time, an event stream has
 //! none), lists `checks::ITEMS_MAX`, event streams `events::STREAMS_MAX`, scrapes [`SCRAPES_MAX`] at a time.
 //! Posted alerts and what is read of them have limits of their own (`v2`).
 //!
-//! Invariant: handlers read [`Live`] and the store, and change nothing but by [`crate::daemon::Runner`] and [`crate::alerting::Alerts::tell`].
+//! Invariant: handlers read [`Live`] and the store, and change nothing but by [`crate::daemon::Runner`] and [`crate::alerting::Alerts::tell`];
+//! each such request is recorded (`audit`).
 //! Invariant: a check's `config` is in no answer.
 
 mod attempts;
+mod audit;
 mod checks;
 pub mod config;
 mod deliveries;
@@ -27,6 +29,7 @@ mod guard;
 mod health;
 mod incidents;
 mod layers;
+mod maintenance;
 pub mod model;
 pub(crate) mod parameters;
 mod places;
@@ -95,6 +98,7 @@ impl Api {
         (name = "plugins", description = "What the plugins are and how they stand."),
         (name = "slos", description = "What is promised of checks, and what is left of the error budgets."),
         (name = "alerts", description = "Incidents, silences and who is told."),
+        (name = "audit", description = "Who changed what."),
         (name = "events", description = "Results, incidents and deliveries as they come."),
         (name = "config", description = "Which configuration is in force."),
     )
@@ -140,8 +144,11 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .routes(routes!(incidents::add_note))
         .routes(routes!(silences::list_silences, silences::add_silence))
         .routes(routes!(silences::get_silence, silences::expire_silence))
+        .routes(routes!(maintenance::list_maintenance, maintenance::add_maintenance))
+        .routes(routes!(maintenance::get_maintenance, maintenance::remove_maintenance))
         .routes(routes!(deliveries::list_deliveries))
         .routes(routes!(deliveries::resend_delivery))
+        .routes(routes!(audit::list_audit))
         .layer(middleware::from_fn(layers::bounded_time));
     let unhurried: OpenApiRouter<Api> =
         OpenApiRouter::new().routes(routes!(run::run_check)).routes(routes!(push::push)).routes(routes!(events::events));
@@ -162,6 +169,7 @@ pub fn router(live: Arc<Live>, local_addr: SocketAddr) -> Router {
         .layer(middleware::from_fn_with_state(long_bodies, layers::bounded_body))
         .layer(middleware::from_fn_with_state(guard::Gate::new(local_addr, Arc::clone(&live)), guard::admit))
         .layer(middleware::from_fn(layers::catch_panic))
+        .layer(middleware::from_fn_with_state(audit::Audit::new(Arc::clone(&live)), audit::record))
         .layer(middleware::from_fn(v2::plain_problems))
         .layer(middleware::from_fn(layers::security_headers))
         .with_state(Api::new(live))
@@ -363,10 +371,13 @@ mod tests {
             "/api/v1/silences/{id}",
             "/api/v1/deliveries",
             "/api/v1/deliveries/{id}/resend",
+            "/api/v1/audit",
+            "/api/v1/maintenance",
+            "/api/v1/maintenance/{id}",
         ] {
             assert!(paths.iter().any(|known| *known == path), "{path} is not in {paths:?}");
         }
-        assert_eq!(paths.len(), 23);
+        assert_eq!(paths.len(), 26);
         let refused = &document["paths"]["/api/v1/checks"]["get"]["responses"]["400"]["content"];
         assert!(refused["application/problem+json"].is_object(), "{refused}");
         let names: Vec<&Value> = document["paths"]["/api/v1/checks"]["get"]["parameters"]

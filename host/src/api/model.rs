@@ -5,10 +5,12 @@
 //!
 //! Invariant: times are RFC 3339 in UTC with milliseconds, or null.
 
+mod audit;
 mod check;
 mod delivery;
 mod event;
 mod incident;
+mod maintenance;
 mod plugin;
 mod result;
 mod silence;
@@ -21,6 +23,7 @@ use utoipa::ToSchema;
 
 use crate::clock::rfc3339;
 
+pub use audit::{AuditItem, AuditResult};
 pub use check::{CheckDetail, CheckItem, HoldingItem};
 pub use delivery::DeliveryItem;
 pub(crate) use delivery::{STATE_NAMES, state_name};
@@ -29,6 +32,7 @@ pub use incident::{
     AckItem, CheckAlertsItem, ExplainedItem, ExplanationItem, IncidentDetail, IncidentItem, MuteItem, NextItem, RouteItem, RungItem,
     TimelineItem, ToldItem,
 };
+pub use maintenance::MaintenanceItem;
 pub use plugin::{
     KindItem, LoadFailureItem, MetricInfoItem, NeedItem, PeakUsageItem, PluginDetail, PluginItem, PluginState, ProducerItem,
     QuarantineItem, Uses, VersionItem, VersionState,

@@ -25,6 +25,7 @@ pub enum ProblemKind {
     IncidentUnknown,
     SilenceUnknown,
     DeliveryUnknown,
+    MaintenanceUnknown,
     MethodNotAllowed,
     ParameterInvalid,
     HeaderInvalid,
@@ -44,6 +45,8 @@ pub enum ProblemKind {
     IncidentResolved,
     SilenceOver,
     SilenceUnmatched,
+    MaintenanceConfigured,
+    MaintenanceFull,
     DeliveryUnderWay,
     DeliveryOver,
     NotReady,
@@ -73,6 +76,7 @@ impl ProblemKind {
             ProblemKind::IncidentUnknown => ("incident-unknown", StatusCode::NOT_FOUND, "No incident has this id"),
             ProblemKind::SilenceUnknown => ("silence-unknown", StatusCode::NOT_FOUND, "No silence has this id"),
             ProblemKind::DeliveryUnknown => ("delivery-unknown", StatusCode::NOT_FOUND, "No delivery has this id"),
+            ProblemKind::MaintenanceUnknown => ("maintenance-unknown", StatusCode::NOT_FOUND, "No maintenance window has this id"),
             ProblemKind::MethodNotAllowed => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This path has no such method"),
             ProblemKind::ParameterInvalid => ("parameter-invalid", StatusCode::BAD_REQUEST, "A query parameter is not valid"),
             ProblemKind::HeaderInvalid => ("header-invalid", StatusCode::BAD_REQUEST, "A header is not valid"),
@@ -92,6 +96,10 @@ impl ProblemKind {
             ProblemKind::IncidentResolved => ("incident-resolved", StatusCode::CONFLICT, "The incident is over"),
             ProblemKind::SilenceOver => ("silence-over", StatusCode::CONFLICT, "The silence is over"),
             ProblemKind::SilenceUnmatched => ("silence-unmatched", StatusCode::CONFLICT, "The silence would mute nothing"),
+            ProblemKind::MaintenanceConfigured => {
+                ("maintenance-configured", StatusCode::CONFLICT, "The maintenance window is of the configuration")
+            }
+            ProblemKind::MaintenanceFull => ("maintenance-full", StatusCode::CONFLICT, "There are too many maintenance windows"),
             ProblemKind::DeliveryUnderWay => ("delivery-under-way", StatusCode::CONFLICT, "The delivery is under way"),
             ProblemKind::DeliveryOver => ("delivery-over", StatusCode::CONFLICT, "There is nothing to send again"),
             ProblemKind::NotReady => ("not-ready", StatusCode::SERVICE_UNAVAILABLE, "Sickbay is not ready"),

@@ -19,6 +19,7 @@ use sickbay_store::{Document, Kind};
 use utoipa::ToSchema;
 
 use super::Api;
+use super::audit::Made;
 use super::checks::limit;
 use super::documents::{self, Cursor, Wanted};
 use super::model::{Page, SilenceItem};
@@ -66,7 +67,7 @@ pub(crate) async fn list_silences(State(api): State<Api>, RawQuery(query): RawQu
         Some(other) => return Err(invalid(format!("`state` is {}", quoted(other))).hint("known are current, expired, all")),
     };
     let behind = cursor.map(Cursor::read).transpose()?;
-    let wanted = Wanted { kind: Kind::Silence, parent: None, behind, limit };
+    let wanted = Wanted { kind: Kind::Silence, parent: None, behind, since: None, limit };
     let item = |document: &Document| {
         let silence = rows::parse::<Silence>(document)?;
         (wants_current || silence.is_over || silence.ends_at <= now).then(|| SilenceItem::of(&silence, now))
@@ -200,7 +201,7 @@ pub(crate) async fn add_silence(
     RawQuery(query): RawQuery,
     admitted: Option<Extension<Admitted>>,
     body: Bytes,
-) -> Result<(StatusCode, Json<SilenceItem>), Problem> {
+) -> Result<(StatusCode, Extension<Made>, Json<SilenceItem>), Problem> {
     Parameters::read(query.as_deref(), &[])?;
     let masks = Masks::of(&api.live).await;
     let asked: NewSilence = told::read(&body, HINT, &masks)?;
@@ -218,7 +219,7 @@ pub(crate) async fn add_silence(
     let made = changes.silences.iter().find(|silence| !silence.is_over);
     let made =
         made.ok_or_else(|| Problem::new(ProblemKind::Internal, "the silence was not made").hint("see the log of `sickbay serve`"))?;
-    Ok((StatusCode::CREATED, Json(SilenceItem::of(made, clock::now()))))
+    Ok((StatusCode::CREATED, Extension(Made(made.id.to_string())), Json(SilenceItem::of(made, clock::now()))))
 }
 
 /// With many checks that takes a while: not on the threads that answer. Where it cannot be told, it is taken.

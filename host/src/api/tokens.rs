@@ -36,12 +36,14 @@ const REVOCATION_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Denial {
     pub(crate) reason: DeniedReason,
-    pub(crate) problem: Problem,
+    /// Whose token it is, where it is somebody's.
+    pub(crate) holder: Option<Arc<str>>,
+    pub(crate) problem: Box<Problem>,
 }
 
 impl Denial {
     fn new(reason: DeniedReason, kind: ProblemKind, detail: impl Into<String>) -> Denial {
-        Denial { reason, problem: Problem::new(kind, detail).hint(HINT) }
+        Denial { reason, holder: None, problem: Box::new(Problem::new(kind, detail).hint(HINT)) }
     }
 }
 
@@ -76,7 +78,11 @@ pub(crate) async fn revoked(admitted: Option<Admitted>, live: Arc<Live>) {
 
 /// Pure: whose request is it, and may they?
 pub(crate) fn judge(tokens: &[Token], method: &Method, headers: &HeaderMap) -> Result<Admitted, Denial> {
-    let header = single(headers, AUTHORIZATION).map_err(|problem| Denial { reason: DeniedReason::Foreign, problem })?;
+    let header = single(headers, AUTHORIZATION).map_err(|problem| Denial {
+        reason: DeniedReason::Foreign,
+        holder: None,
+        problem: Box::new(problem),
+    })?;
     let missing = |detail: &str| Denial::new(DeniedReason::Missing, ProblemKind::TokenMissing, detail);
     let header = header.ok_or_else(|| missing("the request has no token"))?;
     let reads = matches!(*method, Method::GET | Method::HEAD);
@@ -97,7 +103,8 @@ pub(crate) fn judge(tokens: &[Token], method: &Method, headers: &HeaderMap) -> R
     if holder.role < needed {
         let detail = format!("the token `{}` is a {}'s, and this needs an {}'s", holder.name, holder.role.as_str(), needed.as_str());
         let problem = Problem::new(ProblemKind::RoleInsufficient, detail);
-        return Err(Denial { reason: DeniedReason::Role, problem: problem.hint("use a token with this role, or give it to this one") });
+        let problem = problem.hint("use a token with this role, or give it to this one");
+        return Err(Denial { reason: DeniedReason::Role, holder: Some(holder.name.as_str().into()), problem: Box::new(problem) });
     }
     Ok(Admitted { hash: holder.hash, name: holder.name.as_str().into() })
 }

@@ -44,7 +44,7 @@ impl Runner {
     pub(super) fn listened(&self, check: &LiveCheck, scheduled_at: Timestamp, within: Duration) -> Option<Arc<ResultRecord>> {
         let started_at = clock::now();
         let last = check.with(|observed| observed.last.clone());
-        let heard_at = push::heard_at(last.as_ref().map(|last| (last.started_at, &last.reason)), self.live.started_at);
+        let heard_at = push::heard_at(last.as_ref().map(|last| (last.started_at, &last.reason)), within, self.live.started_at);
         let judgement = push::silence(heard_at, within, started_at)?;
         let before = Runner::before(check);
         let judged = Judged { judgement, report: None, holding: before.state.holding.clone() };

@@ -1,4 +1,4 @@
-//! What is kept beside results: incidents, silences, deliveries, counts of objectives and their like.
+//! What is kept beside results: incidents, silences, deliveries, counts of objectives, who did what, and their like.
 //!
 //! A document is a JSON object with what the store needs to find it again. What it means is known to who wrote it.
 //!
@@ -29,11 +29,26 @@ pub enum Kind {
     Check = 8,
     /// How a sink stands.
     Sink = 9,
+    /// What somebody did by the API; the parent is who. Written once.
+    Audit = 10,
+    /// A window in which nobody is told, made by the API.
+    Maintenance = 11,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 9] =
-        [Kind::Incident, Kind::Event, Kind::Ledger, Kind::Delivery, Kind::Group, Kind::Silence, Kind::Slo, Kind::Check, Kind::Sink];
+    pub const ALL: [Kind; 11] = [
+        Kind::Incident,
+        Kind::Event,
+        Kind::Ledger,
+        Kind::Delivery,
+        Kind::Group,
+        Kind::Silence,
+        Kind::Slo,
+        Kind::Check,
+        Kind::Sink,
+        Kind::Audit,
+        Kind::Maintenance,
+    ];
 
     pub(crate) fn number(self) -> i16 {
         self as i16
@@ -212,6 +227,6 @@ mod tests {
     #[test]
     fn every_kind_is_known_by_its_number() {
         assert_eq!(Kind::ALL.map(|kind| Kind::of(kind.number())), Kind::ALL.map(Some));
-        assert_eq!((Kind::of(0), Kind::of(10)), (None, None));
+        assert_eq!((Kind::of(0), Kind::of(12)), (None, None));
     }
 }

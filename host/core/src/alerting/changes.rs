@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::breaker::SinkRow;
+use super::breaker::{HOLD_MAX, SinkRow};
 use super::config::SinkName;
-use super::delivery::{Delivery, DeliveryState};
+use super::delivery::{BACKOFF_MAX, Delivery, DeliveryState, RETRY_AFTER_MAX};
 use super::group::{GroupKey, GroupRow};
 use super::id::DeliveryId;
 use super::incident::{Incident, IncidentEvent};
@@ -94,13 +94,22 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The latest time from which something is counted; where it lies in the future the clock was set back.
+    /// The latest time from which something is counted, or from which what waits may have begun to; where it lies in the future the clock was
+    /// set back.
     pub(super) fn latest(&self) -> Timestamp {
         let memberships = self.incidents.iter().flat_map(|incident| &incident.memberships);
         let ladders = memberships.filter_map(|membership| membership.ladder_from);
         let groups = self.groups.iter().flat_map(|group| [group.changed_at, group.flushed_at]).flatten();
         let ledger = self.ledger.iter().filter_map(|entry| entry.last_told_at);
         let deliveries = self.deliveries.iter().map(|delivery| delivery.created_at);
-        ladders.chain(groups).chain(ledger).chain(deliveries).max().unwrap_or_default()
+        let waits = self.deliveries.iter().filter_map(|delivery| match delivery.state {
+            DeliveryState::Pending { next_attempt_at } => Some(next_attempt_at.minus(BACKOFF_MAX)),
+            _ => None,
+        });
+        let since = |sink: &SinkRow| {
+            [sink.held_until.minus(HOLD_MAX), sink.asked_until.minus(RETRY_AFTER_MAX), sink.removed_at.unwrap_or_default()]
+        };
+        let sinks = self.sinks.iter().flat_map(since);
+        ladders.chain(groups).chain(ledger).chain(deliveries).chain(waits).chain(sinks).max().unwrap_or_default()
     }
 }

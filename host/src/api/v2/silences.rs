@@ -22,6 +22,7 @@ use super::posted::time;
 use super::{json, tell, written};
 use crate::alerting::rows::parse;
 use crate::api::Api;
+use crate::api::audit::Made;
 use crate::api::parameters::{Named, Parameters};
 use crate::api::problem::{Problem, ProblemKind, quoted};
 use crate::api::silences::find;
@@ -80,7 +81,7 @@ pub(super) async fn post(
     RawQuery(query): RawQuery,
     admitted: Option<Extension<Admitted>>,
     body: Bytes,
-) -> Result<Json<Put>, Problem> {
+) -> Result<(Extension<Made>, Json<Put>), Problem> {
     Parameters::read(query.as_deref(), &[])?;
     let masks = Masks::of(&api.live).await;
     let refused = |told: String| invalid(masks.text(told));
@@ -100,7 +101,7 @@ pub(super) async fn post(
     let changes = tell(&api, Fact::SilencePut { draft }).await?;
     // No other begins by this fact, but some may have ended by now.
     match changes.silences.iter().find(|silence| !silence.is_over) {
-        Some(silence) => Ok(Json(Put { silence_id: silence.id })),
+        Some(silence) => Ok((Extension(Made(silence.id.to_string())), Json(Put { silence_id: silence.id }))),
         None => Err(refused(changes.refusals.join("; "))),
     }
 }
