@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::breaker::{HOLD_MAX, SinkRow};
 use super::config::SinkName;
-use super::delivery::{BACKOFF_MAX, Delivery, DeliveryState, RETRY_AFTER_MAX};
+use super::delivery::{Delivery, DeliveryState, RETRY_AFTER_MAX};
 use super::group::{GroupKey, GroupRow};
 use super::id::DeliveryId;
 use super::incident::{Incident, IncidentEvent};
@@ -103,7 +103,7 @@ impl Rows {
         let ledger = self.ledger.iter().filter_map(|entry| entry.last_told_at);
         let deliveries = self.deliveries.iter().map(|delivery| delivery.created_at);
         let waits = self.deliveries.iter().filter_map(|delivery| match delivery.state {
-            DeliveryState::Pending { next_attempt_at } => Some(next_attempt_at.minus(BACKOFF_MAX)),
+            DeliveryState::Pending { next_attempt_at } => Some(next_attempt_at.minus(RETRY_AFTER_MAX)),
             _ => None,
         });
         let since = |sink: &SinkRow| {

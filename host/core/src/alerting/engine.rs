@@ -209,8 +209,8 @@ impl Alerting {
         if now >= self.now {
             self.now = now;
         } else if self.now.since(now) > CLOCK_STEP_MAX {
-            self.now = now;
-            self.clock_was_set_back();
+            let before = std::mem::replace(&mut self.now, now);
+            self.clock_was_set_back(before);
         }
     }
 

@@ -226,6 +226,10 @@ impl Simulation {
             self.apply(Fact::DeliveryEnded { delivery, attempt, outcome })?;
         }
         self.apply(Fact::Tick)?;
+        // One tick does so many things at most.
+        while self.alerting.next_tick().is_some_and(|at| at <= self.alerting.now()) {
+            self.apply(Fact::Tick)?;
+        }
         let moment = Moment { alerting: &self.alerting, setting: self.setting, elapsed_ms: self.elapsed_ms };
         self.judge.at_rest(moment)?;
         let mut due: Vec<DeliveryId> = self.alerting.due_deliveries(self.clock()).collect();

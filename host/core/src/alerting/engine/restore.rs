@@ -22,11 +22,12 @@ use crate::Timestamp;
 impl Alerting {
     /// The machine that wrote these rows, or one that goes on from there with another configuration. What that changed is to be stored.
     pub fn restore(rows: Rows, config: Arc<AlertingConfig>, seed: u64, now: Timestamp) -> (Alerting, Changes) {
-        let was_set_back = rows.latest() > now.plus(CLOCK_STEP_MAX);
+        let latest = rows.latest();
+        let was_set_back = latest > now.plus(CLOCK_STEP_MAX);
         let mut alerting = Alerting::empty(Arc::clone(&config), seed, now);
         alerting.load(rows);
         if was_set_back {
-            alerting.clamp();
+            alerting.clamp(latest);
         }
         alerting.adopt(config);
         alerting.plan_everything();
@@ -232,14 +233,15 @@ impl Alerting {
         self.plan_ladders(id);
     }
 
-    pub(super) fn clock_was_set_back(&mut self) {
-        self.clamp();
+    pub(super) fn clock_was_set_back(&mut self, before: Timestamp) {
+        self.clamp(before);
         self.adopt(Arc::clone(&self.config));
         self.plan_everything();
     }
 
     /// Nothing that was done lies in the future, and nothing that waits does so for longer than it may. What people wrote as a time stays.
-    fn clamp(&mut self) {
+    /// `before` is the time that it was.
+    fn clamp(&mut self, before: Timestamp) {
         let now = self.now;
         let earlier = |at: &mut Option<Timestamp>| *at = at.map(|at| at.min(now));
         for (id, case) in &mut self.cases {
@@ -266,7 +268,9 @@ impl Alerting {
         }
         for (name, sink) in &mut self.sinks {
             sink.row.held_until = sink.row.held_until.min(now.plus(HOLD_MAX));
-            sink.row.asked_until = sink.row.asked_until.min(now.plus(RETRY_AFTER_MAX));
+            // It may be an hour, longer than others wait to be given up: only what was left of it.
+            let left = sink.row.asked_until.since(before).min(RETRY_AFTER_MAX);
+            sink.row.asked_until = sink.row.asked_until.min(now.plus(left));
             earlier(&mut sink.row.removed_at);
             self.touched.sinks.insert(name.clone());
         }

@@ -304,7 +304,8 @@ impl Judge {
         }
         for (incident, before) in std::mem::take(&mut attempts.before) {
             let declined = Knowledge { group: Some(delivery.group.clone()), may_know: false, is_excused: false };
-            let knowledge = if before.may_know { before } else { declined };
+            // What it knew in a life that is excused counts no more.
+            let knowledge = if before.may_know && !before.is_excused { before } else { declined };
             self.hearing(&delivery.sink, incident).knowledge = knowledge;
         }
     }

@@ -96,7 +96,10 @@ impl Pace {
         groups.chain(sinks).chain(attempts).chain(ladders).chain(absences).for_each(|at| *at = (*at).min(now));
         for sink in self.sinks.values_mut() {
             sink.held_until = sink.held_until.min(now.plus(HOLD_MAX));
-            sink.asked_until = sink.asked_until.min(now.plus(RETRY_AFTER_MAX));
+            // What was left of the time that it asked for is left of it still.
+            let left = sink.asked_until.since(before.min(now)).min(RETRY_AFTER_MAX);
+            let left = if now < before { sink.asked_until.since(before).min(left) } else { left };
+            sink.asked_until = sink.asked_until.min(now.plus(left));
         }
     }
 
@@ -226,7 +229,11 @@ impl Pace {
                 continue;
             }
             let earliest = self.news_at.get(&delivery.group).map(|at| at.plus(scene::INTERVAL)).unwrap_or_default();
-            let keeps_distance = commit.follows(delivery) || commit.now.plus(CLOCK_STEP_MAX) >= earliest;
+            // It is no flush, from which the next one would keep its distance.
+            if commit.follows(delivery) {
+                continue;
+            }
+            let keeps_distance = commit.now.plus(CLOCK_STEP_MAX) >= earliest;
             ensure(keeps_distance, || format!("news of {} before {earliest:?}: {delivery:#?}", delivery.group))?;
             told.insert(delivery.group.clone());
         }
@@ -374,10 +381,9 @@ fn is_of_a_ladder(commit: &Commit<'_>, sink: &SinkName) -> bool {
     commit.changes.events.iter().any(is_rung)
 }
 
-/// Whether somebody just took an incident that this sink is told of, which tells that at once.
+/// Whether somebody just took an incident: a sink that tells that is told at once, with whatever else is news to it.
 fn is_of_an_acknowledgement(commit: &Commit<'_>, delivery: &Delivery) -> bool {
-    let Some(Fact::Acknowledge { incident, .. }) = commit.fact else { return false };
-    scene::tells_acknowledgements(&delivery.sink) && delivery.covers.iter().any(|cover| cover.incident == *incident)
+    matches!(commit.fact, Some(Fact::Acknowledge { .. })) && scene::tells_acknowledgements(&delivery.sink)
 }
 
 fn is_answered(delivery: &Delivery) -> bool {
