@@ -125,7 +125,7 @@ const READS: [(&str, &str); 43] = [
     ("/data/to-fifo", "invalid: "),
     ("/data/socket", "invalid: "),
     ("/dev/zero", "invalid: "),
-    ("/later/plain", "other: "),
+    ("/later/plain", "invalid: "),
 ];
 
 fn others() -> Vec<(Value, &'static str)> {

@@ -5,7 +5,7 @@
 //! then becomes what it begins with: a component that is compiled in its place.
 //!
 //! What it read meanwhile is frozen in it, so a start may only read what is the same for all instances: no environment, no arguments, and a
-//! monotonic clock that has just begun. Go's runtime also seeds itself with [`RANDOM_BYTES_MAX`] random bytes. They are made of the file's
+//! monotonic clock that has just begun. Go's runtime also seeds itself, with at most [`RANDOM_BYTES_MAX`] random bytes. They are made of the file's
 //! digest: the same file has the same head start everywhere, so that a recorded run is replayed anywhere. Whoever knows the file knows the
 //! order of its hash tables, which is worth no more than computing time of the check that asks for it; `math/rand` is moved on by the SDK in
 //! each instance. A start that does more (it reads the time of day, draws more random numbers, calls the contract, opens files, prints, keeps
@@ -39,7 +39,7 @@ use crate::memory::MemoryMeter;
 use crate::output::Output;
 
 /// Part of an artifact's name: changes with the crate that takes snapshots, and with what is done here.
-pub(crate) const VERSION: &str = "1, wasmtime-wizer 48.0.8";
+pub(crate) const VERSION: &str = "2, wasmtime-wizer 48.0.8";
 
 /// The export of a core module that asks for it. It is never called.
 const MARK: &str = "sickbay_head_start";
@@ -50,7 +50,7 @@ const MEMORY_BYTES_MAX: u64 = 32 << 20;
 /// The reading of a memory grows it by a page, twice.
 const READING_BYTES: u64 = 16 * (64 << 10);
 /// Random bytes that a start may read.
-const RANDOM_BYTES_MAX: usize = 32;
+const RANDOM_BYTES_MAX: usize = 256;
 /// What a start may say before it is cut.
 const OUTPUT_BYTES_MAX: u32 = 4 << 10;
 const WHY_BYTES_MAX: usize = 512;
@@ -231,9 +231,12 @@ impl Seen {
         Seen { seed, random_bytes: AtomicUsize::new(0), readings: AtomicU64::new(0), time_of_day: AtomicBool::new(false) }
     }
 
-    /// Behind the seed they mean nothing: such a start is not kept.
+    /// Digests of the seed and a count, one after the other.
     fn random_byte(&self) -> u8 {
-        self.seed[self.random_bytes.fetch_add(1, Relaxed) % self.seed.len()]
+        let at = self.random_bytes.fetch_add(1, Relaxed);
+        let (count, place) = (at / 32, at % 32);
+        let digest = Sha256::new().chain_update(self.seed).chain_update(count.to_le_bytes()).finalize();
+        digest[place]
     }
 }
 
@@ -412,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_start_that_does_more_is_left_to_each_instance_and_says_why() {
-        assert_eq!(refused(NUMBERS, 5), "it reads more than 32 random bytes");
+        assert_eq!(refused(NUMBERS, 33), "it reads more than 256 random bytes");
         assert_eq!(refused(CONTRACT, 1), "it calls `sickbay:plugin/state@0.1.0.number`");
         assert!(!refused(("wasi:unknown/thing@0.2.0", "number"), 0).is_empty());
     }

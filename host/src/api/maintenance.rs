@@ -268,7 +268,7 @@ mod tests {
     use crate::api::testing::{Host, get, post, request, two_checks};
 
     const WRITTEN: &str =
-        "[[maintenance]]\nname = \"nightly\"\nmatchers = [\"service=\\\"api\\\"\"]\ncron = \"0 2 * * *\"\nduration = \"1h\"\n";
+        "[[maintenance]]\nname = \"nightly\"\nmatch = [\"service=\\\"api\\\"\"]\ncron = \"0 2 * * *\"\nduration = \"1h\"\n";
 
     #[tokio::test]
     async fn windows_are_made_listed_and_removed_but_not_those_of_the_configuration() {

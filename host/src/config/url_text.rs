@@ -150,7 +150,7 @@ mod tests {
         let in_file = || StoreArgument::File { option: "--import-from-file", file: &file }.url().map_err(|failure| failure.to_string());
         let path = env::var("PATH").unwrap();
         assert_eq!(named("postgres://me:${PATH}@db/x"), Ok(format!("postgres://me:{path}@db/x")));
-        assert_eq!(named("${SICKBAY_NO_SUCH_VARIABLE}"), Err("the environment variable `SICKBAY_NO_SUCH_VARIABLE` is not set".to_owned()));
+        assert_eq!(named("${SICKBAY_NO_SUCH_VARIABLE}"), Err("the environment variable `SICKBAY_NO_SUCH_VARIABLE` is not set: the rest of the URL alone would lead elsewhere, or nowhere".to_owned()));
         let shows = |url: &str| StoreArgument::Url { option: "--import-from", url }.shows_password();
         assert!(shows("postgres://me:hunter2@db/x") && !shows("postgres://me:${PATH}@db/x") && !shows("sqlite:sickbay.db"));
         assert!(in_file().is_err_and(|told| told.starts_with("`--import-from-file` is no file that can be read: there is no ")));

@@ -237,6 +237,12 @@ impl Pace {
             ensure(keeps_distance, || format!("news of {} before {earliest:?}: {delivery:#?}", delivery.group))?;
             told.insert(delivery.group.clone());
         }
+        // Some of them were removed in the same commit, or made anew.
+        let is_gone = |key: &GroupKey| {
+            let is_anew = |group: &GroupRow| group.key == *key && group.flushed_at.is_none();
+            commit.changes.removed.groups.iter().any(|removed| removed == key) || commit.changes.groups.iter().any(is_anew)
+        };
+        told.retain(|key| !is_gone(key));
         self.news_at.extend(told.into_iter().map(|group| (group, commit.now)));
         if commit.is_reconfigured() {
             // Groups may have been removed and made anew.
