@@ -182,7 +182,7 @@ async fn no_path_leads_out_of_a_granted_folder_and_nothing_else_is_opened_or_cha
 
     // A folder that is missing is told; it is found when it comes, and missed when it goes.
     for _ in 0..2 {
-        assert_begins("missing", &outcomes(&sickbay, "later").await[0], "other: ");
+        assert_begins("missing", &outcomes(&sickbay, "later").await[0], "invalid: ");
         fs::create_dir(folders.at("later")).expect("a folder");
         fs::write(folders.at("later/plain"), "later").expect("a file");
         assert_eq!(outcomes(&sickbay, "later").await, ["ok: later"]);
