@@ -177,8 +177,9 @@ async fn settled(live: &Live, delivery: &Delivery) -> Result<Vec<Incident>, Prob
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use sickbay_core::alerting::{Fact, LabelSet, Outcome, PostedAlert};
+    use sickbay_core::alerting::{Fact, IncidentId, LabelSet, Outcome, PostedAlert};
 
+    use crate::alerting::Alerts;
     use crate::api::testing::{Host, get, post};
     use crate::clock;
 
@@ -188,16 +189,7 @@ mod tests {
     #[tokio::test]
     async fn deliveries_are_listed_by_sink_incident_and_state() {
         let host = Host::start(SINKS).await;
-        let posted = PostedAlert {
-            labels: LabelSet::new([("alertname", "disk")]).unwrap(),
-            annotations: [].into(),
-            starts_at: None,
-            ends_at: None,
-            generator_url: None,
-        };
-        let changes = host.live.alerts.tell(Fact::Posted { alerts: vec![posted] }).await.unwrap();
-        let incident = changes.incidents[0].id;
-        host.live.alerts.tell(Fact::Tick).await.unwrap();
+        let incident = post_disk(&host.live.alerts).await;
         let all = host.ask(get("/api/v1/deliveries")).await.json();
         assert_eq!((all["items"].as_array().map(Vec::len), &all["next"]), (Some(2), &Value::Null));
         let one = host.ask(get("/api/v1/deliveries?sink=chat")).await.json()["items"][0].clone();
@@ -216,9 +208,9 @@ mod tests {
             assert_eq!(host.ask(get(&format!("/api/v1/deliveries?{query}"))).await.status, 400, "{query}");
         }
     }
-    #[tokio::test]
-    async fn what_a_sink_refused_is_sent_again_as_another_delivery() {
-        let host = Host::start("[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n[route]\ngroup_wait = \"0s\"\n").await;
+
+    /// Somebody posts an alert, and it is to be told.
+    async fn post_disk(alerts: &Alerts) -> IncidentId {
         let posted = PostedAlert {
             labels: LabelSet::new([("alertname", "disk")]).unwrap(),
             annotations: [].into(),
@@ -226,9 +218,16 @@ mod tests {
             ends_at: None,
             generator_url: None,
         };
-        let alerts = &host.live.alerts;
-        alerts.tell(Fact::Posted { alerts: vec![posted] }).await.unwrap();
+        let changes = alerts.tell(Fact::Posted { alerts: vec![posted] }).await.unwrap();
         alerts.tell(Fact::Tick).await.unwrap();
+        changes.incidents[0].id
+    }
+
+    #[tokio::test]
+    async fn what_a_sink_refused_is_sent_again_as_another_delivery() {
+        let host = Host::start("[[sink]]\nname = \"oncall\"\nplugin = \"webhook\"\n[route]\ngroup_wait = \"0s\"\n").await;
+        let alerts = &host.live.alerts;
+        post_disk(alerts).await;
         let delivery = alerts.read(|alerting| alerting.due_deliveries(clock::now()).next()).expect("it is to be told");
         let path = format!("/api/v1/deliveries/{delivery}/resend");
         let early = host.ask(post(&path, "")).await;
@@ -256,16 +255,8 @@ mod tests {
     #[tokio::test]
     async fn a_delivery_says_why_its_sink_is_left_alone() {
         let host = Host::start(SINKS).await;
-        let posted = PostedAlert {
-            labels: LabelSet::new([("alertname", "disk")]).unwrap(),
-            annotations: [].into(),
-            starts_at: None,
-            ends_at: None,
-            generator_url: None,
-        };
         let alerts = &host.live.alerts;
-        alerts.tell(Fact::Posted { alerts: vec![posted] }).await.unwrap();
-        alerts.tell(Fact::Tick).await.unwrap();
+        post_disk(alerts).await;
         let delivery = alerts.read(|alerting| alerting.deliveries().find(|delivery| &*delivery.sink == "chat").map(|delivery| delivery.id));
         let delivery = delivery.expect("it is to be told");
         alerts.tell(Fact::Attempting { delivery }).await.unwrap();

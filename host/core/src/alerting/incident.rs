@@ -198,6 +198,29 @@ pub enum Mute {
     OutsideActiveTime,
 }
 
+impl Mute {
+    /// The name that the API, the page and the timeline share.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Mute::SilencedBy { .. } => "SilencedBy",
+            Mute::InMaintenance { .. } => "InMaintenance",
+            Mute::Unreachable { .. } => "Unreachable",
+            Mute::InhibitedBy { .. } => "InhibitedBy",
+            Mute::MutedTime { .. } => "MutedTime",
+            Mute::OutsideActiveTime => "OutsideActiveTime",
+        }
+    }
+
+    /// When it ends, where that is known.
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Mute::SilencedBy { until, .. } => Some(*until),
+            Mute::InMaintenance { until, .. } => *until,
+            Mute::Unreachable { .. } | Mute::InhibitedBy { .. } | Mute::MutedTime { .. } | Mute::OutsideActiveTime => None,
+        }
+    }
+}
+
 impl fmt::Display for Mute {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -123,15 +123,7 @@ pub struct MuteItem {
 
 impl From<&Mute> for MuteItem {
     fn from(mute: &Mute) -> MuteItem {
-        let (name, until) = match mute {
-            Mute::SilencedBy { until, .. } => ("SilencedBy", Some(*until)),
-            Mute::InMaintenance { until, .. } => ("InMaintenance", *until),
-            Mute::Unreachable { .. } => ("Unreachable", None),
-            Mute::InhibitedBy { .. } => ("InhibitedBy", None),
-            Mute::MutedTime { .. } => ("MutedTime", None),
-            Mute::OutsideActiveTime => ("OutsideActiveTime", None),
-        };
-        MuteItem { name: name.to_owned(), detail: mute.to_string(), until: until.map(rfc3339) }
+        MuteItem { name: mute.name().to_owned(), detail: mute.to_string(), until: mute.until().map(rfc3339) }
     }
 }
 

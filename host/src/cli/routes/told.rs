@@ -235,15 +235,7 @@ fn escalate_json(rungs: &[Rung]) -> Vec<Value> {
 }
 
 fn mute_json(mute: &Mute) -> Value {
-    let name = match mute {
-        Mute::SilencedBy { .. } => "SilencedBy",
-        Mute::InMaintenance { .. } => "InMaintenance",
-        Mute::Unreachable { .. } => "Unreachable",
-        Mute::InhibitedBy { .. } => "InhibitedBy",
-        Mute::MutedTime { .. } => "MutedTime",
-        Mute::OutsideActiveTime => "OutsideActiveTime",
-    };
-    json!({ "name": name, "detail": mute_words(mute) })
+    json!({ "name": mute.name(), "detail": mute_words(mute) })
 }
 
 fn inhibitor_json(rule: &InhibitRule) -> Value {

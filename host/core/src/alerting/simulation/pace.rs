@@ -97,8 +97,7 @@ impl Pace {
         for sink in self.sinks.values_mut() {
             sink.held_until = sink.held_until.min(now.plus(HOLD_MAX));
             // What was left of the time that it asked for is left of it still.
-            let left = sink.asked_until.since(before.min(now)).min(RETRY_AFTER_MAX);
-            let left = if now < before { sink.asked_until.since(before).min(left) } else { left };
+            let left = sink.asked_until.since(before).min(RETRY_AFTER_MAX);
             sink.asked_until = sink.asked_until.min(now.plus(left));
         }
     }

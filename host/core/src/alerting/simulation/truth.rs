@@ -165,7 +165,7 @@ impl Truth {
         let is_any_inhibiting = open().any(|incident| scene::inhibits(moment.setting, incident));
         for incident in open() {
             let mute = self.mute_everywhere(incident, moment, || is_any_inhibiting);
-            let is_so = incident.mute.as_ref().map(name_of) == mute;
+            let is_so = incident.mute.as_ref().map(Mute::name) == mute;
             ensure(is_so, || format!("at {now:?} it should be mute by {mute:?}: {incident:#?}"))?;
             let is_mute_by_time = scene::is_mute_by_time(moment.setting, incident, now);
             let is_so = incident.memberships.iter().all(|membership| membership.mute.is_some() == is_mute_by_time);
@@ -226,16 +226,5 @@ impl Truth {
         ensure(stranger.is_none(), || format!("nobody posted {stranger:?}"))?;
         self.posted.retain(|fingerprint, _| open.contains(fingerprint));
         Ok(())
-    }
-}
-
-fn name_of(mute: &Mute) -> &'static str {
-    match mute {
-        Mute::SilencedBy { .. } => "SilencedBy",
-        Mute::InMaintenance { .. } => "InMaintenance",
-        Mute::Unreachable { .. } => "Unreachable",
-        Mute::InhibitedBy { .. } => "InhibitedBy",
-        Mute::MutedTime { .. } => "MutedTime",
-        Mute::OutsideActiveTime => "OutsideActiveTime",
     }
 }
