@@ -19,6 +19,7 @@ use wasmtime::Engine;
 use crate::compile::{CompileError, Compiler};
 use crate::head_start::{self, HeadStart};
 use crate::scratch::{self, Scratch};
+use crate::segments;
 use crate::{LoadError, refusal};
 
 /// The oldest artifacts beyond it are removed.
@@ -203,6 +204,7 @@ fn engine_key(engine: &Engine) -> String {
     let mut collect = Collect(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut collect);
     collect.0.update(head_start::VERSION);
+    collect.0.update(segments::VERSION);
     collect.0.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -37,6 +37,7 @@ mod refusal;
 mod replay;
 mod sandbox;
 mod scratch;
+mod segments;
 mod taped;
 pub mod transcript;
 mod wasi_http;

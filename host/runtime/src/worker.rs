@@ -19,6 +19,7 @@ use wasi_preview1_component_adapter_provider::{
 use wasmtime::Engine;
 
 use crate::head_start::{self, HeadStart};
+use crate::segments;
 
 /// Memory that a compilation may use; an 18 MB guest peaks at about 340 MB.
 const MEMORY_BYTES_MAX: u64 = 2 << 30;
@@ -111,8 +112,9 @@ fn work(input: &Path, output: &Path, as_it_came: bool) -> Result<HeadStart, Work
         head_start::given(component, &bytes)
     };
     let engine = Engine::new(&crate::engine::config()).map_err(|error| failed("cannot start the engine", &format!("{error:#}")))?;
-    let artifact =
-        engine.precompile_component(&component).map_err(|error| WorkError::Refused(format!("not a valid component: {error:#}")))?;
+    let artifact = engine
+        .precompile_component(&segments::merged(component))
+        .map_err(|error| WorkError::Refused(format!("not a valid component: {error:#}")))?;
     std::fs::write(output, artifact).map_err(|error| failed("cannot write the artifact", &error))?;
     Ok(head_start)
 }

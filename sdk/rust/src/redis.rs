@@ -120,7 +120,8 @@ impl Answer {
     /// Text, with U+FFFD for what is not UTF-8.
     pub fn text(&self) -> Option<Cow<'_, str>> {
         match self {
-            Answer::Text(bytes) => Some(String::from_utf8_lossy(bytes)),
+            // Nearly all is UTF-8, and to look for that alone is quicker.
+            Answer::Text(bytes) => Some(std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)),
             _ => None,
         }
     }
@@ -169,6 +170,9 @@ fn refusal(message: String) -> Error {
     }
 }
 
+/// What a line of `INFO` takes, about.
+const FIELD_BYTES: usize = 24;
+
 /// What `INFO` says, by the name of the field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Info {
@@ -184,21 +188,28 @@ impl Info {
     }
 
     fn of(text: String) -> Info {
-        let mut fields = Vec::new();
-        let mut begin = 0;
-        for line in text.split_inclusive('\n') {
-            let field = line.trim_end();
-            if let Some(colon) = field.find(':').filter(|_| !field.starts_with('#')) {
-                fields.push((begin..begin + colon, begin + colon + 1..begin + field.len()));
+        let mut fields = Vec::with_capacity(text.len() / FIELD_BYTES);
+        let (mut begin, mut colon) = (0, None);
+        // Byte by byte: lines are short, and there are hundreds.
+        for (at, byte) in text.bytes().chain([b'\n']).enumerate() {
+            match byte {
+                b':' if colon.is_none() => colon = Some(at),
+                b'\n' => {
+                    let line = text[begin..at].trim_end();
+                    if let Some(colon) = colon.filter(|_| !line.starts_with('#')) {
+                        fields.push((begin..colon, colon + 1..begin + line.len()));
+                    }
+                    (begin, colon) = (at + 1, None);
+                }
+                _ => {}
             }
-            begin += line.len();
         }
         Info { text, fields }
     }
 
     /// Of several the last.
     pub fn text(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.fields.iter().rfind(|(field, _)| self.text[field.clone()] == *name)?;
+        let (_, value) = self.fields.iter().rfind(|(field, _)| self.text.as_bytes().get(field.clone()) == Some(name.as_bytes()))?;
         Some(&self.text[value.clone()])
     }
 

@@ -5,8 +5,8 @@ import (
 	"runtime"
 )
 
-// chunkBytes is what an arena takes at once, unless one value needs more.
-const chunkBytes = 8 << 10
+// chunkBytes is what an arena takes at once, unless one value needs more: most answers fit, and a new instance touches no page for nothing.
+const chunkBytes = 2 << 10
 
 // Linear memory is little-endian.
 var order = binary.LittleEndian
