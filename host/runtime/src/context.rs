@@ -4,11 +4,13 @@
 //! number of bytes that its guest has.
 
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use serde::Serialize;
 use sickbay_core::Quota;
-use wasmtime::component::ResourceTable;
-use wasmtime_wasi::clocks::WasiClocksView;
+use wasmtime::component::{HasData, ResourceTable};
+use wasmtime_wasi::clocks::{HostWallClock, WallClock, WasiClocksCtxView, WasiClocksView};
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::{self, Datetime};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -17,7 +19,7 @@ use crate::output::Output;
 use crate::taped::Taped;
 use crate::transcript::{Beyond, Clock, Tape};
 use crate::wasi_http::Door;
-use crate::{Folder, Lend, Limits};
+use crate::{Folder, HostResult, Lend, Limits};
 
 /// WASI handles that a guest may hold at once.
 const HANDLES_MAX: usize = 256;
@@ -115,6 +117,11 @@ impl<L: Lend> RunContext<L> {
         Clock::new(self.clocks(), virtual_time)
     }
 
+    /// Many a run asks WASI for nothing else.
+    pub(crate) fn time_of_day(&mut self) -> TimeOfDay<'_> {
+        if self.tape.is_none() && self.wasi.is_none() { TimeOfDay::Hosts } else { TimeOfDay::Wasis(self.clocks()) }
+    }
+
     /// Whether the guest still holds a handle: it would mean nothing, or something else, in another run.
     pub(crate) fn holds_handles(&self) -> bool {
         !self.table.is_empty() || self.lent().holds_handles()
@@ -135,6 +142,41 @@ impl<L: Lend> RunContext<L> {
             tape.note(Beyond::Folders);
         }
     }
+}
+
+/// What tells a run the time of day.
+pub(crate) enum TimeOfDay<'run> {
+    /// The host's own clock: WASI would give the same, and is not built yet.
+    Hosts,
+    /// What WASI was given: on a tape that is another.
+    Wasis(WasiClocksCtxView<'run>),
+}
+
+/// For the linker.
+pub(crate) struct TimeOfDayOfRun;
+
+impl HasData for TimeOfDayOfRun {
+    type Data<'run> = TimeOfDay<'run>;
+}
+
+impl wall_clock::Host for TimeOfDay<'_> {
+    fn now(&mut self) -> HostResult<Datetime> {
+        match self {
+            TimeOfDay::Hosts => Ok(datetime(WallClock.now())),
+            TimeOfDay::Wasis(wasi) => wall_clock::Host::now(wasi),
+        }
+    }
+
+    fn resolution(&mut self) -> HostResult<Datetime> {
+        match self {
+            TimeOfDay::Hosts => Ok(datetime(WallClock.resolution())),
+            TimeOfDay::Wasis(wasi) => wall_clock::Host::resolution(wasi),
+        }
+    }
+}
+
+fn datetime(time: Duration) -> Datetime {
+    Datetime { seconds: time.as_secs(), nanoseconds: time.subsec_nanos() }
 }
 
 /// One that was closed to the host in the meantime is left out.

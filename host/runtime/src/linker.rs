@@ -2,9 +2,10 @@
 
 use wasmtime::Engine;
 use wasmtime::component::{HasData, Linker};
-use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
+use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 
 use crate::bindings::sickbay::plugin as contract;
+use crate::context::TimeOfDayOfRun;
 use crate::taped::Taped;
 use crate::transcript::ClockOfRun;
 use crate::{Lend, RunContext};
@@ -18,8 +19,9 @@ impl<L: Lend> HasData for Lent<L> {
 pub(crate) fn linker<L: Lend>(engine: &Engine) -> wasmtime::Result<Linker<RunContext<L>>> {
     let mut linker = Linker::<RunContext<L>>::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    // Ours in the engine's place: a run on a transcript waits for nothing.
+    // Ours in the engine's place: a run on a transcript waits for nothing, and the time of day is told without building WASI.
     linker.allow_shadowing(true);
+    wall_clock::add_to_linker::<_, TimeOfDayOfRun>(&mut linker, |context| context.time_of_day())?;
     monotonic_clock::add_to_linker::<_, ClockOfRun>(&mut linker, |context| context.clock())?;
     linker.allow_shadowing(false);
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
