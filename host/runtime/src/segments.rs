@@ -11,12 +11,12 @@
 
 use wasm_encoder::{ConstExpr, DataCountSection, DataSection, RawSection, Section as _};
 use wasmparser::{
-    BinaryReader, CodeSectionReader, ConstExpr as Place, DataKind, DataSectionReader, ImportSectionReader, MemorySectionReader, Operator,
-    Parser, TypeRef,
+    BinaryReader, CodeSectionReader, ConstExpr as Place, Data, DataKind, DataSectionReader, ImportSectionReader, MemorySectionReader,
+    Operator, Parser, TypeRef,
 };
 
 /// Part of an artifact's name.
-pub(crate) const VERSION: &str = "segments 1";
+pub(crate) const VERSION: &str = "segments 2";
 
 /// Fewer are left as they are.
 const SEGMENTS_MIN: u32 = 32;
@@ -154,14 +154,13 @@ impl Piece {
     }
 }
 
-/// None where segments do not stand one behind the other, at fixed places of the first memory.
+/// None where segments overlap, or do not stand at fixed places of the first memory.
 fn pieces(data: DataSectionReader<'_>) -> Option<Vec<Piece>> {
+    let mut segments = data.into_iter().map(|segment| placed(&segment.ok()?)).collect::<Option<Vec<_>>>()?;
+    segments.sort_by_key(|(begin, _)| *begin);
     let mut pieces: Vec<Piece> = Vec::new();
     let mut filled_bytes = 0;
-    for segment in data {
-        let segment = segment.ok()?;
-        let DataKind::Active { memory_index: 0, offset_expr } = segment.kind else { return None };
-        let begin = fixed(&offset_expr)?;
+    for (begin, bytes) in segments {
         let gap = match pieces.last() {
             Some(last) => Some(begin.checked_sub(last.end()?)?),
             None => None,
@@ -174,12 +173,20 @@ fn pieces(data: DataSectionReader<'_>) -> Option<Vec<Piece>> {
                     return None;
                 }
                 last.bytes.resize(last.bytes.len() + gap, 0);
-                last.bytes.extend_from_slice(segment.data);
+                last.bytes.extend_from_slice(bytes);
             }
-            _ => pieces.push(Piece { begin, bytes: segment.data.to_vec() }),
+            _ => pieces.push(Piece { begin, bytes: bytes.to_vec() }),
         }
     }
     Some(pieces)
+}
+
+/// Where a segment begins, and what it holds.
+fn placed<'b>(segment: &Data<'b>) -> Option<(u32, &'b [u8])> {
+    match &segment.kind {
+        DataKind::Active { memory_index: 0, offset_expr } => Some((fixed(offset_expr)?, segment.data)),
+        DataKind::Active { .. } | DataKind::Passive => None,
+    }
 }
 
 /// Where a segment stands, when that is a number.
@@ -225,6 +232,18 @@ mod tests {
         let merged = merged(component("(memory 1)", 100, 3));
         let expected: Vec<u8> = (0..100_u8).flat_map(|number| [number, 0, 0, 0]).take(397).collect();
         assert_eq!(told(&merged), [(0, expected)]);
+    }
+
+    #[test]
+    fn they_are_put_in_order_first() {
+        let text = |places: &mut dyn Iterator<Item = u32>| {
+            let segments: String = places.map(|place| format!("(data (i32.const {place}) \"\\{place:02x}\")")).collect();
+            merged(wat::parse_str(format!("(component (core module (memory 1) {segments}))")).unwrap())
+        };
+        let expected = told(&text(&mut (0..100)));
+        assert_eq!(expected.len(), 1);
+        assert_eq!(told(&text(&mut (0..100).rev())), expected);
+        assert_eq!(told(&text(&mut (50..100).chain(0..50))), expected);
     }
 
     #[test]
