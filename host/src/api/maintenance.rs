@@ -182,6 +182,9 @@ impl NewMaintenance {
         if self.starts_at.is_some() || self.ends_at.is_some() {
             return Err(told::invalid("`cron` and a time stand together").hint("a window has `cron` and `for`, or a begin and an end"));
         }
+        if self.lasts.is_none() {
+            return Err(told::invalid("`for` does not say how long each time lasts").hint(HINT));
+        }
         let lasts = self.lasts.as_deref().and_then(|text| humantime::parse_duration(text).ok());
         let lasts = lasts.filter(|lasts| (LASTS_MIN..=LASTS_MAX).contains(lasts));
         let lasts = lasts.ok_or_else(|| told::invalid("`for` of a recurring window is 1m to 7d").hint(HINT))?;
@@ -308,6 +311,7 @@ mod tests {
             (r#""matchers": ["a=b"], "starts_at": "2099-01-01T00:00:00Z", "ends_at": "2098-01-01T00:00:00Z""#, "before it begins"),
             (r#""matchers": ["a=b"], "for": "2h", "timezone": "UTC""#, "without `cron`"),
             (r#""matchers": ["a=b"], "for": "8d", "cron": "0 2 * * *""#, "1m to 7d"),
+            (r#""matchers": ["a=b"], "cron": "0 2 * * *""#, "does not say how long"),
             (r#""matchers": ["a=b"], "for": "1h", "cron": "0 2 * *""#, "`cron` cannot be used"),
             (r#""matchers": ["a=b"], "for": "1h", "cron": "0 2 * * *", "timezone": "Europe/Berlim""#, "is no time zone"),
         ] {

@@ -122,6 +122,7 @@ impl Tester<'_> {
             text.push_str(&format!("  {}\n", escaped(&transcript.name)));
         }
         if !passed || self.args.verbose {
+            text.push_str(&format!("plugin    {}\n", file.display()));
             text.push_str(&stage::calls(&replayed.calls));
             text.push_str(&format!("result    {}\n", stage::result(&replayed.outcome)));
             text.push_str(&stage::traces(&replayed));
@@ -207,7 +208,9 @@ fn plugin_of(fixture: &Path, transcript: &Transcript) -> anyhow::Result<PathBuf>
     let built = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).into_iter();
     let above = fixture.ancestors().skip(1).map(|folder| folder.join("target"));
     let folders = built.chain(above).map(|target| target.join("plugins")).chain([PathBuf::from("plugins")]);
-    let found = folders.map(|folder| folder.join(&file)).find(|path| path.is_file());
+    // The newest: whichever command built it last.
+    let built_at = |path: &PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    let found = folders.map(|folder| folder.join(&file)).filter(|path| path.is_file()).max_by_key(built_at);
     Ok(found.ok_or_else(|| {
         Failure::usage(format!("there is no {file} in target/plugins, here or in a folder above, nor in ./plugins"))
             .with_hint("`sickbay build DIR` makes it; or name a file with --plugin")

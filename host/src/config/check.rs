@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use sickbay_core::alerting::Severity;
 use sickbay_core::masking::Bond;
 use sickbay_core::window::SAMPLES_MAX;
 use sickbay_core::{Condition, ConditionError, Lasting, Policy, Requirement, Rule, Shapes, Status};
@@ -118,6 +119,7 @@ impl<'a> CheckReader<'a> {
         };
         judge_windows(&shared, scope);
         open_secrets(written, header, self.shapes, scope);
+        targets::judge_unfilled(written, &shared.config, scope);
         targets::targets(written, scope).into_iter().map(|target| check_of(written, &shared, target, &self.names, scope)).collect()
     }
 
@@ -269,7 +271,22 @@ fn labels(written: &CheckText, scope: &mut Scope<'_>) -> BTreeMap<String, String
         let problem = Problem::new("the label `target` stands beside `targets`").reason("it says which of the targets a check has");
         scope.note(name.span(), problem.hint("give it another name, or remove it"));
     }
+    judge_severity(&written.labels, scope);
     labels_of(&written.labels, scope)
+}
+
+/// Another word counts as the least severe, which nobody who wrote it means.
+fn judge_severity(labels: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<'_>) {
+    let Some((_, value)) = labels.iter().find(|(name, _)| name.value() == "severity") else { return };
+    if Severity::named(value.value()).is_some() {
+        return;
+    }
+    let hint = match Severity::named(&value.value().to_uppercase()) {
+        Some(meant) => format!("did you mean `{}`?", meant.as_str()),
+        None => "write P0, P1, P2 or P3; what other systems call it has a place in another label".to_owned(),
+    };
+    let problem = Problem::warning(format!("the severity `{}` is none", shown(value.value())));
+    scope.note(value.span(), problem.reason("severities are P0 to P3, and anything else counts as P3").hint(hint));
 }
 
 /// The operator's labels of one check.

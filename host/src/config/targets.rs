@@ -1,6 +1,7 @@
 //! `targets = [...]`: one `[[check]]` that stands for many, `NAME@TARGET` each.
 //!
-//! `{{target}}` in a value of `config` and in a grant stands for the target, as it is written; in a check without `targets` it is text like any other.
+//! `{{target}}` in a value of `config` and in a grant stands for the target, as it is written; in a check without `targets` it is text like any
+//! other, with a warning.
 //!
 //! Limits: [`TARGETS_MAX`], [`TARGET_BYTES_MAX`].
 
@@ -10,6 +11,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::diagnostic::{Problem, shown};
+use super::nearest;
 use super::settings::Scope;
 use super::text::{CheckText, Placed};
 
@@ -86,9 +88,56 @@ pub(super) fn fill(value: &mut Value, target: Option<&str>) {
     }
 }
 
+/// Warns of what looks as if it were filled in and is not.
+pub(super) fn judge_unfilled(written: &CheckText, config: &Value, scope: &mut Scope<'_>) {
+    let Some(table) = &written.config else { return };
+    // Two opening braces stand side by side in a text only, never in what JSON itself is made of.
+    let text = config.to_string();
+    let found = text.match_indices("{{").find_map(|(at, _)| {
+        let inner = text[at + 2..].split_once("}}")?.0;
+        unfilled(inner, written.targets.is_some())
+    });
+    if let Some((name, hint)) = found {
+        let problem = Problem::warning(format!("nothing is filled in for `{{{{{}}}}}`", shown(&name)));
+        let reason = "of a check's `config` only `{{target}}`, with `targets`, and `{{secret:NAME}}` are filled in; all else is text";
+        scope.note(table.span(), problem.reason(reason).hint(hint));
+    }
+}
+
+/// What is written between the braces, and what was meant; None where it is filled in, or another's.
+fn unfilled(inner: &str, has_targets: bool) -> Option<(String, String)> {
+    const NAME_BYTES_MAX: usize = 128;
+    if inner.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let (word, rest) = inner.split_once(':').map_or((inner, None), |(word, rest)| (word, Some(rest.trim())));
+    let hint = match (word, rest) {
+        ("secret", _) => return None,
+        ("target", None) if has_targets => return None,
+        ("target", None) => "write `targets = [\"...\"]` into the check, or the name itself here".to_owned(),
+        (word, Some(rest)) => format!("did you mean `{{{{{}:{rest}}}}}`?", nearest(word.trim(), &["secret"])?),
+        (word, None) => format!("did you mean `{{{{{}}}}}`?", nearest(word.trim(), &["target"])?),
+    };
+    Some((inner.to_owned(), hint))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_between_braces_is_told_and_what_is_others_is_not() {
+        let told = |inner: &str, has_targets| unfilled(inner, has_targets).map(|(_, hint)| hint);
+        assert!(told("target", false).is_some_and(|hint| hint.contains("targets = ")));
+        for (inner, meant) in
+            [("taget", "{{target}}"), (" target ", "{{target}}"), ("secrets:tok", "{{secret:tok}}"), ("Secret:a", "{{secret:a}}")]
+        {
+            assert!(told(inner, true).is_some_and(|hint| hint.contains(meant)), "{inner}");
+        }
+        for inner in ["target", "secret:a", "name", "user:id", ""] {
+            assert_eq!(told(inner, true), None, "{inner}");
+        }
+    }
 
     #[test]
     fn the_placeholder_is_filled_at_every_depth_and_in_no_key() {

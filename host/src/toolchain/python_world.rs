@@ -1,8 +1,8 @@
 //! The world of one plugin in Python: what it exports, and of the contract's interfaces those that it may use.
 //!
 //! A component in Python imports every interface of its world, and the wider the world the dearer each instance. So an interface is left out
-//! whose name stands nowhere in the plugin's sources, as a word: no code can call it without writing that. A name in a comment keeps it in,
-//! which costs time and nothing else. The log is always there: the SDK hands every record of `logging` to it.
+//! whose name stands nowhere in the plugin's sources, as a word: no code can call it without writing that. A name in a text or behind code keeps
+//! it in, which costs time and nothing else; lines that are comments are passed over. The log is always there: the SDK hands every record of `logging` to it.
 //!
 //! Limits: [`FILES_MAX`] files of [`BYTES_MAX`] bytes together; where there are more, the world has all interfaces.
 
@@ -74,7 +74,9 @@ fn words(folders: &[PathBuf]) -> Option<BTreeSet<String>> {
                     return None;
                 }
                 let text = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
-                words.extend(text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').map(str::to_owned));
+                let code = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+                words
+                    .extend(code.flat_map(|line| line.split(|letter: char| !letter.is_alphanumeric() && letter != '_')).map(str::to_owned));
             }
         }
     }

@@ -47,12 +47,11 @@ impl Severity {
 
     /// What the label says; P3 where it says nothing or something else.
     pub fn of(labels: &LabelSet) -> Severity {
-        match labels.get("severity") {
-            Some("P0") => Severity::P0,
-            Some("P1") => Severity::P1,
-            Some("P2") => Severity::P2,
-            Some(_) | None => Severity::P3,
-        }
+        labels.get("severity").and_then(Severity::named).unwrap_or_default()
+    }
+
+    pub fn named(name: &str) -> Option<Severity> {
+        [Severity::P0, Severity::P1, Severity::P2, Severity::P3].into_iter().find(|severity| severity.as_str() == name)
     }
 }
 

@@ -90,7 +90,8 @@ pub struct Transcript {
     pub limits: Option<Limits>,
     /// The wall clock when the run began, in milliseconds since 1970.
     pub began_at_ms: u64,
-    /// The small values before the run. Where they are written, calls of `state` are answered from them and need not be listed.
+    /// The small values before the run. Where they are written, calls of `state` are answered from them and need not be listed; where neither
+    /// they nor such a call are, a fixture begins with none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<BTreeMap<String, String>>,
     pub calls: Vec<Call>,
