@@ -43,7 +43,7 @@ pub use breaker::{FAILURES_MAX, HOLD_FIRST, HOLD_MAX, Hold, HoldReason, SinkRow}
 pub use changes::{Changes, CheckRow, Removed, Rows};
 pub use config::{
     ATTEMPT_TIMEOUTS_MAX, AlertingConfig, GIVE_UP_AFTER, GROUP_INTERVAL, GROUP_WAIT, GroupBy, InhibitRule, MaintenanceTime,
-    MaintenanceWindow, REPEAT_INTERVAL, RESOLVE_TIMEOUT, RouteConfig, Rung, SINK_TIMEOUT, SinkConfig, SinkName, Timing,
+    MaintenanceWindow, POSTED_BYTES_MAX, REPEAT_INTERVAL, RESOLVE_TIMEOUT, RouteConfig, Rung, SINK_TIMEOUT, SinkConfig, SinkName, Timing,
 };
 pub use delivery::{
     ALERTS_MAX, Abandoned, Alert, BACKOFF_FIRST, BACKOFF_MAX, Cause, Change, Cover, Delivery, DeliveryState, LEASE_MARGIN, Outcome,

@@ -81,6 +81,12 @@ impl Watched {
         facts
     }
 
+    /// What a result says that is no fact: as the result before it, or other words for the same status.
+    pub(super) fn found_again(&self, record: &ResultRecord) -> Option<Arc<Findings>> {
+        let is_of_an_incident = record.status != Status::Ok && record.transition.is_none();
+        is_of_an_incident.then(|| self.found(&record.check, findings(record)))
+    }
+
     /// Goes over to another configuration.
     pub(super) fn adopt(&mut self, wanted: Arc<Wanted>, alerting: &Alerting) -> Vec<Fact> {
         let before = self.wanted.replace(Arc::clone(&wanted));

@@ -248,6 +248,9 @@ impl Alongside for InOrder {
                 fact => drop(machine.apply(fact, now, &mut rows)),
             }
         }
+        if let Some(findings) = machine.watched.found_again(record) {
+            machine.alerting.found_since(&record.check, &findings);
+        }
         rows
     }
 

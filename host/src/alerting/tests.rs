@@ -50,6 +50,18 @@ async fn a_result_opens_and_ends_an_incident_that_is_on_the_disk_with_it() {
 }
 
 #[tokio::test]
+async fn an_open_incident_says_what_its_check_found_last() {
+    let host = Host::start(&check("api")).await;
+    let again =
+        |second, status, summary: &str| ResultRecord { transition: None, status, summary: summary.to_owned(), ..failed("api", second) };
+    host.commit(vec![failed("api", 1), again(2, Status::Critical, "98 % full")]).await;
+    let said = |host: &Host| open(host).iter().map(|incident| incident.findings.summary.clone()).collect::<Vec<_>>();
+    assert_eq!(said(&host), ["98 % full"]);
+    host.commit(vec![again(3, Status::Warning, "soft as yet")]).await;
+    assert_eq!(said(&host), ["98 % full"], "what is not confirmed is not said");
+}
+
+#[tokio::test]
 async fn what_is_told_is_on_the_disk_when_the_answer_comes() {
     let host = Host::start(&format!("{SINK}{}", check("api"))).await;
     host.commit(vec![failed("api", 2)]).await;

@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::audit::Trace;
 use super::guard::WITHOUT_TOKEN;
@@ -62,30 +62,26 @@ pub(crate) async fn catch_panic(request: Request, next: Next) -> Response {
     }
 }
 
-/// Reads the whole body before the handler runs. There is room for so many long ones, until they are answered.
+/// Reads the whole body before the handler runs. There is room for so many long ones, from when more than a short one has come until they are
+/// answered: whoever only says that he will send one keeps nobody from it.
 pub(crate) async fn bounded_body(State(long_bodies): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
     let bytes_max = v2::body_bytes_max(parts.uri.path());
-    let is_long = bytes_max > REQUEST_BODY_BYTES_MAX && body.size_hint().upper().is_none_or(|bytes| bytes > REQUEST_BODY_BYTES_MAX as u64);
-    let read = async {
-        let room = if is_long { long_bodies.acquire().await.ok() } else { None };
-        (read_whole(body, bytes_max).await, room)
-    };
+    let mut room = None;
+    let read = read_whole(body, bytes_max, &long_bodies, &mut room);
     match tokio::time::timeout(REQUEST_BODY_TIME_MAX, read).await {
-        Ok((Read::Whole(bytes), _room)) => {
+        Ok(Read::Whole(bytes)) => {
             let bytes = Bytes::from(bytes);
             if let Some(trace) = parts.extensions.get::<Trace>() {
                 trace.sent(&bytes);
             }
             next.run(Request::from_parts(parts, Body::from(bytes))).await
         }
-        Ok((Read::TooLong, _)) => {
-            Problem::new(ProblemKind::BodyTooLarge, format!("the body is longer than {bytes_max} bytes")).into_response()
-        }
-        Ok((Read::Broken, _)) => Problem::new(ProblemKind::BodyInvalid, "the body ended before its end").into_response(),
+        Ok(Read::TooLong) => Problem::new(ProblemKind::BodyTooLarge, format!("the body is longer than {bytes_max} bytes")).into_response(),
+        Ok(Read::Broken) => Problem::new(ProblemKind::BodyInvalid, "the body ended before its end").into_response(),
         Err(_elapsed) => {
             let seconds = REQUEST_BODY_TIME_MAX.as_secs();
             Problem::new(ProblemKind::BodyTimeout, format!("the body was not whole after {seconds} s")).into_response()
@@ -99,8 +95,16 @@ enum Read {
     Broken,
 }
 
-/// Keeps at most `bytes_max`, and reads on for a while where there is more.
-async fn read_whole(mut body: Body, bytes_max: usize) -> Read {
+/// Keeps at most `bytes_max`, and reads on for a while where there is more, unless the head says that it would not be enough.
+async fn read_whole<'places>(
+    mut body: Body,
+    bytes_max: usize,
+    long_bodies: &'places Semaphore,
+    room: &mut Option<SemaphorePermit<'places>>,
+) -> Read {
+    if body.size_hint().lower() > bytes_max.saturating_add(DISCARDED_BYTES_MAX) as u64 {
+        return Read::TooLong;
+    }
     let mut bytes = Vec::new();
     let mut count: usize = 0;
     while let Some(frame) = body.frame().await {
@@ -109,6 +113,9 @@ async fn read_whole(mut body: Body, bytes_max: usize) -> Read {
         };
         let Ok(data) = frame.into_data() else { continue };
         count = count.saturating_add(data.len());
+        if count > REQUEST_BODY_BYTES_MAX && bytes_max > REQUEST_BODY_BYTES_MAX && room.is_none() {
+            *room = long_bodies.acquire().await.ok();
+        }
         if count <= bytes_max {
             bytes.extend_from_slice(&data);
         } else if count > bytes_max.saturating_add(DISCARDED_BYTES_MAX) {

@@ -124,7 +124,11 @@ pub(super) fn calls(calls: &[Call]) -> String {
     for call in calls {
         let at = format!("+{:.3} ms", call.at_us as f64 / 1000.0);
         if call.interface() == "log" {
-            line(&mut text, format_args!("       {at:<14} {}", log_line(&call.asked)));
+            // A stack has a line for each frame.
+            let told = log_line(&call.asked).replace('\t', "    ");
+            for (number, part) in told.lines().enumerate() {
+                line(&mut text, format_args!("       {:<14} {part}", if number == 0 { at.as_str() } else { "" }));
+            }
             continue;
         }
         number += 1;
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn calls_are_told_with_what_was_asked_and_answered() {
         let call = |name: &str, asked: Value, answer: Value| Call { call: name.to_owned(), asked, answer, at_us: 1_500, ..Call::default() };
-        let logged = json!({ "level": "warn", "message": "slow\u{1b}[2J", "fields": [{ "name": "url", "value": "http://a/" }] });
+        let logged = json!({ "level": "warn", "message": "slow\u{1b}[2J\n\tat a", "fields": [{ "name": "url", "value": "http://a/" }] });
         let told = calls(&[
             call("log.write", logged, Value::Null),
             call("state.get", json!({ "key": "a" }), json!("1")),
@@ -254,7 +258,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "       +1.500 ms      log warn slow\\u{1b}[2J url=http://a/",
+                "       +1.500 ms      log warn slow\\u{1b}[2J",
+                "                          at a url=http://a/",
                 "    1  +1.500 ms      state.get",
                 "       asked          {\"key\":\"a\"}",
                 "       answer         \"1\"",

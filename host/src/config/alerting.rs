@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use sickbay_core::Timestamp;
-use sickbay_core::alerting::{AlertingConfig, ConfigProblem, GIVE_UP_AFTER, Matcher, RESOLVE_TIMEOUT, SinkConfig, SinkName};
+use sickbay_core::alerting::{
+    AlertingConfig, ConfigProblem, GIVE_UP_AFTER, Matcher, POSTED_BYTES_MAX, RESOLVE_TIMEOUT, SinkConfig, SinkName,
+};
 
 use super::diagnostic::{Problem, listed, shown};
 use super::matching::Alerts;
@@ -54,11 +56,15 @@ pub(super) struct AlertingReader<'a, 's> {
     spans: BTreeMap<String, Span>,
 }
 
+/// Posted alerts may hold one part in so many of what the store may: they stand in it several times, and results come first.
+const POSTED_SHARE: u64 = 16;
+
 /// Everything about alerts in the main file. `sinks` and `checks` were read before; `now` decides what is over.
 pub(super) fn alerting(
     written: &Tables<'_>,
     sinks: &[Arc<Sink>],
     checks: &[Arc<Check>],
+    store_bytes_max: u64,
     now: Timestamp,
     scope: &mut Scope<'_>,
 ) -> AlertingConfig {
@@ -78,7 +84,9 @@ pub(super) fn alerting(
     let inhibit = reader.inhibitions(written.inhibit);
     let maintenance = reader.maintenance(written.maintenance);
     let (resolve_timeout, give_up_after) = reader.times_of_life(written.alerting);
-    let config = AlertingConfig { sinks, route, unknown, inhibit, intervals, maintenance, resolve_timeout, give_up_after };
+    let posted_bytes_max = usize::try_from(store_bytes_max / POSTED_SHARE).map_or(POSTED_BYTES_MAX, |bytes| bytes.min(POSTED_BYTES_MAX));
+    let config =
+        AlertingConfig { sinks, route, unknown, inhibit, intervals, maintenance, resolve_timeout, give_up_after, posted_bytes_max };
     // What was left out because of a mistake would make others.
     if !reader.scope.findings.has_errors() {
         reader.judge(&config);

@@ -12,6 +12,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use sickbay_core::Shapes;
+
 use super::place::{Position, Source, Span};
 use super::veil::veiled;
 
@@ -410,7 +412,9 @@ fn excerpt_of(source: &Source, position: &Position<'_>) -> Excerpt {
 
 /// `width` characters at `offset` of a line are underlined.
 fn excerpt(line: &str, offset: usize, width: usize) -> Excerpt {
-    let line: Vec<char> = one_line(&without_credentials(line)).chars().collect();
+    // Below `config` stands what plugins want, tokens too: as in the log, what looks like one is hidden.
+    let line: Vec<char> = Shapes::default().masked(one_line(&without_credentials(line))).chars().collect();
+    let offset = offset.min(line.len());
     let first = if line.len() > EXCERPT_CHARACTERS_MAX { offset.saturating_sub(EXCERPT_LEAD_CHARACTERS) } else { 0 };
     let end = line.len().min(first + EXCERPT_CHARACTERS_MAX);
     let cut: String = line.get(first..end).unwrap_or_default().iter().collect();
@@ -439,6 +443,22 @@ mod tests {
             diagnostic.to_string(),
             "error: `every` is not a duration\n  --> sickbay.toml:2:9\n  |\n2 | every = \"10 parsecs\"\n  |         ^^^^^^^^^^^^\n  reason: why\n  hint: how"
         );
+    }
+
+    #[test]
+    fn what_looks_like_a_credential_is_not_shown_below_config_either() {
+        for (line, secret) in [
+            ("config = { headers = { authorization = \"Bearer TokSecretFF1234567890\" }", "TokSecretFF"),
+            ("config = { url = \"https://h/x?token=QSecretJJ\" ", "QSecretJJ"),
+            ("password = \"MailSecretQQ", "MailSecretQQ"),
+            ("auth_token = MailSecretQQ", "MailSecretQQ"),
+        ] {
+            for offset in [0, 3, line.len()] {
+                let shown = excerpt(line, offset, 2);
+                assert!(!shown.text.contains(secret), "{}", shown.text);
+                assert!(shown.text.contains(&line[..8]) && shown.width > 0, "{}", shown.text);
+            }
+        }
     }
 
     #[test]

@@ -456,7 +456,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         alerting: main.alerting.as_ref(),
     };
     let scope = &mut Scope { source: &source, dir: &dir, findings: &mut findings };
-    let alerting = alerting::alerting(&tables, &sinks, &checks, clock::now(), scope);
+    let alerting = alerting::alerting(&tables, &sinks, &checks, settings.retention.bytes_max, clock::now(), scope);
     if checks.is_empty() && !findings.has_errors() {
         findings.add_to_file(
             path,

@@ -26,6 +26,9 @@ pub const ATTEMPT_TIMEOUTS_MAX: u32 = 3;
 /// The name of a sink in the configuration.
 pub type SinkName = Arc<str>;
 
+/// The most that [`AlertingConfig::posted_bytes_max`] may be: what is posted is held in memory, and several times in the store.
+pub const POSTED_BYTES_MAX: usize = 64 << 20;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertingConfig {
     pub sinks: Vec<SinkConfig>,
@@ -39,6 +42,8 @@ pub struct AlertingConfig {
     pub resolve_timeout: Duration,
     /// After so long a notification is given up.
     pub give_up_after: Duration,
+    /// Labels, annotations and links of all posted alerts that are open, in bytes.
+    pub posted_bytes_max: usize,
 }
 
 impl Default for AlertingConfig {
@@ -53,6 +58,7 @@ impl Default for AlertingConfig {
             maintenance: Vec::new(),
             resolve_timeout: RESOLVE_TIMEOUT,
             give_up_after: GIVE_UP_AFTER,
+            posted_bytes_max: POSTED_BYTES_MAX,
         }
     }
 }

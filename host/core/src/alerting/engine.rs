@@ -14,7 +14,7 @@
 //! - `resend`: what a person wants sent again. `sinks`: those that go, come back or may be mended.
 //! - `restore`: from rows, to another configuration, after the clock was set back. `explain`: why, and what happens next.
 //!
-//! Limits: [`POSTED_MAX`] posted incidents that are open; [`DUE_PER_TICK_MAX`] things that are due in one tick; a clock that goes
+//! Limits: [`POSTED_MAX`] posted incidents that are open, `posted_bytes_max` of the configuration for what they hold; [`DUE_PER_TICK_MAX`] things that are due in one tick; a clock that goes
 //! back by less than [`CLOCK_STEP_MAX`] stands still.
 //!
 //! Invariant: no I/O, no clock, no global; the same facts give the same rows, and a machine made of the rows goes on as the one before.
@@ -71,6 +71,8 @@ pub struct Alerting {
     of_check: BTreeMap<(Arc<str>, AlertKind), IncidentId>,
     /// Open incidents that were posted.
     posted: BTreeMap<Fingerprint, IncidentId>,
+    /// What these take together.
+    posted_bytes: usize,
     checks: BTreeMap<Arc<str>, CheckRow>,
     silences: BTreeMap<SilenceId, Silence>,
     inhibitions: Inhibitions,

@@ -152,12 +152,22 @@ pub struct PostedAlert {
 }
 
 impl PostedAlert {
+    /// What it takes to keep it, about.
+    pub(super) fn bytes(&self) -> usize {
+        posted_bytes(&self.labels, &self.annotations, self.generator_url.as_deref())
+    }
+
     /// One line for a person, out of the annotations.
     pub(super) fn summary(&self) -> &str {
         let annotation = |name: &str| self.annotations.iter().find(|annotation| annotation.name == name);
         let told = annotation("summary").or_else(|| annotation("description")).map(|annotation| annotation.value.as_str());
         told.or_else(|| self.labels.get("alertname")).unwrap_or_default()
     }
+}
+
+pub(super) fn posted_bytes(labels: &LabelSet, annotations: &[Label], generator_url: Option<&str>) -> usize {
+    let of = |label: &Label| label.name.len() + label.value.len();
+    labels.iter().chain(annotations).map(of).sum::<usize>() + generator_url.map_or(0, str::len)
 }
 
 #[cfg(test)]

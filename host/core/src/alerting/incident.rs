@@ -13,6 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::config::SinkName;
+use super::fact::posted_bytes;
 use super::group::GroupKey;
 use super::id::{IncidentId, SilenceId};
 use super::labels::{Fingerprint, LabelSet};
@@ -290,6 +291,14 @@ pub struct Incident {
 impl Incident {
     pub fn is_open(&self) -> bool {
         self.phase != Phase::Resolved
+    }
+
+    /// What it takes to keep what somebody posted, about.
+    pub(super) fn posted_bytes(&self) -> usize {
+        match &self.source {
+            Source::Posted { generator_url, .. } => posted_bytes(&self.labels, &self.annotations, generator_url.as_deref()),
+            Source::Check { .. } => 0,
+        }
     }
 
     /// Why nobody is told that it fires; of several routes that are mute at this time, the first says why.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::agenda::Due;
 use super::super::changes::CheckRow;
 use super::super::config::SinkName;
-use super::super::fact::{CheckIdentity, Flap, PostedAlert};
+use super::super::fact::{CheckIdentity, Flap, PostedAlert, posted_bytes};
 use super::super::group::GroupKey;
 use super::super::id::IncidentId;
 use super::super::incident::{
@@ -114,6 +114,17 @@ impl Alerting {
             }
             return;
         }
+        let before = id.and_then(|id| self.cases.get(&id)).map_or(0, |case| case.incident.posted_bytes());
+        let together = self.posted_bytes.saturating_sub(before).saturating_add(alert.bytes());
+        if together > self.config.posted_bytes_max && alert.bytes() > before {
+            let told = format!("the posted alerts hold {} bytes, the most they may: {}", self.config.posted_bytes_max, alert.labels);
+            self.changes.refusals.push(told);
+            // One that is open goes on as it was.
+            if let Some(id) = id {
+                self.posted_again(id, ends_at, alert.ends_at.is_some());
+            }
+            return;
+        }
         let findings = Findings::posted(alert.summary());
         let source = Source::Posted { ends_at, has_own_end: alert.ends_at.is_some(), generator_url: alert.generator_url };
         let started_at = alert.starts_at.map_or(self.now, |starts_at| starts_at.min(self.now));
@@ -126,6 +137,7 @@ impl Alerting {
             self.open(Opening { labels, annotations, source, target: None, findings: Arc::new(findings), started_at });
             return;
         };
+        self.posted_bytes = together;
         if let Some(case) = self.cases.get_mut(&id) {
             let incident = &mut case.incident;
             incident.source = source;
@@ -137,6 +149,17 @@ impl Alerting {
             self.touched.incidents.insert(id);
         }
         self.agenda.set(Due::PostedEnds(id), Some(ends_at));
+    }
+
+    /// Moves the end, and nothing else.
+    fn posted_again(&mut self, id: IncidentId, until: Timestamp, is_own_end: bool) {
+        if let Some(case) = self.cases.get_mut(&id)
+            && let Source::Posted { ends_at, has_own_end, .. } = &mut case.incident.source
+        {
+            (*ends_at, *has_own_end) = (until, is_own_end);
+            self.touched.incidents.insert(id);
+        }
+        self.agenda.set(Due::PostedEnds(id), Some(until));
     }
 
     /// What goes by labels goes by the new ones from now on; the incidents stay the same, and so does what sinks know them by.
@@ -273,8 +296,10 @@ impl Alerting {
                     cause = self.checks.get(check).and_then(|row| row.cause.clone());
                 }
             }
-            Source::Posted { ends_at, .. } => {
+            Source::Posted { ends_at, generator_url, .. } => {
                 self.posted.insert(fingerprint, id);
+                let generator_url = generator_url.as_deref();
+                self.posted_bytes += posted_bytes(&opening.labels, &opening.annotations, generator_url);
                 self.agenda.set(Due::PostedEnds(id), Some(*ends_at));
             }
         }
@@ -320,6 +345,19 @@ impl Alerting {
         }
     }
 
+    /// What a check found since, while its incident is open in that status: lists, and the next that is told, say the newest. It is nothing
+    /// that happens, so no row is written for it; after a restart the next result says it again.
+    pub fn found_since(&mut self, check: &Arc<str>, findings: &Arc<Findings>) {
+        for kind in [AlertKind::Failure, AlertKind::Unknown] {
+            let id = self.of_check.get(&(Arc::clone(check), kind));
+            if let Some(case) = id.and_then(|id| self.cases.get_mut(id))
+                && case.incident.findings.status == findings.status
+            {
+                case.incident.findings = Arc::clone(findings);
+            }
+        }
+    }
+
     /// Holds what an open incident is against everything that goes by its labels and status.
     fn place(&mut self, id: IncidentId) {
         self.match_silences(id);
@@ -346,7 +384,10 @@ impl Alerting {
         let (labels, was_told) = (incident.labels.clone(), incident.was_told);
         match &incident.source {
             Source::Check { check, kind } => self.of_check.remove(&(Arc::clone(check), *kind)),
-            Source::Posted { .. } => self.posted.remove(&incident.fingerprint),
+            Source::Posted { .. } => {
+                self.posted_bytes = self.posted_bytes.saturating_sub(incident.posted_bytes());
+                self.posted.remove(&incident.fingerprint)
+            }
         };
         case.silences.clear();
         self.event(id, EventKind::Resolved { reason });

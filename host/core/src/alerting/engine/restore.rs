@@ -59,6 +59,7 @@ impl Alerting {
             cases: BTreeMap::new(),
             of_check: BTreeMap::new(),
             posted: BTreeMap::new(),
+            posted_bytes: 0,
             checks: BTreeMap::new(),
             silences: BTreeMap::new(),
             inhibitions: Inhibitions::default(),
@@ -101,7 +102,10 @@ impl Alerting {
         if incident.is_open() {
             match &incident.source {
                 Source::Check { check, kind } => self.of_check.insert((Arc::clone(check), *kind), id),
-                Source::Posted { .. } => self.posted.insert(incident.fingerprint, id),
+                Source::Posted { .. } => {
+                    self.posted_bytes += incident.posted_bytes();
+                    self.posted.insert(incident.fingerprint, id)
+                }
             };
             for membership in &incident.memberships {
                 if let Some(group) = self.groups.get_mut(&membership.group) {
@@ -314,6 +318,7 @@ impl Alerting {
             cases,
             of_check,
             posted,
+            posted_bytes,
             checks,
             silences,
             inhibitions,

@@ -395,3 +395,24 @@ fn an_attempt_that_waits_when_the_clock_is_set_back_waits_no_longer_than_a_sink_
     timeline.between(101, 101 + minutes(5)).expects("oncall", firing(["api"]));
     timeline.run(hours(1));
 }
+
+#[test]
+fn posted_alerts_hold_so_many_bytes_and_what_is_more_is_refused() {
+    let config = Arc::new(AlertingConfig { posted_bytes_max: 1_000, ..config(root(&["oncall"])) });
+    let mut alerting = Alerting::new(config, 1, START);
+    let mut refused = |name: &str, text_bytes: usize, ends_at: Option<Timestamp>| {
+        let annotations = [crate::Label { name: "text".to_owned(), value: "x".repeat(text_bytes) }].into();
+        let labels = LabelSet::new([("alertname", name)]).expect("valid labels");
+        let alert = PostedAlert { labels, annotations, starts_at: None, ends_at, generator_url: None };
+        let refusals = alerting.apply(Fact::Posted { alerts: vec![alert] }, START).refusals.len();
+        (refusals, alerting.incidents().filter(|incident| incident.is_open()).count())
+    };
+    assert_eq!(refused("a", 900, None), (0, 1));
+    assert_eq!(refused("b", 900, None), (1, 1));
+    assert_eq!(refused("a", 990, None), (1, 1), "one that grew goes on as it was");
+    assert_eq!(refused("a", 100, None), (0, 1));
+    assert_eq!(refused("b", 700, None), (0, 2));
+    assert_eq!(refused("c", 700, None), (1, 2));
+    assert_eq!(refused("b", 700, Some(START)), (0, 1));
+    assert_eq!(refused("c", 700, None), (0, 2), "what is over makes room");
+}
