@@ -532,7 +532,7 @@ mod tests {
     fn a_refusal_is_told_with_its_places_and_without_the_lines_of_the_files() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("sickbay.toml");
-        std::fs::write(&path, check("a", "http") + "configg = { token = \"hunter2\" }\n").expect("the folder is writable");
+        std::fs::write(&path, check("a", "http") + "configg = { greeting = \"hunter2\" }\n").expect("the folder is writable");
         let errors = config::load(&path).expect_err("there is a mistake");
         assert!(errors.to_string().contains("hunter2"), "a terminal shows the line");
         let told = Refusal::Mistakes(errors).told();
