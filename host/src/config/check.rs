@@ -289,7 +289,6 @@ fn judge_severity(labels: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut
     scope.note(value.span(), problem.reason("severities are P0 to P3, and anything else counts as P3").hint(hint));
 }
 
-/// The operator's labels of one check.
 /// Targets become names, and labels go to everybody: no credential may stand in them. Told at the header, since the line of the place would
 /// show it.
 fn open_secrets(written: &CheckText, header: Span, shapes: &Shapes, scope: &mut Scope<'_>) {
@@ -308,6 +307,7 @@ fn open_secrets(written: &CheckText, header: Span, shapes: &Shapes, scope: &mut 
     }
 }
 
+/// The operator's labels of one check.
 pub(super) fn labels_of(written: &BTreeMap<Placed<String>, Placed<String>>, scope: &mut Scope<'_>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
     for (name, value) in written {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::agenda::Due;
 use super::super::changes::CheckRow;
 use super::super::config::SinkName;
-use super::super::fact::{CheckIdentity, Flap, PostedAlert, posted_bytes};
+use super::super::fact::{CheckIdentity, Flap, PostedAlert};
 use super::super::group::GroupKey;
 use super::super::id::IncidentId;
 use super::super::incident::{
@@ -134,6 +134,7 @@ impl Alerting {
                 return;
             }
             let (labels, annotations) = (alert.labels, alert.annotations);
+            self.posted_bytes = together;
             self.open(Opening { labels, annotations, source, target: None, findings: Arc::new(findings), started_at });
             return;
         };
@@ -296,10 +297,8 @@ impl Alerting {
                     cause = self.checks.get(check).and_then(|row| row.cause.clone());
                 }
             }
-            Source::Posted { ends_at, generator_url, .. } => {
+            Source::Posted { ends_at, .. } => {
                 self.posted.insert(fingerprint, id);
-                let generator_url = generator_url.as_deref();
-                self.posted_bytes += posted_bytes(&opening.labels, &opening.annotations, generator_url);
                 self.agenda.set(Due::PostedEnds(id), Some(*ends_at));
             }
         }
